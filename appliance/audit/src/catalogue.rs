@@ -1,0 +1,145 @@
+//! Every event that can be recorded, in one place.
+//!
+//! **Invariant:** a record starts from one of these constants, so none has a name that is not listed here.
+//! Names are never reused with another meaning; new ones may be added without a new format version.
+
+/// An event of the catalogue: its category and its name, the fields `cat` and `act`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Event {
+    cat: &'static str,
+    act: &'static str,
+}
+
+impl Event {
+    pub fn cat(self) -> &'static str {
+        self.cat
+    }
+
+    pub fn act(self) -> &'static str {
+        self.act
+    }
+}
+
+macro_rules! events {
+    ($($(#[$doc:meta])+ $name:ident = $cat:literal $act:literal;)+) => {
+        $($(#[$doc])+ pub const $name: Event = Event { cat: $cat, act: $act };)+
+
+        /// The whole catalogue.
+        pub const ALL: &[Event] = &[$($name),+];
+    };
+}
+
+events! {
+    /// The appliance was set up: keys, store and first admin exist.
+    SYSTEM_INIT = "system" "system.init";
+    /// The appliance began to serve. `d`: the lockdown's level.
+    SYSTEM_BOOT = "system" "system.boot";
+    /// The appliance stopped serving in an orderly way.
+    SYSTEM_STOP = "system" "system.stop";
+    /// The wall clock moved by more than 2 s against the monotonic one. `d.step_us`: by how much.
+    SYSTEM_CLOCK_STEP = "system" "system.clock_step";
+    /// The configuration in force differs from that of the last start. `d.sha256`: its hash.
+    SYSTEM_CONFIG = "system" "system.config";
+    /// The engine's process ended and was started again.
+    SYSTEM_ENGINE_RESTART = "system" "system.engine_restart";
+    /// An action whose end was lost with the process was closed. Object: what was left open.
+    RECOVERY = "system" "recovery";
+    /// Space for the log reached a threshold. `d.percent`.
+    STORAGE_THRESHOLD = "system" "storage.threshold";
+    /// The store was checked. `d.problems`: how many were found.
+    STORE_INTEGRITY = "system" "store.integrity";
+    /// The self-test of the lockdown at a start. `d`: channels blocked and open.
+    EGRESS_SELFTEST = "egress" "egress.selftest";
+
+    /// A name and a password were tried.
+    LOGIN_PASSWORD = "auth" "login.password";
+    /// A one-time code was tried.
+    LOGIN_TOTP = "auth" "login.totp";
+    /// A recovery code was tried.
+    LOGIN_RECOVERY_CODE = "auth" "login.recovery_code";
+    /// Too many failures: the account or the code is locked. `d.until`.
+    LOGIN_LOCKOUT = "auth" "login.lockout";
+    /// A person signed in while having a session from another address. `d.sessions`.
+    LOGIN_CONCURRENT = "auth" "login.concurrent";
+    /// Requests of one source were refused for their number.
+    LOGIN_RATE_LIMIT = "auth" "login.rate_limit";
+    /// A person signed out.
+    LOGOUT = "auth" "logout";
+    /// A session ended by its idle or its absolute limit. `reason` says which.
+    SESSION_EXPIRED = "auth" "session.expired";
+    /// A session was ended by its owner from another one, by an admin, or for a change of rights.
+    SESSION_REVOKED = "auth" "session.revoked";
+
+    /// A person enrolled a device for one-time codes.
+    TOTP_ENROL = "account" "totp.enrol";
+    /// The device of a person was taken back; the next sign-in enrols again.
+    TOTP_RESET = "account" "totp.reset";
+    /// New recovery codes were issued; the old ones are void. `d.count`.
+    RECOVERY_CODES_ISSUE = "account" "recovery_codes.issue";
+    /// An account was made. Object: the user. `d.role`.
+    USER_CREATE = "account" "user.create";
+    /// The role of an account was changed. `d.from`, `d.to`.
+    USER_ROLE = "account" "user.role";
+    /// The password of an account was set.
+    USER_PASSWORD = "account" "user.password";
+    /// An account was disabled.
+    USER_DISABLE = "account" "user.disable";
+    /// A disabled account was enabled again.
+    USER_ENABLE = "account" "user.enable";
+    /// A key for programs was made. Object: the key.
+    APIKEY_CREATE = "account" "apikey.create";
+    /// A key for programs was revoked. Object: the key.
+    APIKEY_REVOKE = "account" "apikey.revoke";
+    /// An unknown, expired or revoked key for programs was presented.
+    APIKEY_REFUSED = "auth" "apikey.refused";
+
+    /// A chat was made. Object: the chat.
+    CHAT_CREATE = "data" "chat.create";
+    /// A chat was opened. Object: the chat.
+    CHAT_OPEN = "data" "chat.open";
+    /// A chat was renamed or another branch became its head. `d.fields`: which, never their text.
+    CHAT_UPDATE = "data" "chat.update";
+    /// A chat was deleted with its messages and its part of the search index. `d.messages`: how many.
+    CHAT_DELETE = "data" "chat.delete";
+    /// A chat was exported. `d.format`.
+    CHAT_EXPORT = "data" "chat.export";
+    /// Somebody searched their own chats. `d.hits`; never the query.
+    CHAT_SEARCH = "data" "chat.search";
+    /// A message was written. Object: the message. `d.chat`: its chat.
+    MESSAGE_CREATE = "data" "message.create";
+
+    /// The engine was asked for an answer. Object: the message that will hold it. `d.chat`: its chat.
+    INFERENCE_START = "model" "inference.start";
+    /// The answer ended. `reason`: how; `d`: tokens and times.
+    INFERENCE_END = "model" "inference.end";
+
+    /// A request was refused for want of a session or of a right. `d.route`.
+    AUTHORISATION_REFUSED = "access" "authorisation.refused";
+    /// Further refusals of one source, counted instead of recorded singly. `d.count`, `d.from`, `d.to`.
+    REFUSALS_SUMMARY = "access" "refusals.summary";
+
+    /// Records were read. `d`: the filter's bounds and how many were shown.
+    AUDIT_READ = "audit" "audit.read";
+    /// Records were exported as a bundle. `d`: range, nonce, number.
+    AUDIT_EXPORT = "audit" "audit.export";
+    /// A restore that took the log back was acknowledged. `d`: both checkpoints.
+    LOG_RESTORED = "audit" "log.restored";
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn names_are_unique_and_in_the_format_s_alphabet() {
+        let names: BTreeSet<&str> = ALL.iter().map(|event| event.act()).collect();
+        assert_eq!(names.len(), ALL.len());
+        for event in ALL {
+            for text in [event.cat(), event.act()] {
+                assert!(text.bytes().all(|b| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'_' | b'.')), "{text}");
+            }
+        }
+    }
+}
