@@ -1,0 +1,77 @@
+//! Quantization of activations with AVX2, bit for bit what the portable code gives.
+#![expect(unsafe_code, reason = "SIMD loads and stores by pointer")]
+
+use std::arch::x86_64::*;
+
+use super::{BLOCK, Block, scale};
+use crate::kernels::isa::Avx2;
+use crate::kernels::output::Slots;
+
+/// Quantizes one row into the slots `first`, `first + step`, …
+///
+/// # Safety
+/// No other thread writes these slots.
+pub(super) unsafe fn fill(_proof: Avx2, row: &[f32], slots: &Slots<'_, Block>, first: usize, step: usize) {
+    // SAFETY: the proof says that the processor has the features; the slots are as the caller promises.
+    unsafe { fill_row(row, slots, first, step) }
+}
+
+/// # Safety
+/// No other thread writes these slots.
+#[target_feature(enable = "avx2,fma,f16c")]
+unsafe fn fill_row(row: &[f32], slots: &Slots<'_, Block>, first: usize, step: usize) {
+    for (index, numbers) in row.as_chunks::<BLOCK>().0.iter().enumerate() {
+        // SAFETY: as the caller promises.
+        unsafe { slots.put(first + index * step, quantize(numbers)) };
+    }
+}
+
+#[target_feature(enable = "avx2,fma,f16c")]
+#[inline]
+fn quantize(numbers: &[f32; BLOCK]) -> Block {
+    // SAFETY: 4 × 8 numbers are the 32 of the block; unaligned loads.
+    let x: [__m256; 4] = std::array::from_fn(|i| unsafe { _mm256_loadu_ps(numbers.as_ptr().add(8 * i)) });
+    let largest = f32::from_bits(largest_magnitude(x));
+    let Some((d, inverse)) = scale(largest) else {
+        return Block { d: if largest.is_finite() { 0.0 } else { f32::NAN }, ..Block::ZERO };
+    };
+    let inverse = _mm256_set1_ps(inverse);
+    // The default rounding of the processor is half to even.
+    let codes = x.map(|x| _mm256_cvtps_epi32(_mm256_mul_ps(x, inverse)));
+    let sum =
+        total(_mm256_add_epi32(_mm256_add_epi32(codes[0], codes[1]), _mm256_add_epi32(codes[2], codes[3])));
+    let low = _mm256_packs_epi32(codes[0], codes[1]);
+    let high = _mm256_packs_epi32(codes[2], codes[3]);
+    // Packing works on halves of registers and leaves groups of four codes in the order 0 2 4 6 1 3 5 7.
+    let order = _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7);
+    let packed = _mm256_permutevar8x32_epi32(_mm256_packs_epi16(low, high), order);
+    let mut q = [0_i8; BLOCK];
+    // SAFETY: 32 bytes into an array of 32 bytes, unaligned.
+    unsafe { _mm256_storeu_si256(q.as_mut_ptr().cast(), packed) };
+    let scales = _mm_setr_ps(d, d * sum as f32, 0.0, 0.0);
+    let rounded = _mm_cvtph_ps(_mm_cvtps_ph::<_MM_FROUND_TO_NEAREST_INT>(scales));
+    let finite = |rounded: f32, exact: f32| if rounded.is_finite() { rounded } else { exact };
+    let s = _mm_cvtss_f32(_mm_movehdup_ps(rounded));
+    Block { q, d: finite(_mm_cvtss_f32(rounded), d), s: finite(s, d * sum as f32), sum }
+}
+
+/// Bits of the largest magnitude: as integers they order like the magnitudes, with NaN on top.
+#[target_feature(enable = "avx2,fma,f16c")]
+#[inline]
+fn largest_magnitude(x: [__m256; 4]) -> u32 {
+    let magnitude = _mm256_set1_epi32(0x7fff_ffff);
+    let bits = x.map(|x| _mm256_and_si256(_mm256_castps_si256(x), magnitude));
+    let eight = _mm256_max_epi32(_mm256_max_epi32(bits[0], bits[1]), _mm256_max_epi32(bits[2], bits[3]));
+    let four = _mm_max_epi32(_mm256_castsi256_si128(eight), _mm256_extracti128_si256::<1>(eight));
+    let two = _mm_max_epi32(four, _mm_shuffle_epi32::<0b00_00_11_10>(four));
+    let one = _mm_max_epi32(two, _mm_shuffle_epi32::<0b00_00_00_01>(two));
+    _mm_cvtsi128_si32(one).cast_unsigned()
+}
+
+#[target_feature(enable = "avx2,fma,f16c")]
+#[inline]
+fn total(eight: __m256i) -> i32 {
+    let four = _mm_add_epi32(_mm256_castsi256_si128(eight), _mm256_extracti128_si256::<1>(eight));
+    let two = _mm_add_epi32(four, _mm_shuffle_epi32::<0b00_00_11_10>(four));
+    _mm_cvtsi128_si32(_mm_add_epi32(two, _mm_shuffle_epi32::<0b00_00_00_01>(two)))
+}

@@ -1,0 +1,59 @@
+//! Q4_1 and Q4_0 with AVX-512 VNNI on 256-bit registers.
+#![expect(unsafe_code, reason = "the call needs the processor's features")]
+
+use std::arch::x86_64::*;
+
+use super::avx2::finish;
+use super::{Q4, block_bytes, scale_bytes};
+use crate::kernels::activations::Block;
+use crate::kernels::isa::Vnni;
+use crate::kernels::packed::GROUP;
+use crate::kernels::sweep::{Kernel, Sums};
+use crate::kernels::x86::{codes, four, lanes, prefetch};
+
+impl<const OFFSETS: bool> Kernel for Q4<Vnni, OFFSETS> {
+    #[inline]
+    fn tile<const G: usize, const T: usize>(self, groups: [&[u8]; G], blocks: &[Block]) -> Sums<G, T> {
+        // SAFETY: the instruction set is the proof that the processor has the features.
+        unsafe { tile::<OFFSETS, G, T>(groups, blocks) }
+    }
+}
+
+#[target_feature(enable = "avx2,fma,f16c,avx512vl,avx512vnni")]
+fn tile<const OFFSETS: bool, const G: usize, const T: usize>(
+    groups: [&[u8]; G],
+    blocks: &[Block],
+) -> Sums<G, T> {
+    let step = GROUP * block_bytes::<OFFSETS>();
+    let mut sums = [[_mm256_setzero_ps(); T]; G];
+    for (index, blocks) in blocks.as_chunks::<T>().0.iter().enumerate() {
+        for (group, sums) in groups.iter().zip(&mut sums) {
+            let weights = &group[index * step..][..step];
+            prefetch(weights);
+            add::<OFFSETS, T>(weights, blocks, sums);
+        }
+    }
+    sums.map(|sums| sums.map(|sum| lanes(sum)))
+}
+
+/// Adds the products of one block of a group.
+#[target_feature(enable = "avx2,fma,f16c,avx512vl,avx512vnni")]
+#[inline]
+fn add<const OFFSETS: bool, const T: usize>(weights: &[u8], blocks: &[Block; T], sums: &mut [__m256; T]) {
+    let nibbles = &weights[scale_bytes::<OFFSETS>() * GROUP..];
+    let mask = _mm256_set1_epi8(15);
+    // Two chains a row, as each step waits for the one before.
+    let mut exact = [[_mm256_setzero_si256(); 2]; T];
+    for chunk in 0..4 {
+        let both = codes(nibbles, chunk);
+        let low = _mm256_and_si256(both, mask);
+        let high = _mm256_and_si256(_mm256_srli_epi16::<4>(both), mask);
+        for ([first, second], block) in exact.iter_mut().zip(blocks) {
+            *first = _mm256_dpbusd_epi32(*first, low, four(block, chunk));
+            *second = _mm256_dpbusd_epi32(*second, high, four(block, 4 + chunk));
+        }
+    }
+    for ((sum, [first, second]), block) in sums.iter_mut().zip(exact).zip(blocks) {
+        *sum = finish::<OFFSETS>(*sum, _mm256_add_epi32(first, second), weights, block);
+    }
+}
