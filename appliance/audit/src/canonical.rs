@@ -110,7 +110,8 @@ mod tests {
 
     #[test]
     fn fractions_null_and_unsafe_integers_are_refused() {
-        for value in [json!(1.5), json!(null), json!(1_i64 << 53), json!(-(1_i64 << 53)), json!([1, [null]])] {
+        for value in [json!(1.5), json!(null), json!(1_i64 << 53), json!(-(1_i64 << 53)), json!([1, [null]])]
+        {
             assert!(to_bytes(&value).is_err(), "{value}");
         }
         assert_eq!(canonical(&json!([(1_i64 << 53) - 1, -3, 0])), "[9007199254740991,-3,0]");

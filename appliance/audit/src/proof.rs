@@ -31,7 +31,13 @@ pub fn inclusion_proof(leaves: &[Hash], index: usize) -> Option<Vec<Hash>> {
 ///
 /// # Errors
 /// [`Error::BadProof`] if it does not follow from `path`.
-pub fn verify_inclusion(leaf: &Hash, index: u64, size: u64, path: &[Hash], expected: &Hash) -> Result<(), Error> {
+pub fn verify_inclusion(
+    leaf: &Hash,
+    index: u64,
+    size: u64,
+    path: &[Hash],
+    expected: &Hash,
+) -> Result<(), Error> {
     if index >= size {
         return Err(Error::BadProof);
     }

@@ -7,10 +7,10 @@ use time::format_description::BorrowedFormatItem;
 use time::macros::format_description;
 use time::{OffsetDateTime, PrimitiveDateTime};
 
+use crate::Error;
 use crate::canonical;
 use crate::draft::{Draft, Outcome, Value};
 use crate::tree::{Hash, leaf_hash};
-use crate::Error;
 
 /// The version of the record format, field `v`.
 pub const VERSION: u32 = 1;
@@ -226,7 +226,8 @@ impl Fields {
             return Err(Error::OutOfRange("time"));
         }
         for (name, value) in [("cat", &self.cat), ("act", &self.act)] {
-            if value.is_empty() || !value.bytes().all(|b| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'_' | b'.'))
+            if value.is_empty()
+                || !value.bytes().all(|b| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'_' | b'.'))
             {
                 return Err(Error::OutOfRange(name));
             }

@@ -1,1 +1,45 @@
-//! store
+//! All SQL: the encrypted store with its keys, migrations and tables; one writer and several readers.
+//!
+//! Whoever uses it hands in closures that run inside a transaction and call the table modules. Nothing here
+//! knows HTTP, the directory or a model.
+
+pub mod api_keys;
+pub mod audit_log;
+pub mod chats;
+mod data_key;
+mod directory;
+mod error;
+mod integrity;
+pub mod keys;
+mod ledger;
+pub mod lockouts;
+pub mod messages;
+pub mod meta;
+mod migrations;
+mod open;
+mod page;
+mod queue;
+mod readers;
+pub mod recovery_codes;
+pub mod search;
+pub mod sessions;
+mod store;
+mod text_enum;
+pub mod totp;
+mod tx;
+pub mod users;
+mod writer;
+
+pub use data_key::DataKey;
+pub use error::Error;
+pub use page::Page;
+pub use store::{Options, Stats, Store};
+pub use tx::{Reader, Tx};
+
+/// Time, as an argument.
+pub trait Clock: Send + Sync {
+    /// Microseconds since 1970-01-01T00:00:00Z. May step.
+    fn now_us(&self) -> i64;
+    /// Microseconds since some fixed moment of this boot. Never goes back.
+    fn mono_us(&self) -> u64;
+}

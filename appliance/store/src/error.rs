@@ -1,0 +1,87 @@
+//! What can go wrong with the store. Callers meet four kinds: not now, not such a store, not such a row,
+//! and everything else.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use rusqlite::ErrorCode;
+
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// Nothing was written. Trying again later may help.
+    #[error("the store is not available: {0}")]
+    Unavailable(&'static str),
+    /// A row with this name or hash exists.
+    #[error("there is such a row already")]
+    Conflict,
+    /// A cursor that no list of ours handed out.
+    #[error("the cursor is not one of this list")]
+    BadCursor,
+    /// Another process has the data directory.
+    #[error("the data directory is in use{}", pid.map(|pid| format!(" by process {pid}")).unwrap_or_default())]
+    InUse {
+        /// Which process, if it said so.
+        pid: Option<u32>,
+    },
+    #[error("{} exists already", .0.display())]
+    Exists(PathBuf),
+    #[error("there is no store at {}", .0.display())]
+    Missing(PathBuf),
+    /// The key does not open the first page. SQLCipher cannot tell a wrong key from a changed page.
+    #[error("the key does not open {}, or its first page was changed", .0.display())]
+    WrongKey(PathBuf),
+    /// The file is not, or no longer, a whole store.
+    #[error("the store is damaged: {0}")]
+    Damaged(String),
+    #[error(
+        "the store has schema {found}, this program knows up to {known}: it was written by a newer version"
+    )]
+    NewerSchema { found: usize, known: usize },
+    /// Key slots and database are of two installations.
+    #[error("the store belongs to {found}, not to {expected}")]
+    ForeignOrigin { found: String, expected: String },
+    /// The linked library lacks a fix or a protection that the store relies on.
+    #[error("the database library does not fit: {0}")]
+    Library(String),
+    #[error("{}: {source}", path.display())]
+    Io { path: PathBuf, source: io::Error },
+    /// A sealed value was changed, moved to another row, or sealed by another key.
+    #[error("a sealed value does not open")]
+    Sealed,
+    #[error("the system has no random bytes to give")]
+    NoRandomness,
+    /// A record could not be sealed or read.
+    #[error("audit record: {0}")]
+    Audit(#[from] redoubt_audit::Error),
+    #[error("database: {0}")]
+    Sql(#[source] rusqlite::Error),
+    #[error("migration: {0}")]
+    Migration(#[source] rusqlite_migration::Error),
+}
+
+impl Error {
+    pub(crate) fn io(path: &Path) -> impl FnOnce(io::Error) -> Self {
+        let path = path.to_owned();
+        move |source| Self::Io { path, source }
+    }
+}
+
+impl From<rusqlite::Error> for Error {
+    fn from(error: rusqlite::Error) -> Self {
+        match error.sqlite_error_code() {
+            Some(ErrorCode::DiskFull) => Self::Unavailable("the disk is full"),
+            Some(ErrorCode::SystemIoFailure) => Self::Unavailable("the disk failed"),
+            Some(ErrorCode::DatabaseBusy) => Self::Unavailable("the database is busy"),
+            Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => Self::Damaged(error.to_string()),
+            Some(ErrorCode::ConstraintViolation) if is_duplicate(&error) => Self::Conflict,
+            _ => Self::Sql(error),
+        }
+    }
+}
+
+fn is_duplicate(error: &rusqlite::Error) -> bool {
+    matches!(
+        error.sqlite_error().map(|error| error.extended_code),
+        Some(rusqlite::ffi::SQLITE_CONSTRAINT_UNIQUE | rusqlite::ffi::SQLITE_CONSTRAINT_PRIMARYKEY)
+    )
+}

@@ -1,0 +1,34 @@
+//! The schema, from its first version to the newest.
+
+use rusqlite::Connection;
+use rusqlite_migration::{M, Migrations};
+
+use crate::Error;
+
+const STEPS: &[M<'static>] = &[M::up(include_str!("../migrations/0001-initial.sql"))];
+
+/// Applies what is missing, each step in its own transaction.
+///
+/// # Errors
+/// [`Error::NewerSchema`] for a database of a newer program, which is left as it is.
+pub(crate) fn apply(connection: &mut Connection) -> Result<(), Error> {
+    check(connection)?;
+    Migrations::from_slice(STEPS).to_latest(connection).map_err(Error::Migration)
+}
+
+/// Refuses a database of a newer program.
+pub(crate) fn check(connection: &Connection) -> Result<(), Error> {
+    let found: usize = connection.query_row("PRAGMA user_version", [], |row| row.get(0))?;
+    let known = STEPS.len();
+    if found > known { Err(Error::NewerSchema { found, known }) } else { Ok(()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_step_applies_to_the_one_before() {
+        Migrations::from_slice(STEPS).validate().unwrap();
+    }
+}

@@ -1,0 +1,157 @@
+//! The only place that opens the database: key first, then the protections, then a look whether they hold.
+
+use std::fs::OpenOptions;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use rusqlite::config::DbConfig;
+use rusqlite::limits::Limit;
+use rusqlite::{Connection, ErrorCode, OpenFlags};
+
+use crate::directory::{self, make_private};
+use crate::{DataKey, Error, migrations};
+
+/// The first SQLite without the WAL-reset corruption bug.
+const SQLITE_FLOOR: i32 = 3_051_003;
+/// The first SQLCipher with that SQLite.
+const SQLCIPHER_FLOOR: (u32, u32) = (4, 14);
+/// SQLCipher's page, the smallest file that it writes.
+const PAGE_BYTES: u64 = 4096;
+const BUSY_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// What every connection is set to, and asked about afterwards.
+const PRAGMAS: &[(&str, i64)] = &[
+    ("foreign_keys", 1),
+    ("trusted_schema", 0),
+    ("secure_delete", 1),
+    ("temp_store", 2),
+    ("mmap_size", 0),
+    ("cell_size_check", 1),
+    ("synchronous", 2),
+];
+
+/// The connection that writes. Brings the schema up to date.
+pub(crate) fn writer(path: &Path, key: &DataKey) -> Result<Connection, Error> {
+    check_file(path)?;
+    // A connection that cannot write looks at the key first: a wrong one leaves every file as it was.
+    migrations::check(&reader(path, key)?)?;
+    let mut connection = connect(path, key, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+    // Checkpoints are the writer thread's: one at closing would fall to whichever connection is last.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
+    use_wal(&connection)?;
+    migrations::apply(&mut connection)?;
+    for suffix in ["", "-wal", "-shm"] {
+        make_private(&with_suffix(path, suffix))?;
+    }
+    Ok(connection)
+}
+
+/// A connection that only reads.
+pub(crate) fn reader(path: &Path, key: &DataKey) -> Result<Connection, Error> {
+    let connection = connect(path, key, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
+    connection.pragma_update(None, "query_only", true)?;
+    Ok(connection)
+}
+
+/// Makes the database: `fill` writes its first rows. **Invariant:** `path` is either a whole store or
+/// absent, whenever this is interrupted.
+pub(crate) fn create(
+    path: &Path,
+    key: &DataKey,
+    fill: impl FnOnce(&Connection) -> Result<(), Error>,
+) -> Result<(), Error> {
+    if path.exists() {
+        return Err(Error::Exists(path.to_owned()));
+    }
+    let draft = with_suffix(path, ".new");
+    for suffix in ["", "-wal", "-shm"] {
+        remove_if_there(&with_suffix(&draft, suffix))?;
+    }
+    OpenOptions::new().write(true).create_new(true).mode(0o600).open(&draft).map_err(Error::io(&draft))?;
+    let mut connection = connect(&draft, key, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+    use_wal(&connection)?;
+    migrations::apply(&mut connection)?;
+    fill(&connection)?;
+    // The last connection's closing moves the log into the file and removes it.
+    connection.close().map_err(|(_, error)| error)?;
+    let folder = directory::parent(path);
+    std::fs::rename(&draft, path).map_err(Error::io(path))?;
+    directory::sync(&folder)
+}
+
+/// `path` with more at the end of its name.
+pub(crate) fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(suffix);
+    name.into()
+}
+
+fn connect(path: &Path, key: &DataKey, access: OpenFlags) -> Result<Connection, Error> {
+    if rusqlite::version_number() < SQLITE_FLOOR {
+        return Err(Error::Library(format!("SQLite {} is too old", rusqlite::version())));
+    }
+    let connection = Connection::open_with_flags(path, access | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+    connection.execute_batch(&key.pragma())?;
+    check_cipher(&connection)?;
+    connection.busy_timeout(BUSY_TIMEOUT)?;
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true)?;
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DQS_DML, false)?;
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DQS_DDL, false)?;
+    connection.set_limit(Limit::SQLITE_LIMIT_ATTACHED, 0)?;
+    connection.set_prepared_statement_cache_capacity(128);
+    for (name, value) in PRAGMAS {
+        connection.pragma_update(None, name, value)?;
+    }
+    // The first read of a page tells whether the key fits.
+    let read = connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get::<_, i64>(0));
+    read.map_err(|error| match error.sqlite_error_code() {
+        Some(ErrorCode::NotADatabase) => Error::WrongKey(path.to_owned()),
+        _ => error.into(),
+    })?;
+    for (name, value) in PRAGMAS {
+        let set: i64 = connection.pragma_query_value(None, name, |row| row.get(0))?;
+        if set != *value {
+            return Err(Error::Library(format!("{name} is {set} instead of {value}")));
+        }
+    }
+    Ok(connection)
+}
+
+/// Says what is wrong with the file before a key is tried on it.
+fn check_file(path: &Path) -> Result<(), Error> {
+    let Ok(metadata) = std::fs::metadata(path) else { return Err(Error::Missing(path.to_owned())) };
+    if metadata.len() < PAGE_BYTES || metadata.len() % PAGE_BYTES != 0 {
+        return Err(Error::Damaged(format!("{} is cut off at {} bytes", path.display(), metadata.len())));
+    }
+    Ok(())
+}
+
+/// Without SQLCipher linked in, `PRAGMA key` would silently do nothing.
+fn check_cipher(connection: &Connection) -> Result<(), Error> {
+    let version: String = connection.query_row("PRAGMA cipher_version", [], |row| row.get(0))?;
+    let mut numbers = version.split(|c: char| !c.is_ascii_digit()).map(|part| part.parse().unwrap_or(0));
+    let found = (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0));
+    if found < SQLCIPHER_FLOOR {
+        return Err(Error::Library(format!("SQLCipher {version} is too old")));
+    }
+    Ok(())
+}
+
+fn use_wal(connection: &Connection) -> Result<(), Error> {
+    let mode: String = connection.pragma_update_and_check(None, "journal_mode", "wal", |row| row.get(0))?;
+    if mode != "wal" {
+        return Err(Error::Library(format!("the journal mode is {mode} instead of wal")));
+    }
+    connection.pragma_update(None, "wal_autocheckpoint", 0)?;
+    connection.pragma_update(None, "journal_size_limit", 16 << 20)?;
+    Ok(())
+}
+
+fn remove_if_there(path: &Path) -> Result<(), Error> {
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(Error::io(path)(error)),
+        _ => Ok(()),
+    }
+}

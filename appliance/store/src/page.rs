@@ -1,0 +1,19 @@
+//! One page of a long list.
+
+/// Some items of a list and where the next ones begin.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Page<T> {
+    pub items: Vec<T>,
+    /// Opaque; `None` at the end of the list.
+    pub next: Option<String>,
+}
+
+impl<T> Page<T> {
+    /// Makes a page of at most `limit` items from a query that was asked for one more.
+    pub(crate) fn cut(mut items: Vec<T>, limit: usize, cursor: impl FnOnce(&T) -> String) -> Self {
+        let more = items.len() > limit;
+        items.truncate(limit);
+        let next = items.last().filter(|_| more).map(cursor);
+        Self { items, next }
+    }
+}

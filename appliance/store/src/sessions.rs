@@ -1,0 +1,100 @@
+//! Table `sessions`. A session is found by the hash of its token; the token itself is nowhere.
+
+use rusqlite::{Row, params};
+
+use crate::text_enum::text_enum;
+use crate::{Error, Reader, Tx};
+
+text_enum! {
+    /// How far the sign-in has come.
+    Stage {
+        /// The password was right; a code is still missing.
+        Pending = "pending",
+        /// Signed in.
+        Full = "full",
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Session {
+    pub id: String,
+    pub token_hash: [u8; 32],
+    pub user_id: String,
+    pub stage: Stage,
+    pub created_at: i64,
+    pub last_seen_at: i64,
+    /// The absolute limit. The idle limit is the caller's, by role.
+    pub expires_at: i64,
+    pub address: String,
+    pub agent: String,
+}
+
+const COLUMNS: &str = "id, token_hash, user_id, stage, created_at, last_seen_at, expires_at, address, agent";
+
+pub fn insert(tx: &mut Tx<'_>, session: &Session) -> Result<(), Error> {
+    let sql = format!("INSERT INTO sessions ({COLUMNS}) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)");
+    tx.execute(
+        &sql,
+        params![
+            session.id,
+            session.token_hash,
+            session.user_id,
+            session.stage,
+            session.created_at,
+            session.last_seen_at,
+            session.expires_at,
+            session.address,
+            session.agent,
+        ],
+    )?;
+    Ok(())
+}
+
+/// Whoever has the token's hash has the session: expiry is the caller's to check.
+pub fn find_by_token(reader: &Reader, token_hash: &[u8; 32]) -> Result<Option<Session>, Error> {
+    reader.one(&format!("SELECT {COLUMNS} FROM sessions WHERE token_hash = ?1"), [token_hash], from_row)
+}
+
+/// A person's sessions, the one seen last first.
+pub fn list_by_user(reader: &Reader, user_id: &str) -> Result<Vec<Session>, Error> {
+    let sql = format!("SELECT {COLUMNS} FROM sessions WHERE user_id = ?1 ORDER BY last_seen_at DESC, id");
+    reader.all(&sql, [user_id], from_row)
+}
+
+/// Notes that the session was used. `false` if it is gone.
+pub fn touch(tx: &mut Tx<'_>, id: &str, now_us: i64) -> Result<bool, Error> {
+    let sql = "UPDATE sessions SET last_seen_at = max(last_seen_at, ?2) WHERE id = ?1";
+    Ok(tx.execute(sql, params![id, now_us])? == 1)
+}
+
+/// Ends a session of this person. `false` if they have no such session.
+pub fn delete(tx: &mut Tx<'_>, user_id: &str, id: &str) -> Result<bool, Error> {
+    Ok(tx.execute("DELETE FROM sessions WHERE user_id = ?1 AND id = ?2", [user_id, id])? == 1)
+}
+
+/// Ends all sessions of this person and returns them.
+pub fn delete_by_user(tx: &mut Tx<'_>, user_id: &str) -> Result<Vec<Session>, Error> {
+    let sql = format!("DELETE FROM sessions WHERE user_id = ?1 RETURNING {COLUMNS}");
+    tx.all(&sql, [user_id], from_row)
+}
+
+/// Ends the sessions that are past their absolute limit or were last seen before `seen_before_us`, and
+/// returns them.
+pub fn delete_expired(tx: &mut Tx<'_>, now_us: i64, seen_before_us: i64) -> Result<Vec<Session>, Error> {
+    let sql = format!("DELETE FROM sessions WHERE expires_at <= ?1 OR last_seen_at < ?2 RETURNING {COLUMNS}");
+    tx.all(&sql, params![now_us, seen_before_us], from_row)
+}
+
+fn from_row(row: &Row<'_>) -> rusqlite::Result<Session> {
+    Ok(Session {
+        id: row.get(0)?,
+        token_hash: row.get(1)?,
+        user_id: row.get(2)?,
+        stage: row.get(3)?,
+        created_at: row.get(4)?,
+        last_seen_at: row.get(5)?,
+        expires_at: row.get(6)?,
+        address: row.get(7)?,
+        agent: row.get(8)?,
+    })
+}
