@@ -1,0 +1,99 @@
+// One way to the appliance: same origin, JSON in and out, every failure an ApiError.
+import type { Problem } from './types';
+
+export class ApiError extends Error {
+  override readonly name = 'ApiError';
+
+  constructor(
+    readonly problem: Problem,
+    /** Seconds to wait before the next try, where the appliance said so. */
+    readonly retryAfter: number | null = null,
+  ) {
+    super(problem.title);
+  }
+
+  get status(): number {
+    return this.problem.status;
+  }
+
+  get code(): string {
+    return this.problem.code;
+  }
+}
+
+/** Told of every answer or its absence: the one place that knows of a lost session or a lost connection. */
+export interface Watcher {
+  reached(): void;
+  unreachable(): void;
+  sessionEnded(error: ApiError): void;
+}
+
+let watcher: Watcher = { reached() {}, unreachable() {}, sessionEnded() {} };
+
+export function watch(next: Watcher): void {
+  watcher = next;
+}
+
+export interface Options {
+  method?: 'GET' | 'POST' | 'PATCH' | 'DELETE';
+  body?: unknown;
+  accept?: string;
+  signal?: AbortSignal;
+  /** Survives the page, for what must not get lost on leaving it. */
+  keepalive?: boolean;
+}
+
+const SESSION_CODES = new Set(['not_signed_in', 'session_expired']);
+
+export async function send(path: string, options: Options = {}): Promise<Response> {
+  const { method = 'GET', body, accept = 'application/json', signal, keepalive = false } = options;
+  const headers: Record<string, string> = { accept };
+  if (body !== undefined) headers['content-type'] = 'application/json';
+  let response: Response;
+  try {
+    response = await fetch(path, {
+      method,
+      headers,
+      keepalive,
+      credentials: 'same-origin',
+      cache: 'no-store',
+      redirect: 'error',
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+      ...(signal ? { signal } : {}),
+    });
+  } catch (cause) {
+    if (signal?.aborted) throw cause;
+    watcher.unreachable();
+    throw unreachable();
+  }
+  watcher.reached();
+  if (response.ok) return response;
+  const error = await failure(response);
+  if (response.status === 401 && SESSION_CODES.has(error.code)) watcher.sessionEnded(error);
+  throw error;
+}
+
+export async function json<T>(path: string, options: Options = {}): Promise<T> {
+  const response = await send(path, options);
+  return (await response.json()) as T;
+}
+
+/** The error for an answer that never came or broke off. */
+export function unreachable(): ApiError {
+  return new ApiError({ status: 0, code: 'unreachable', title: 'The appliance does not answer.' });
+}
+
+async function failure(response: Response): Promise<ApiError> {
+  const retryAfter = Number.parseInt(response.headers.get('retry-after') ?? '', 10);
+  let problem: Problem = {
+    status: response.status,
+    code: 'unknown',
+    title: `The appliance answered with status ${response.status}.`,
+  };
+  try {
+    problem = { ...problem, ...((await response.json()) as Partial<Problem>) };
+  } catch {
+    // Not JSON (a proxy's page, say): the status is all there is to tell.
+  }
+  return new ApiError(problem, Number.isFinite(retryAfter) ? retryAfter : null);
+}

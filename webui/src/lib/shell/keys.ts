@@ -1,0 +1,16 @@
+// The keys of the page, as the help shows them.
+
+export interface Key {
+  keys: string[];
+  does: string;
+}
+
+export const KEYS: Key[] = [
+  { keys: ['Ctrl', 'K'], does: 'Search your chats and go to one' },
+  { keys: ['Ctrl', 'Shift', 'O'], does: 'New chat' },
+  { keys: ['Enter'], does: 'Send the message' },
+  { keys: ['Shift', 'Enter'], does: 'New line in the message' },
+  { keys: ['Esc'], does: 'Stop the answer, or close what is open' },
+  { keys: ['↑'], does: 'In an empty message: edit your last question' },
+  { keys: ['?'], does: 'Show this list' },
+];

@@ -1,0 +1,9 @@
+// What is open around the page.
+
+class ShellState {
+  /** The sidebar, where the screen is too narrow to show it always. */
+  drawer = $state(false);
+  overlay = $state<'palette' | 'shortcuts' | null>(null);
+}
+
+export const shell = new ShellState();
