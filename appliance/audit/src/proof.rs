@@ -27,7 +27,8 @@ pub fn inclusion_proof(leaves: &[Hash], index: usize) -> Option<Vec<Hash>> {
     Some(path)
 }
 
-/// Whether `leaf` is number `index` of the tree of `size` leaves with this root.
+/// Whether `leaf` is number `index` of the tree of `size` leaves with this root. Size and root must come
+/// from one checkpoint: a path alone does not bind the size.
 ///
 /// # Errors
 /// [`Error::BadProof`] if it does not follow from `path`.
