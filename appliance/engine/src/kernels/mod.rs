@@ -12,12 +12,16 @@ mod fallback;
 mod isa;
 mod output;
 mod packed;
+mod parts;
 mod q4;
 mod q8_0;
 mod sweep;
 mod team;
 #[cfg(target_arch = "x86_64")]
 mod x86;
+
+#[cfg(test)]
+mod tests;
 
 use candle_core::quantized::GgmlDType;
 

@@ -57,6 +57,12 @@ pub(super) struct Packed {
     start: usize,
 }
 
+/// Activation rows from which on a product is cut into [`PIECES`] a thread.
+const MANY: usize = 8;
+
+/// Parts a thread of a product with [`MANY`] rows.
+const PIECES: usize = 4;
+
 /// Bytes of a cache line.
 const LINE: usize = 64;
 
@@ -117,8 +123,12 @@ impl Packed {
 
     pub(super) fn matmul(&self, x: &[f32], m: usize, out: &mut [f32], team: &Team) {
         let out = Output::new(out, self.rows);
+        let groups = self.groups();
+        // With several rows the arithmetic is the limit, and smaller parts even out what else the cores have to do. One
+        // row is limited by memory, which likes long streams.
+        let parts = if m < MANY { team.threads() } else { team.threads() * PIECES }.min(groups);
         quantized(self.path, x, m, self.cols, team, |activations| {
-            team.run(|worker, of| self.part(activations, share(self.groups(), worker, of), &out));
+            team.run_parts(parts, |part| self.part(activations, share(groups, part, parts), &out));
         });
     }
 
