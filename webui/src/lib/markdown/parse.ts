@@ -8,8 +8,10 @@ const markdown = new MarkdownIt('default', { html: false, linkify: false, typogr
   'reference',
 ]);
 
-// Quotes and lists inside each other deeper than this are text, so that no input can exhaust the stack.
+// Quotes and lists inside each other deeper than this are text, and emphasis within emphasis adds nothing more:
+// no input can exhaust the stack of what draws it.
 markdown.options.maxNesting = 40;
+const MAX_INLINE_DEPTH = 16;
 
 export function parse(text: string): TopBlock[] {
   const tokens = markdown.parse(text, {});
@@ -129,6 +131,10 @@ function readInline(tokens: Token[]): Inline[] {
   for (const token of tokens) {
     const wrapper = WRAPPERS[token.type];
     if (wrapper || token.type === 'link_open') {
+      if (stack.length > MAX_INLINE_DEPTH) {
+        stack.push(stack.at(-1) ?? root);
+        continue;
+      }
       const children: Inline[] = [];
       add(
         wrapper

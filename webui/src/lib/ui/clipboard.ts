@@ -1,11 +1,13 @@
-// Copies text. The older way serves where the clipboard API is switched off by policy.
+// Copies text. Selecting and copying comes first: it works under every permissions policy, while the clipboard API
+// may be switched off and then complains in the console.
 
 export async function copyText(text: string): Promise<boolean> {
+  if (copyBySelection(text)) return true;
   try {
     await navigator.clipboard.writeText(text);
     return true;
   } catch {
-    return copyBySelection(text);
+    return false;
   }
 }
 

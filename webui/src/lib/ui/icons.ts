@@ -12,7 +12,7 @@ export const ICONS = {
   forward: 'M6.5 3.5 11 8l-4.5 4.5',
   help: 'M6 6a2 2 0 1 1 3 1.8c-.7.4-1 .8-1 1.6M8 11.5v.1M8 1.8a6.2 6.2 0 1 1 0 12.4A6.2 6.2 0 0 1 8 1.8z',
   menu: 'M2.5 4.5h11M2.5 8h11m-11 3.5h11',
-  more: 'M3.5 8v.1M8 8v.1m4.5-.1v.1',
+  more: 'M3.2 8h.6m3.9 0h.6m3.9 0h.6',
   plus: 'M8 3v10M3 8h10',
   print: 'M4.5 6V2.5h7V6M4.5 11h-2V6h11v5h-2m-7-2h7v4.5h-7z',
   regenerate: 'M13 8a5 5 0 1 1-1.6-3.7L13 5.8M13 2.5v3.3H9.7',
