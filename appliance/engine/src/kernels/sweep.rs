@@ -7,12 +7,11 @@ use super::activations::{Activations, Block};
 use super::output::Output;
 use super::packed::{GROUP, Packed};
 
-/// Groups that are read side by side, from distant places, when there is one activation row: memory serves several
-/// streams better than one.
-const STREAMS: usize = 4;
-
-/// Groups that pass by a tile of activations before the next tile's turn, so that both stay in the nearest cache.
+/// Groups that all tiles of activations pass by before the next ones' turn, so that weights are read from memory once.
 const STRIP: usize = 4;
+
+/// Up to this many activation rows memory is the limit, beyond it the arithmetic.
+const FEW: usize = 8;
 
 /// The sums of `T` activation rows with each of `G` groups.
 pub(super) type Sums<const G: usize, const T: usize> = [[[f32; GROUP]; T]; G];
@@ -34,61 +33,83 @@ pub(super) fn sweep<K: Kernel>(
     range: Range<usize>,
     out: &Output<'_>,
 ) {
-    if activations.rows() == 1 {
-        return streams(kernel, weights, activations, range, out);
+    let mut rest = range.clone();
+    if activations.rows() <= FEW {
+        let each = range.len() / STRIP;
+        for step in 0..each {
+            let strip = std::array::from_fn(|stream| range.start + stream * each + step);
+            distant(kernel, weights, strip, activations, out);
+        }
+        rest.start += each * STRIP;
     }
-    let mut strip = range.start..range.start;
-    while strip.end < range.end {
-        strip = strip.end..range.end.min(strip.end + STRIP);
-        for index in 0..activations.tiles() {
-            let (rows, blocks) = activations.tile(index);
-            for group in strip.clone() {
-                match rows.len() {
-                    1 => one::<K, 1>(kernel, weights, group, rows.start, blocks, out),
-                    2 => one::<K, 2>(kernel, weights, group, rows.start, blocks, out),
-                    3 => one::<K, 3>(kernel, weights, group, rows.start, blocks, out),
-                    _ => one::<K, 4>(kernel, weights, group, rows.start, blocks, out),
-                }
+    while !rest.is_empty() {
+        let strip = rest.start..rest.end.min(rest.start + STRIP);
+        rest.start = strip.end;
+        adjacent(kernel, weights, strip, activations, out);
+    }
+}
+
+/// A strip whose groups come from distant places, as memory serves several streams better than one, and are read side by
+/// side: as many at a time as leave room for their sums in the registers.
+fn distant<K: Kernel>(
+    kernel: K,
+    weights: &Packed,
+    strip: [usize; STRIP],
+    activations: &Activations<'_>,
+    out: &Output<'_>,
+) {
+    let [a, b, c, d] = strip;
+    for index in 0..activations.tiles() {
+        let (rows, blocks) = activations.tile(index);
+        let first = rows.start;
+        match rows.len() {
+            1 => some::<K, 4, 1>(kernel, weights, strip, first, blocks, out),
+            2 => some::<K, 4, 2>(kernel, weights, strip, first, blocks, out),
+            3 => [[a, b], [c, d]]
+                .into_iter()
+                .for_each(|pair| some::<K, 2, 3>(kernel, weights, pair, first, blocks, out)),
+            _ => [[a, b], [c, d]]
+                .into_iter()
+                .for_each(|pair| some::<K, 2, 4>(kernel, weights, pair, first, blocks, out)),
+        }
+    }
+}
+
+/// A strip of neighbours, one after the other: most work is done in the nearest cache.
+fn adjacent<K: Kernel>(
+    kernel: K,
+    weights: &Packed,
+    strip: Range<usize>,
+    activations: &Activations<'_>,
+    out: &Output<'_>,
+) {
+    for index in 0..activations.tiles() {
+        let (rows, blocks) = activations.tile(index);
+        for group in strip.clone() {
+            match rows.len() {
+                1 => some::<K, 1, 1>(kernel, weights, [group], rows.start, blocks, out),
+                2 => some::<K, 1, 2>(kernel, weights, [group], rows.start, blocks, out),
+                3 => some::<K, 1, 3>(kernel, weights, [group], rows.start, blocks, out),
+                _ => some::<K, 1, 4>(kernel, weights, [group], rows.start, blocks, out),
             }
         }
     }
 }
 
-/// A single activation row: as many streams of weights as [`STREAMS`].
-fn streams<K: Kernel>(
+/// Some groups with one tile of `T` rows that begins at row `first`.
+fn some<K: Kernel, const G: usize, const T: usize>(
     kernel: K,
     weights: &Packed,
-    activations: &Activations<'_>,
-    range: Range<usize>,
-    out: &Output<'_>,
-) {
-    let (_, blocks) = activations.tile(0);
-    let each = range.len() / STREAMS;
-    for step in 0..each {
-        let groups: [usize; STREAMS] = std::array::from_fn(|stream| range.start + stream * each + step);
-        let sums = kernel.tile::<STREAMS, 1>(groups.map(|group| weights.group(group)), blocks);
-        for (group, [sums]) in groups.into_iter().zip(&sums) {
-            // SAFETY: the groups of the range are this worker's, and the streams have different ones.
-            unsafe { out.put(0, group, sums) };
-        }
-    }
-    for group in range.start + STREAMS * each..range.end {
-        one::<K, 1>(kernel, weights, group, 0, blocks, out);
-    }
-}
-
-/// One group with one tile of `T` rows that begins at row `first`.
-fn one<K: Kernel, const T: usize>(
-    kernel: K,
-    weights: &Packed,
-    group: usize,
+    groups: [usize; G],
     first: usize,
     blocks: &[Block],
     out: &Output<'_>,
 ) {
-    let [sums] = kernel.tile::<1, T>([weights.group(group)], blocks);
-    for (token, sums) in sums.iter().enumerate() {
-        // SAFETY: the group is this worker's.
-        unsafe { out.put(first + token, group, sums) };
+    let sums = kernel.tile::<G, T>(groups.map(|group| weights.group(group)), blocks);
+    for (group, sums) in groups.into_iter().zip(&sums) {
+        for (token, sums) in sums.iter().enumerate() {
+            // SAFETY: the groups are of this worker's range and differ.
+            unsafe { out.put(first + token, group, sums) };
+        }
     }
 }
