@@ -12,7 +12,6 @@ export default defineConfig(({ mode }) => ({
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },
     sourcemap: false,
-    manifest: true,
   },
   server: { proxy: { '/api': { target: 'https://127.0.0.1:8443', secure: false } } },
   test: { environment: 'happy-dom', include: ['tests/**/*.test.ts'] },

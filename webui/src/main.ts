@@ -23,7 +23,8 @@ watch({
   unreachable: () => connection.unreachable(),
   sessionEnded: (error) => session.ended(error),
 });
-addEventListener('pagehide', () => chats.undo.flush());
+addEventListener('pagehide', () => void chats.undo.flush());
+session.beforeSignOut = () => chats.undo.flush();
 
 const target = document.getElementById('app');
 if (target) mount(App, { target });

@@ -76,7 +76,7 @@ export class Conversation {
   }
 
   async regenerate(answer: Message): Promise<boolean> {
-    if (this.busy || !this.chat) return false;
+    if (!this.chat || this.#tooEarly()) return false;
     this.refusal = null;
     this.sending = true;
     return this.#follow(api.regenerate(this.chat.id, answer.id, this.#leave.signal), () => {});
@@ -95,7 +95,7 @@ export class Conversation {
   async showVersion(of: Message, step: 1 | -1): Promise<void> {
     const { ids, index } = versionsOf(this.messages, of);
     const chosen = ids[index + step];
-    if (!chosen || !this.chat || this.busy) return;
+    if (!chosen || !this.chat || this.#tooEarly()) return;
     this.head = newestLeaf(this.messages, chosen);
     announcer.say(`Version ${index + step + 1} of ${ids.length}`);
     try {
@@ -103,6 +103,11 @@ export class Conversation {
     } catch (error) {
       toasts.show(`This choice could not be saved. ${explain(error).what}`);
     }
+  }
+
+  #tooEarly(): boolean {
+    if (this.busy) toasts.show('An answer is being written. Stop it first (Esc), or wait.');
+    return this.busy;
   }
 
   /** Shows the branch on which a message lies, for this visit only. */

@@ -73,7 +73,7 @@ class ChatList {
   delete(chat: ChatSummary): void {
     this.items = this.items.filter(({ id }) => id !== chat.id);
     this.#deleted.add(chat.id);
-    const id = this.undo.schedule((leaving) => void this.#commit(chat, leaving));
+    const id = this.undo.schedule((leaving) => this.#commit(chat, leaving));
     const restore = () => {
       if (!this.undo.undo(id)) return;
       this.#restore(chat);

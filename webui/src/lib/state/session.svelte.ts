@@ -13,6 +13,8 @@ class Session {
   enrolment = $state.raw<Enrolment | null>(null);
   /** Why the sign-in page is shown, when that needs saying. */
   message = $state('');
+  /** What must still reach the appliance while the session lasts. */
+  beforeSignOut: () => Promise<void> = () => Promise.resolve();
   #returnTo: string | null = null;
   #lastUser: string | null = null;
 
@@ -78,6 +80,7 @@ class Session {
 
   /** Ends the session here and there. The page is loaded afresh, so that nothing stays in its memory. */
   async signOut(): Promise<void> {
+    await this.beforeSignOut();
     await api.signOut();
     location.assign('/sign-in?signed-out');
   }

@@ -1,7 +1,7 @@
 // Deeds that wait a moment before they are done, so that they can be taken back.
 
 interface Pending {
-  commit: (leaving: boolean) => void;
+  commit: (leaving: boolean) => unknown;
   timer: ReturnType<typeof setTimeout>;
 }
 
@@ -12,7 +12,7 @@ export class UndoQueue {
   constructor(readonly delay = 10_000) {}
 
   /** Does the deed after the delay; the number takes it back with `undo`. */
-  schedule(commit: (leaving: boolean) => void): number {
+  schedule(commit: (leaving: boolean) => unknown): number {
     const id = ++this.#last;
     const timer = setTimeout(() => {
       this.#pending.delete(id);
@@ -30,13 +30,11 @@ export class UndoQueue {
     return this.#pending.delete(id);
   }
 
-  /** The page is going away: whatever waits is done now. */
-  flush(): void {
+  /** The page or the session is going away: whatever waits is done now. The promise is kept when all is done. */
+  async flush(): Promise<void> {
     const waiting = [...this.#pending.values()];
     this.#pending.clear();
-    for (const { commit, timer } of waiting) {
-      clearTimeout(timer);
-      commit(true);
-    }
+    for (const { timer } of waiting) clearTimeout(timer);
+    await Promise.all(waiting.map(({ commit }) => commit(true)));
   }
 }
