@@ -1,0 +1,94 @@
+//! Landlock: which files a caged process may still open, and on newer kernels which ports and sockets.
+//!
+//! What is already open stays usable: the listener, the model, the socketpairs.
+
+use std::path::Path;
+
+use landlock::{
+    ABI, Access, AccessFs, AccessNet, BitFlags, LandlockStatus, PathBeneath, PathFd, Ruleset, RulesetAttr,
+    RulesetCreated, RulesetCreatedAttr, RulesetError, Scope,
+};
+
+use super::{Cage, Error, Layer};
+
+/// Everything that Landlock can deny up to here is denied, as far as the kernel knows it.
+const ABI_KNOWN: ABI = ABI::V10;
+/// Where SQLite and OpenSSL look for randomness before they ask the kernel.
+const RANDOMNESS: &str = "/dev/urandom";
+
+pub(super) fn restrict(cage: &Cage) -> Result<Layer, Error> {
+    let mut rules = Ruleset::default()
+        .handle_access(AccessFs::from_all(ABI_KNOWN))?
+        .handle_access(AccessNet::from_all(ABI_KNOWN))?
+        .scope(Scope::from_all(ABI_KNOWN))?
+        .create()?;
+    if let Cage::Front { data_dir, read } = cage {
+        rules = allow(rules, data_dir, AccessFs::from_all(ABI_KNOWN) & !AccessFs::Execute)?;
+        let reading = AccessFs::ReadFile | AccessFs::ReadDir;
+        for path in read.iter().map(|path| path.as_path()).chain([Path::new(RANDOMNESS)]) {
+            rules = allow(rules, path, reading)?;
+        }
+    }
+    Ok(match rules.restrict_self()?.landlock {
+        LandlockStatus::Available { effective_abi, .. } => Layer::active(format!("ABI {effective_abi}")),
+        LandlockStatus::NotEnabled => Layer::missing("not enabled at boot"),
+        LandlockStatus::NotImplemented => Layer::missing("not built into the kernel"),
+    })
+}
+
+fn allow(rules: RulesetCreated, path: &Path, access: BitFlags<AccessFs>) -> Result<RulesetCreated, Error> {
+    let opened = PathFd::new(path).map_err(|source| Error::Path { path: path.to_owned(), source })?;
+    // A right that only a folder can have would make the rule for a file invalid.
+    let access = if path.is_dir() { access } else { access & AccessFs::from_file(ABI_KNOWN) };
+    rules.add_rule(PathBeneath::new(opened, access)).map_err(|error: RulesetError| error.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+    use std::io::ErrorKind;
+    use std::thread;
+
+    // Landlock binds the thread that calls it, so a thread of this test can be locked in alone.
+    fn caged<T: Send + 'static>(cage: Cage, inside: impl FnOnce() -> T + Send + 'static) -> T {
+        let thread = thread::spawn(move || {
+            assert!(restrict(&cage).unwrap().is_active());
+            inside()
+        });
+        thread.join().unwrap()
+    }
+
+    #[test]
+    fn the_front_writes_its_data_reads_what_it_is_given_and_nothing_else() {
+        let folder = tempfile::tempdir().unwrap();
+        let (data, key, other) =
+            (folder.path().join("data"), folder.path().join("key"), folder.path().join("other"));
+        fs::create_dir(&data).unwrap();
+        fs::write(&key, "k").unwrap();
+        fs::write(&other, "o").unwrap();
+        caged(Cage::Front { data_dir: data.clone(), read: vec![key.clone()] }, move || {
+            fs::write(data.join("a"), "1").unwrap();
+            fs::create_dir(data.join("sub")).unwrap();
+            fs::rename(data.join("a"), data.join("sub/b")).unwrap();
+            fs::remove_file(data.join("sub/b")).unwrap();
+            assert_eq!(fs::read(&key).unwrap(), b"k");
+            assert_eq!(fs::write(&key, "x").unwrap_err().kind(), ErrorKind::PermissionDenied);
+            assert_eq!(fs::read(&other).unwrap_err().kind(), ErrorKind::PermissionDenied);
+            assert_eq!(fs::read("/etc/passwd").unwrap_err().kind(), ErrorKind::PermissionDenied);
+        });
+    }
+
+    #[test]
+    fn the_engine_reads_no_file() {
+        let error = caged(Cage::Engine, || fs::read("/etc/hostname").unwrap_err());
+        assert_eq!(error.kind(), ErrorKind::PermissionDenied);
+    }
+
+    #[test]
+    fn a_needed_path_that_is_missing_is_named() {
+        let cage = Cage::Front { data_dir: "/no/such/folder".into(), read: Vec::new() };
+        let error = thread::spawn(move || restrict(&cage).unwrap_err()).join().unwrap();
+        assert!(error.to_string().contains("/no/such/folder"), "{error}");
+    }
+}

@@ -1,0 +1,71 @@
+//! What a process gives up before it reads its first foreign byte.
+//!
+//! ```text
+//! namespaces   an own user and network namespace: no interface, no route
+//! privileges   no capability, no core dump, not traceable, no new privileges, no life without its parent
+//! files        Landlock: what may still be opened
+//! seccomp      the system calls that are left
+//! channels     tries to get out, and reports
+//! ```
+//! Each layer stands alone, so a kernel that lacks one of them still has the others in the way.
+
+mod channels;
+mod error;
+mod files;
+mod namespaces;
+mod privileges;
+mod report;
+mod seccomp;
+
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+pub use error::Error;
+pub use privileges::{harden, raise_file_limit};
+pub use report::{Channel, Layer, Report};
+
+/// Which process, and what it still needs.
+#[derive(Clone, Debug)]
+pub enum Cage {
+    /// Serves an inherited listener and keeps the store.
+    Front {
+        /// Read and written, with everything below it.
+        data_dir: PathBuf,
+        /// Read, with everything below.
+        read: Vec<PathBuf>,
+    },
+    /// Computes on a model that it already has open.
+    Engine,
+}
+
+/// What to do where the kernel leaves a channel open.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Egress {
+    /// Do not start.
+    Strict,
+    /// Say so and go on. For the demo.
+    Report,
+}
+
+/// Locks the calling process in. There is no way back.
+///
+/// **Invariant:** called while the process has one thread and has read nothing but its parent's settings:
+/// namespaces refuse a process with threads, and Landlock and seccomp bind only the calling thread and
+/// those that it starts later.
+///
+/// # Errors
+/// A path that cannot be opened, a privilege that cannot be dropped, and under [`Egress::Strict`] a level
+/// that leaves a channel open (the error holds the whole report).
+pub fn enter(cage: &Cage, policy: Egress) -> Result<Report, Error> {
+    let namespaces = namespaces::leave();
+    privileges::drop_all()?;
+    let files = files::restrict(cage)?;
+    let system_calls = seccomp::restrict(cage)?;
+    let report = Report { namespaces, files, system_calls, channels: channels::probe() };
+    if policy == Egress::Strict && !report.is_full() {
+        return Err(Error::Level(Box::new(report)));
+    }
+    Ok(report)
+}
