@@ -1,0 +1,108 @@
+//! The front's process: takes the listener and its settings, locks itself in, serves.
+
+use std::io;
+use std::net::TcpListener;
+use std::os::unix::net::UnixStream;
+use std::sync::Arc;
+use std::thread;
+
+use anyhow::{Context, bail};
+use serde_json::Value;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::{mpsc, watch};
+
+use super::entry;
+use super::message::{self, FrontReady, FrontStart, ToFront};
+use crate::lockdown::{self, Cage, Report};
+
+/// What the front gets from its supervisor.
+pub struct FrontParts {
+    pub listener: TcpListener,
+    /// What the plan held for the front.
+    pub settings: Value,
+    /// The socket of each engine; a new one after each restart of it.
+    pub engines: mpsc::UnboundedReceiver<UnixStream>,
+    pub control: Control,
+    /// How this process is locked in.
+    pub report: Report,
+    /// How the first engine is locked in.
+    pub engine_report: Report,
+}
+
+/// The front's way to its supervisor.
+#[derive(Clone)]
+pub struct Control {
+    socket: Arc<UnixStream>,
+    stopped: watch::Receiver<bool>,
+}
+
+/// The body of the hidden verb `@front`: locks the process in, then lets `serve` work in it.
+///
+/// # Errors
+/// The process cannot be locked in, and whatever `serve` returns.
+pub fn run_front(serve: impl FnOnce(FrontParts) -> anyhow::Result<()>) -> anyhow::Result<()> {
+    let socket = entry::take_socket().context("the supervisor's socket")?;
+    let received = message::receive::<ToFront>(&socket).context("the front's settings")?;
+    let Some((ToFront::Start(start), Some(listener))) = received else {
+        bail!("the front is started by the appliance only")
+    };
+    let FrontStart { supervisor, policy, data_dir, read, settings, engine: engine_report } = *start;
+    lockdown::raise_file_limit().context("the limit of open files")?;
+    let report = lockdown::enter(&Cage::Front { data_dir, read }, policy)?;
+    entry::check_parent(supervisor)?;
+    let (pass_on, engines) = mpsc::unbounded_channel();
+    let (stop, stopped) = watch::channel(false);
+    let socket = Arc::new(socket);
+    let control = Control { socket: Arc::clone(&socket), stopped };
+    thread::Builder::new().name("supervisor".to_owned()).spawn(move || obey(&socket, &pass_on, &stop))?;
+    serve(FrontParts { listener: listener.into(), settings, engines, control, report, engine_report })
+}
+
+/// Follows the supervisor until it says stop or is gone.
+fn obey(socket: &UnixStream, engines: &mpsc::UnboundedSender<UnixStream>, stop: &watch::Sender<bool>) {
+    loop {
+        match message::receive::<ToFront>(socket) {
+            // Nobody waits for engines any more once the front ends.
+            Ok(Some((ToFront::Engine, Some(engine)))) => drop(engines.send(engine.into())),
+            Ok(Some((ToFront::Stop, _)) | None) => break,
+            Ok(Some(_)) => tracing::error!("the supervisor sent what makes no sense here"),
+            Err(error) => {
+                tracing::error!(%error, "the supervisor cannot be understood");
+                break;
+            }
+        }
+    }
+    stop.send_replace(true);
+}
+
+impl Control {
+    /// Tells the supervisor that the front serves, with `details` for whoever started the appliance.
+    ///
+    /// # Errors
+    /// The supervisor is gone.
+    pub fn ready(&self, details: Value) -> io::Result<()> {
+        message::send(&self.socket, &FrontReady { details }, None)
+    }
+
+    /// Resolves when the front is to finish what is running and end: at the supervisor's word or death, or
+    /// at SIGTERM. Wants a tokio runtime with its I/O enabled.
+    pub fn shutdown(&self) -> impl Future<Output = ()> + Send + use<> {
+        let mut stopped = self.stopped.clone();
+        async move {
+            let told = async {
+                // An error means that the thread which listens to the supervisor is gone.
+                let _end = stopped.wait_for(|stopped| *stopped).await;
+            };
+            match signal(SignalKind::terminate()) {
+                Ok(mut terminated) => tokio::select! {
+                    () = told => {}
+                    _ = terminated.recv() => {}
+                },
+                Err(error) => {
+                    tracing::warn!(%error, "SIGTERM cannot be caught");
+                    told.await;
+                }
+            }
+        }
+    }
+}

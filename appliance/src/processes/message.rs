@@ -1,0 +1,174 @@
+//! What supervisor and children tell each other: a u32 length (little endian), then JSON; open files
+//! travel with the length.
+
+use std::io::{self, ErrorKind, IoSlice, IoSliceMut, Read, Write};
+use std::mem::MaybeUninit;
+use std::os::fd::{BorrowedFd, OwnedFd};
+use std::os::unix::net::UnixStream;
+use std::path::PathBuf;
+
+use redoubt_engine::worker;
+use rustix::net::{
+    RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, ReturnFlags, SendAncillaryBuffer,
+    SendAncillaryMessage, SendFlags, recvmsg, sendmsg,
+};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::lockdown::{Egress, Report};
+
+/// Longest message in bytes. The supervisor reads from the front, so even this is bounded.
+const MAX_LENGTH: usize = 1 << 20;
+/// Most open files that travel with one message.
+const MAX_FILES: usize = 1;
+
+/// To the engine, first and last; with the model.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct EngineStart {
+    /// The process that this one must not outlive.
+    pub(super) supervisor: u32,
+    pub(super) policy: Egress,
+    pub(super) settings: worker::Settings,
+}
+
+/// From the engine, once it is locked in. What follows on that socket is between front and engine.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct EngineCaged {
+    pub(super) report: Report,
+}
+
+/// To the front.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) enum ToFront {
+    /// First; with the listener.
+    Start(Box<FrontStart>),
+    /// With the front's end of a new engine's socketpair.
+    Engine,
+    /// Finish what is running and end.
+    Stop,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct FrontStart {
+    /// The process that this one must not outlive.
+    pub(super) supervisor: u32,
+    pub(super) policy: Egress,
+    pub(super) data_dir: PathBuf,
+    pub(super) read: Vec<PathBuf>,
+    pub(super) settings: Value,
+    /// How the first engine is locked in.
+    pub(super) engine: Report,
+}
+
+/// From the front: it serves.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct FrontReady {
+    pub(super) details: Value,
+}
+
+/// Sends one message, with an open file if there is one. The receiver gets a duplicate.
+pub(super) fn send(
+    mut socket: &UnixStream,
+    message: &impl Serialize,
+    file: Option<BorrowedFd<'_>>,
+) -> io::Result<()> {
+    let body = serde_json::to_vec(message)?;
+    let length = u32::try_from(body.len()).ok().filter(|length| *length as usize <= MAX_LENGTH);
+    let length = length.ok_or_else(|| invalid("a message that is too long"))?.to_le_bytes();
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(MAX_FILES))];
+    let mut control = SendAncillaryBuffer::new(&mut space);
+    if !file.iter().all(|file| control.push(SendAncillaryMessage::ScmRights(std::slice::from_ref(file)))) {
+        return Err(invalid("more open files than fit a message"));
+    }
+    let sent = sendmsg(socket, &[IoSlice::new(&length)], &mut control, SendFlags::NOSIGNAL)?;
+    socket.write_all(&length[sent..])?;
+    socket.write_all(&body)
+}
+
+/// The next message and its open file; `None` where the other side has closed between two messages.
+/// Reads no byte beyond it.
+pub(super) fn receive<T: DeserializeOwned>(
+    mut socket: &UnixStream,
+) -> io::Result<Option<(T, Option<OwnedFd>)>> {
+    let mut length = [0; 4];
+    let (read, file) = receive_first(socket, &mut length)?;
+    if read == 0 {
+        return Ok(None);
+    }
+    socket.read_exact(&mut length[read..])?;
+    let length = u32::from_le_bytes(length) as usize;
+    if length > MAX_LENGTH {
+        return Err(invalid("a message that is too long"));
+    }
+    let mut body = vec![0; length];
+    socket.read_exact(&mut body)?;
+    Ok(Some((serde_json::from_slice(&body)?, file)))
+}
+
+fn receive_first(socket: &UnixStream, buffer: &mut [u8]) -> io::Result<(usize, Option<OwnedFd>)> {
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(MAX_FILES))];
+    let mut control = RecvAncillaryBuffer::new(&mut space);
+    let flags = RecvFlags::CMSG_CLOEXEC;
+    let received =
+        rustix::io::retry_on_intr(|| recvmsg(socket, &mut [IoSliceMut::new(buffer)], &mut control, flags))?;
+    if received.flags.contains(ReturnFlags::CTRUNC) {
+        return Err(invalid("more open files than expected"));
+    }
+    let file = control.drain().find_map(|message| match message {
+        RecvAncillaryMessage::ScmRights(mut files) => files.next(),
+        _ => None,
+    });
+    Ok((received.bytes, file))
+}
+
+pub(super) fn invalid(what: &'static str) -> io::Error {
+    io::Error::new(ErrorKind::InvalidData, what)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs::File;
+    use std::io::{Seek, SeekFrom};
+    use std::os::fd::AsFd;
+
+    #[test]
+    fn a_message_brings_its_file_and_leaves_what_follows_on_the_socket() {
+        let (one, mut other) = UnixStream::pair().unwrap();
+        let mut file = tempfile::tempfile().unwrap();
+        file.write_all(b"weights").unwrap();
+        send(&one, &FrontReady { details: "größer".into() }, Some(file.as_fd())).unwrap();
+        (&one).write_all(b"foreign").unwrap();
+        let (message, received) = receive::<FrontReady>(&other).unwrap().unwrap();
+        assert_eq!(message.details, "größer");
+        let mut received = File::from(received.unwrap());
+        let mut text = String::new();
+        received.seek(SeekFrom::Start(0)).unwrap();
+        received.read_to_string(&mut text).unwrap();
+        assert_eq!(text, "weights");
+        let mut next = [0; 7];
+        other.read_exact(&mut next).unwrap();
+        assert_eq!(&next, b"foreign");
+    }
+
+    #[test]
+    fn a_message_without_a_file_and_the_end_between_two_messages() {
+        let (one, other) = UnixStream::pair().unwrap();
+        send(&one, &ToFront::Stop, None).unwrap();
+        drop(one);
+        let (message, file) = receive::<ToFront>(&other).unwrap().unwrap();
+        assert!(matches!(message, ToFront::Stop) && file.is_none());
+        assert!(receive::<ToFront>(&other).unwrap().is_none());
+    }
+
+    #[test]
+    fn lying_lengths_and_cut_messages_are_errors() {
+        for bytes in [&[0xff, 0xff, 0xff, 0xff][..], &[9, 0, 0, 0, b'"'], &[1, 0]] {
+            let (mut one, other) = UnixStream::pair().unwrap();
+            one.write_all(bytes).unwrap();
+            drop(one);
+            assert!(receive::<ToFront>(&other).is_err(), "{bytes:?}");
+        }
+    }
+}

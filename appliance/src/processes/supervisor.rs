@@ -1,0 +1,337 @@
+//! Starts front and engine, replaces whichever dies, and ends both in order.
+//!
+//! Reads no foreign byte and holds no key.
+
+use std::fs::File;
+use std::io::{Seek, SeekFrom};
+use std::net::TcpListener;
+use std::os::fd::AsFd;
+use std::os::unix::net::UnixStream;
+use std::path::PathBuf;
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, anyhow, bail};
+use redoubt_engine::worker;
+use rustix::process::Signal;
+use serde_json::Value;
+
+use super::backoff::Backoff;
+use super::child::{Child, Death};
+use super::message::{self, EngineCaged, EngineStart, FrontReady, FrontStart, ToFront};
+use super::{ENGINE_VERB, FRONT_VERB, signals};
+use crate::lockdown::{self, Egress, Report};
+
+/// How long an engine may take until it is locked in; loading the model comes after that.
+const CAGING_DEADLINE: Duration = Duration::from_secs(10);
+/// How long the front may take to finish what is running.
+const FRONT_GRACE: Duration = Duration::from_secs(10);
+const ENGINE_GRACE: Duration = Duration::from_secs(2);
+/// How long a child that broke off may take to say why.
+const LAST_WORDS_GRACE: Duration = Duration::from_secs(2);
+/// How long to listen for a second child's reason after the first one's.
+const OTHER_GRACE: Duration = Duration::from_millis(300);
+/// An engine that lived this long did not die of its start.
+const ENGINE_STEADY: Duration = Duration::from_secs(5);
+
+/// What there is to supervise.
+pub struct Plan {
+    /// Bound and listening.
+    pub listener: TcpListener,
+    /// Open for reading.
+    pub model: File,
+    pub engine: worker::Settings,
+    /// For the front only; the supervisor does not look into it.
+    pub front: Value,
+    pub policy: Egress,
+    /// What the front reads and writes. It must exist.
+    pub data_dir: PathBuf,
+    /// Files and folders outside it that the front reads: its key file, its certificate.
+    pub read: Vec<PathBuf>,
+}
+
+/// The processes at the moment when all is ready.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Pids {
+    pub supervisor: u32,
+    pub front: u32,
+    pub engine: u32,
+}
+
+enum Event {
+    /// Somebody wants the appliance to end.
+    Stop,
+    /// The front with this number serves.
+    Ready(u32, Value),
+    Died(Death),
+}
+
+/// Runs front and engine until SIGTERM, SIGINT or SIGHUP, and calls `ready` once when both work, with what
+/// the front reported.
+///
+/// # Errors
+/// A child that dies before all is ready: the error holds what it said last. Later deaths are logged and
+/// repaired.
+pub fn supervise(plan: Plan, ready: impl FnOnce(&Pids, Value)) -> anyhow::Result<()> {
+    lockdown::harden()?;
+    let (tell, events) = mpsc::channel();
+    signals::watch(tell.clone(), || Event::Stop).context("signals")?;
+    let mut supervisor = Supervisor {
+        plan,
+        tell,
+        events,
+        front: None,
+        engine: None,
+        front_backoff: Backoff::default(),
+        engine_backoff: Backoff::default(),
+        due: None,
+    };
+    supervisor.start_all()?;
+    match supervisor.await_ready()? {
+        Some((pids, details)) => ready(&pids, details),
+        None => return supervisor.stop(),
+    }
+    supervisor.watch();
+    supervisor.stop()
+}
+
+struct Supervisor {
+    plan: Plan,
+    tell: Sender<Event>,
+    events: Receiver<Event>,
+    front: Option<Front>,
+    engine: Option<Child>,
+    front_backoff: Backoff,
+    engine_backoff: Backoff,
+    /// When to start what is missing.
+    due: Option<Instant>,
+}
+
+struct Front {
+    child: Child,
+    control: UnixStream,
+    /// It has reported that it serves.
+    serves: bool,
+}
+
+impl Supervisor {
+    /// A front always starts with an engine of its own, so that no engine ever sees two fronts.
+    fn start_all(&mut self) -> anyhow::Result<()> {
+        let (engine, socket, report) = self.start_engine()?;
+        self.engine = Some(engine);
+        let front = self.start_front(report)?;
+        message::send(&front.control, &ToFront::Engine, Some(socket.as_fd())).context("the front")?;
+        self.front = Some(front);
+        Ok(())
+    }
+
+    /// The engine, the front's end of its socket, and how it is locked in.
+    fn start_engine(&mut self) -> anyhow::Result<(Child, UnixStream, Report)> {
+        let (engine, socket) = self.start(ENGINE_VERB)?;
+        let start = EngineStart {
+            supervisor: std::process::id(),
+            policy: self.plan.policy,
+            settings: self.plan.engine.clone(),
+        };
+        // The engine before it has moved the position that all duplicates share.
+        self.plan.model.seek(SeekFrom::Start(0)).context("the model")?;
+        let caged = message::send(&socket, &start, Some(self.plan.model.as_fd())).and_then(|()| {
+            socket.set_read_timeout(Some(CAGING_DEADLINE))?;
+            let caged = message::receive::<EngineCaged>(&socket)?;
+            socket.set_read_timeout(None)?;
+            caged.ok_or_else(|| message::invalid("no word of the engine"))
+        });
+        match caged {
+            Ok((EngineCaged { report }, _)) => {
+                tracing::info!(pid = engine.pid(), lockdown = %report, "engine started");
+                Ok((engine, socket, report))
+            }
+            Err(error) => Err(Self::reason(engine, "engine").context(error)),
+        }
+    }
+
+    fn start_front(&mut self, engine: Report) -> anyhow::Result<Front> {
+        let (child, control) = self.start(FRONT_VERB)?;
+        let start = ToFront::Start(Box::new(FrontStart {
+            supervisor: std::process::id(),
+            policy: self.plan.policy,
+            data_dir: self.plan.data_dir.clone(),
+            read: self.plan.read.clone(),
+            settings: self.plan.front.clone(),
+            engine,
+        }));
+        if let Err(error) = message::send(&control, &start, Some(self.plan.listener.as_fd())) {
+            return Err(Self::reason(child, "front").context(error));
+        }
+        let (pid, socket, tell) = (child.pid(), control.try_clone()?, self.tell.clone());
+        thread::Builder::new().name("front's word".to_owned()).spawn(move || {
+            while let Ok(Some((FrontReady { details }, _))) = message::receive(&socket) {
+                // Fails only where the supervisor has stopped already.
+                let _stopped = tell.send(Event::Ready(pid, details));
+            }
+        })?;
+        tracing::info!(pid, "front started");
+        Ok(Front { child, control, serves: false })
+    }
+
+    fn start(&self, verb: &str) -> anyhow::Result<(Child, UnixStream)> {
+        let tell = self.tell.clone();
+        let on_death = move |death| {
+            // Fails only where the supervisor has stopped already.
+            let _stopped = tell.send(Event::Died(death));
+        };
+        Child::start(verb, on_death).with_context(|| format!("cannot start {verb}"))
+    }
+
+    /// Why a child that did not come up died.
+    fn reason(child: Child, name: &str) -> anyhow::Error {
+        child.end(LAST_WORDS_GRACE).map_or_else(
+            || anyhow!("the {name} does not answer"),
+            |death| anyhow!("the {name} did not start: {}", death.account),
+        )
+    }
+
+    /// Waits until the front serves; `None` where the end was asked for before that.
+    fn await_ready(&mut self) -> anyhow::Result<Option<(Pids, Value)>> {
+        let (Some(front), Some(engine)) = (&mut self.front, &self.engine) else {
+            bail!("nothing was started")
+        };
+        let pids = Pids { supervisor: std::process::id(), front: front.child.pid(), engine: engine.pid() };
+        while let Ok(event) = self.events.recv() {
+            match event {
+                Event::Ready(pid, details) if pid == pids.front => {
+                    front.serves = true;
+                    return Ok(Some((pids, details)));
+                }
+                Event::Died(death) if [pids.front, pids.engine].contains(&death.pid) => {
+                    return Err(self.failure(&pids, death));
+                }
+                Event::Stop => return Ok(None),
+                Event::Ready(..) | Event::Died(_) => {}
+            }
+        }
+        Ok(None)
+    }
+
+    /// Why the two did not come up. One often takes the other with it, so both are heard.
+    fn failure(&self, pids: &Pids, first: Death) -> anyhow::Error {
+        let mut deaths = vec![first];
+        while let Ok(event) = self.events.recv_timeout(OTHER_GRACE) {
+            if let Event::Died(death) = event {
+                deaths.push(death);
+            }
+        }
+        let said = |pid: u32, name: &str| {
+            let death = deaths.iter().find(|death| death.pid == pid)?;
+            Some(format!("the {name} did not start: {}", death.account))
+        };
+        let reasons: Vec<_> =
+            said(pids.front, "front").into_iter().chain(said(pids.engine, "engine")).collect();
+        anyhow!(reasons.join("; "))
+    }
+
+    /// Replaces what dies until the end is asked for.
+    fn watch(&mut self) {
+        loop {
+            let wait = self.due.map(|due| due.saturating_duration_since(Instant::now()));
+            let event = match wait {
+                Some(wait) => self.events.recv_timeout(wait),
+                None => self.events.recv().map_err(|_| RecvTimeoutError::Disconnected),
+            };
+            match event {
+                Ok(Event::Stop) | Err(RecvTimeoutError::Disconnected) => return,
+                Ok(Event::Ready(pid, _)) => self.note_ready(pid),
+                Ok(Event::Died(death)) => self.bury(&death),
+                Err(RecvTimeoutError::Timeout) => self.repair(),
+            }
+        }
+    }
+
+    fn note_ready(&mut self, pid: u32) {
+        if let Some(front) = self.front.as_mut().filter(|front| front.child.pid() == pid) {
+            front.serves = true;
+            tracing::info!(pid, "front serves again");
+        }
+    }
+
+    /// Notes a death. Whoever is not ours any more was ended by us.
+    fn bury(&mut self, death: &Death) {
+        let (name, wait) = if let Some(front) = self.front.take_if(|front| front.child.pid() == death.pid) {
+            // Its engine ends with it and is not to blame.
+            self.engine = None;
+            self.engine_backoff = Backoff::default();
+            ("front", self.front_backoff.after_death(front.serves))
+        } else if let Some(engine) = self.engine.take_if(|engine| engine.pid() == death.pid) {
+            ("engine", self.engine_backoff.after_death(engine.age() > ENGINE_STEADY))
+        } else {
+            return;
+        };
+        tracing::error!(
+            process = name,
+            pid = death.pid,
+            death = death.account,
+            restart_in_ms = wait.as_millis(),
+            "a process died"
+        );
+        self.due = Some(Instant::now() + wait);
+    }
+
+    /// Starts what is missing, and tries again later where that fails.
+    fn repair(&mut self) {
+        self.due = None;
+        let repaired = if self.front.is_none() {
+            self.engine = None;
+            self.start_all()
+        } else {
+            self.replace_engine()
+        };
+        if let Err(error) = repaired {
+            let wait = self.engine_backoff.after_death(false);
+            tracing::error!(error = format!("{error:#}"), retry_in_ms = wait.as_millis(), "restart failed");
+            self.due = Some(Instant::now() + wait);
+        }
+    }
+
+    fn replace_engine(&mut self) -> anyhow::Result<()> {
+        let (engine, socket, _) = self.start_engine()?;
+        self.engine = Some(engine);
+        if let Some(front) = &self.front {
+            // A front that just died takes this engine with it, and both come anew.
+            message::send(&front.control, &ToFront::Engine, Some(socket.as_fd())).context("the front")?;
+        }
+        Ok(())
+    }
+
+    /// Ends the front, which finishes what is running, then the engine. A second signal ends the wait.
+    fn stop(mut self) -> anyhow::Result<()> {
+        if let Some(front) = &self.front
+            && message::send(&front.control, &ToFront::Stop, None).is_ok()
+        {
+            self.await_end(FRONT_GRACE, |supervisor| supervisor.front.is_none());
+        }
+        self.front = None;
+        if let Some(engine) = &self.engine {
+            engine.signal(Signal::TERM);
+            self.await_end(ENGINE_GRACE, |supervisor| supervisor.engine.is_none());
+        }
+        self.engine = None;
+        tracing::info!("stopped");
+        Ok(())
+    }
+
+    fn await_end(&mut self, grace: Duration, ended: impl Fn(&Supervisor) -> bool) {
+        let deadline = Instant::now() + grace;
+        while !ended(self) {
+            match self.events.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
+                Ok(Event::Died(death)) => {
+                    self.front.take_if(|front| front.child.pid() == death.pid);
+                    self.engine.take_if(|engine| engine.pid() == death.pid);
+                }
+                Ok(Event::Ready(..)) => {}
+                Ok(Event::Stop) => return tracing::warn!("told twice to stop, ending at once"),
+                Err(_) => return tracing::warn!("a process did not end in time and is killed"),
+            }
+        }
+    }
+}
