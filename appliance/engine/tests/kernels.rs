@@ -1,4 +1,5 @@
 //! The kernels against an independent computation: gate A of the engine, for every type that a file may have.
+#![expect(clippy::unwrap_used, reason = "the helpers of these tests fail as the tests do")]
 
 use candle_core::quantized::{GgmlDType, QTensor};
 use candle_core::{Device, Tensor};

@@ -83,7 +83,7 @@ impl Team {
     }
 
     /// Calls `job(part)` once for every part in `0..parts`, in any order and on any thread of the team. Calls from
-    /// several threads take turns; a call from within a job runs on that one thread.
+    /// several threads take turns; a call from within a job runs on that one thread, and so do more than 4,095 parts.
     ///
     /// # Panics
     /// When a part panics, with its payload, after all parts have ended.
@@ -155,10 +155,12 @@ impl Shared {
                 // Kept for the caller, as a missing part would leave it waiting.
                 *lock(&self.panic) = Some(payload);
             }
-            if self.remaining.fetch_sub(1, SeqCst) == 1 && self.caller_sleeping.load(SeqCst) {
-                if let Some(caller) = &*lock(&self.caller) {
-                    caller.unpark();
-                }
+            let last = self.remaining.fetch_sub(1, SeqCst) == 1;
+            if last
+                && self.caller_sleeping.load(SeqCst)
+                && let Some(caller) = &*lock(&self.caller)
+            {
+                caller.unpark();
             }
         }
     }
