@@ -4,6 +4,10 @@ import { ApiError } from '../api/http';
 import type { Appliance, Enrolment, Me, Role } from '../api/types';
 import { isOwnPath, router } from './router.svelte';
 
+// A word that this browser has signed in, so that a first visit need not ask for a session that cannot be there.
+// No secret: the session itself is a cookie that the page cannot read.
+const SIGNED_IN = 'redoubt-signed-in';
+
 const HOME: Record<Role, string> = { analyst: '/chats', admin: '/settings', auditor: '/audit' };
 
 class Session {
@@ -25,6 +29,8 @@ class Session {
   /** At start: what the appliance is, and whether a session is still good. */
   async load(): Promise<void> {
     this.appliance = await api.showAppliance();
+    const atTheDoor = ['home', 'sign-in'].includes(router.route.name);
+    if (atTheDoor && localStorage.getItem(SIGNED_IN) === null) return;
     try {
       await this.#remember();
     } catch (error) {
@@ -52,6 +58,7 @@ class Session {
   async #remember(): Promise<Me> {
     const me = await api.showMe();
     this.#lastUser = me.user.id;
+    localStorage.setItem(SIGNED_IN, '');
     this.me = me;
     return me;
   }
@@ -75,6 +82,7 @@ class Session {
     }
     this.me = null;
     this.enrolment = null;
+    localStorage.removeItem(SIGNED_IN);
     if (router.route.name !== 'sign-in') this.askToSignIn();
   }
 
@@ -82,6 +90,7 @@ class Session {
   async signOut(): Promise<void> {
     await this.beforeSignOut();
     await api.signOut();
+    localStorage.removeItem(SIGNED_IN);
     location.assign('/sign-in?signed-out');
   }
 }
