@@ -30,6 +30,9 @@ mod tx;
 pub mod users;
 mod writer;
 
+// Only named so that its build tells ours where the headers are: `build.rs` reads them.
+use openssl_sys as _;
+
 pub use data_key::DataKey;
 pub use error::Error;
 pub use page::Page;

@@ -289,7 +289,12 @@ impl Store {
         T: Send + 'static,
         E: From<Error> + Send + 'static,
     {
-        let read = move |reader: Result<&Reader, Error>| reply(reader.map_err(E::from).and_then(job));
+        let deadline = Instant::now() + READ_DEADLINE;
+        let read = move |reader: Result<&Reader, Error>| {
+            if Instant::now() < deadline {
+                reply(reader.map_err(E::from).and_then(job));
+            }
+        };
         self.inner.reads.push(Box::new(read)).map_err(|refused| self.refusal(refused))
     }
 
@@ -356,7 +361,7 @@ where
         match (refused, self.result) {
             (Some(refused), _) => (self.reply)(Err(refused.into())),
             (None, Some(result)) => (self.reply)(result),
-            // The job panicked; dropping the reply tells the caller.
+            // The job panicked or came too late; dropping the reply tells the caller.
             (None, None) => {}
         }
     }

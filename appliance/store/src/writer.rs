@@ -22,6 +22,9 @@ const CHECKPOINT_FRAMES: i64 = 1_000;
 /// Frames at which readers are waited for, so that the log starts anew: 64 MiB.
 const MAX_LOG_FRAMES: i64 = 16_384;
 
+const FULL: &str = "the disk is full or busy";
+const LATE: &str = "the deadline passed";
+
 /// One caller's write.
 pub(crate) trait Job: Send {
     /// When the caller stops waiting.
@@ -90,7 +93,7 @@ impl Writer {
     fn write(&mut self, jobs: Vec<Box<dyn Job>>) -> Result<(), Error> {
         let now = Instant::now();
         let (mut jobs, late): (Vec<_>, Vec<_>) = jobs.into_iter().partition(|job| job.deadline() > now);
-        refuse(late, "the deadline passed");
+        refuse(late, LATE);
         if jobs.is_empty() {
             return Ok(());
         }
@@ -126,7 +129,10 @@ impl Writer {
         let size_before = self.ledger.size();
         self.reader.connection().execute_batch("BEGIN IMMEDIATE")?;
         for job in jobs {
-            self.run(job.as_mut())?;
+            // The ones before it may have taken long. It has no result then, and nobody who waits for one.
+            if job.deadline() > Instant::now() {
+                self.run(job.as_mut())?;
+            }
         }
         if self.ledger.size() != size_before {
             self.ledger.store_tree(&self.reader)?;
@@ -147,7 +153,7 @@ impl Writer {
         if self.reader.connection().is_autocommit() {
             // SQLite itself rolled everything back, as it may when the disk is full or fails. Nothing was
             // synced yet, so nothing is in doubt.
-            return Err(Failure::Passing("the disk is full or failed"));
+            return Err(Failure::Passing(FULL));
         }
         if !kept {
             self.ledger.restore(before);
@@ -205,13 +211,11 @@ fn is_passing(error: &rusqlite::Error) -> bool {
 
 impl From<rusqlite::Error> for Failure {
     fn from(error: rusqlite::Error) -> Self {
-        match Error::from(error) {
-            Error::Unavailable(why) if why != "the disk failed" => Self::Passing(why),
-            other => Self::Final(other),
-        }
+        if is_passing(&error) { Self::Passing(FULL) } else { Self::Final(error.into()) }
     }
 }
 
+/// Of a statement before the commit: nothing was synced yet, so nothing is in doubt.
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
         match error {
