@@ -31,7 +31,8 @@ ln -sfn "$sources" binding
 ln -sfn ../../build/bin binding/llama_cpp/lib
 if [ ! -f build/build.ninja ]; then
   # Without AMX: at this commit its kernels crash on this project's models, and most machines have none.
-  no_amx="-mno-amx-tile -mno-amx-int8 -mno-amx-bf16"
+  no_amx=
+  [ "$(uname -m)" != x86_64 ] || no_amx="-mno-amx-tile -mno-amx-int8 -mno-amx-bf16"
   cmake -S "$sources/vendor/llama.cpp" -B build -G Ninja -DCMAKE_BUILD_TYPE=Release -DCMAKE_C_FLAGS="$no_amx" -DCMAKE_CXX_FLAGS="$no_amx" \
     -DLLAMA_CURL=OFF -DLLAMA_OPENSSL=OFF -DLLAMA_BUILD_TESTS=OFF -DLLAMA_BUILD_EXAMPLES=OFF \
     -DLLAMA_BUILD_WEBUI=OFF -DLLAMA_BUILD_UI=OFF -DGGML_NATIVE=ON >cmake.log
