@@ -73,6 +73,8 @@ impl From<rusqlite::Error> for Error {
             Some(ErrorCode::SystemIoFailure) => Self::Unavailable("the disk failed"),
             Some(ErrorCode::DatabaseBusy) => Self::Unavailable("the database is busy"),
             Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => Self::Damaged(error.to_string()),
+            // SQLCipher says no more than this of a page whose HMAC does not fit; our own SQL has no errors.
+            Some(ErrorCode::Unknown) if is_generic(&error) => Self::Damaged("a page was changed".to_owned()),
             Some(ErrorCode::ConstraintViolation) if is_duplicate(&error) => Self::Conflict,
             _ => Self::Sql(error),
         }
@@ -84,4 +86,8 @@ fn is_duplicate(error: &rusqlite::Error) -> bool {
         error.sqlite_error().map(|error| error.extended_code),
         Some(rusqlite::ffi::SQLITE_CONSTRAINT_UNIQUE | rusqlite::ffi::SQLITE_CONSTRAINT_PRIMARYKEY)
     )
+}
+
+fn is_generic(error: &rusqlite::Error) -> bool {
+    matches!(error, rusqlite::Error::SqliteFailure(_, Some(message)) if message == "SQL logic error")
 }

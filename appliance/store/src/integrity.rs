@@ -29,33 +29,29 @@ impl Store {
         reader.connection().execute_batch("BEGIN")?;
         let rows = pragma(&reader, "integrity_check")?;
         problems.extend(rows.into_iter().filter(|row| row != "ok"));
-        problems.extend(foreign_keys(&reader)?);
-        // A page that does not decrypt ends the rest with an error: it is a finding, too.
-        match check_log(&reader).and_then(|found| Ok((found, check_effects(&reader)?))) {
-            Ok((log, effects)) => problems.extend(log.into_iter().chain(effects)),
-            Err(error) => problems.push(error.to_string()),
+        for check in [foreign_keys, check_log, check_effects] {
+            problems.extend(findings(check(&reader))?);
         }
         problems.truncate(MAX_PROBLEMS);
         Ok(problems)
     }
 }
 
-fn pragma(reader: &Reader, name: &str) -> Result<Vec<String>, Error> {
-    match reader.all(&format!("PRAGMA {name}"), [], |row| row.get(0)) {
-        Err(Error::Damaged(why)) => Ok(vec![why]),
+/// A page that does not decrypt ends a check with an error: it is a finding, too.
+fn findings(outcome: Result<Vec<String>, Error>) -> Result<Vec<String>, Error> {
+    match outcome {
+        Err(error @ (Error::Damaged(_) | Error::Sql(_) | Error::Audit(_))) => Ok(vec![error.to_string()]),
         other => other,
     }
 }
 
+fn pragma(reader: &Reader, name: &str) -> Result<Vec<String>, Error> {
+    findings(reader.all(&format!("PRAGMA {name}"), [], |row| row.get(0)))
+}
+
 fn foreign_keys(reader: &Reader) -> Result<Vec<String>, Error> {
-    match reader.all("PRAGMA foreign_key_check", [], |row| row.get::<_, String>(0)) {
-        Ok(tables) => Ok(tables
-            .into_iter()
-            .map(|table| format!("{table}: a row refers to one that is not there"))
-            .collect()),
-        Err(Error::Damaged(why)) => Ok(vec![why]),
-        Err(other) => Err(other),
-    }
+    let tables: Vec<String> = reader.all("PRAGMA foreign_key_check", [], |row| row.get(0))?;
+    Ok(tables.into_iter().map(|table| format!("{table}: a row refers to one that is not there")).collect())
 }
 
 /// Every record against its number, its leaf, its columns, the record before it and the tree.

@@ -23,6 +23,8 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(1);
 /// What every connection is set to, and asked about afterwards.
 const PRAGMAS: &[(&str, i64)] = &[
     ("foreign_keys", 1),
+    // So that REPLACE, too, meets the triggers that keep audit records.
+    ("recursive_triggers", 1),
     ("trusted_schema", 0),
     ("secure_delete", 1),
     ("temp_store", 2),
@@ -93,9 +95,23 @@ fn connect(path: &Path, key: &DataKey, access: OpenFlags) -> Result<Connection, 
         return Err(Error::Library(format!("SQLite {} is too old", rusqlite::version())));
     }
     let connection = Connection::open_with_flags(path, access | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+    // SQLCipher would write its errors to stderr itself; they come back as errors anyway.
+    connection.execute_batch("PRAGMA cipher_log_level = NONE")?;
     connection.execute_batch(&key.pragma())?;
     check_cipher(&connection)?;
     connection.busy_timeout(BUSY_TIMEOUT)?;
+    // The first read of a page tells whether the key fits.
+    let read = connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get::<_, i64>(0));
+    read.map_err(|error| match error.sqlite_error_code() {
+        Some(ErrorCode::NotADatabase) => Error::WrongKey(path.to_owned()),
+        _ => error.into(),
+    })?;
+    protect(&connection)?;
+    Ok(connection)
+}
+
+/// Sets what every connection is set to, and looks whether it is.
+fn protect(connection: &Connection) -> Result<(), Error> {
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true)?;
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DQS_DML, false)?;
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DQS_DDL, false)?;
@@ -103,20 +119,12 @@ fn connect(path: &Path, key: &DataKey, access: OpenFlags) -> Result<Connection, 
     connection.set_prepared_statement_cache_capacity(128);
     for (name, value) in PRAGMAS {
         connection.pragma_update(None, name, value)?;
-    }
-    // The first read of a page tells whether the key fits.
-    let read = connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get::<_, i64>(0));
-    read.map_err(|error| match error.sqlite_error_code() {
-        Some(ErrorCode::NotADatabase) => Error::WrongKey(path.to_owned()),
-        _ => error.into(),
-    })?;
-    for (name, value) in PRAGMAS {
         let set: i64 = connection.pragma_query_value(None, name, |row| row.get(0))?;
         if set != *value {
             return Err(Error::Library(format!("{name} is {set} instead of {value}")));
         }
     }
-    Ok(connection)
+    Ok(())
 }
 
 /// Says what is wrong with the file before a key is tried on it.
@@ -153,5 +161,78 @@ fn remove_if_there(path: &Path) -> Result<(), Error> {
     match std::fs::remove_file(path) {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(Error::io(path)(error)),
         _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use ring::rand::SystemRandom;
+
+    use super::*;
+
+    fn made(folder: &Path) -> (PathBuf, DataKey) {
+        let (path, key) = (folder.join("redoubt.db"), DataKey::generate(&SystemRandom::new()).unwrap());
+        create(&path, &key, |_| Ok(())).unwrap();
+        (path, key)
+    }
+
+    #[test]
+    fn connections_are_protected_and_readers_do_not_write() {
+        let folder = tempfile::tempdir().unwrap();
+        let (path, key) = made(folder.path());
+        let (writer, reader) = (writer(&path, &key).unwrap(), reader(&path, &key).unwrap());
+        for connection in [&writer, &reader] {
+            for config in [DbConfig::SQLITE_DBCONFIG_DEFENSIVE, DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE] {
+                assert!(connection.db_config(config).unwrap(), "{config:?}");
+            }
+            for statement in [
+                "ATTACH ':memory:' AS other",
+                "SELECT load_extension('x')",
+                "SELECT \"no such column\"",
+                "UPDATE sqlite_schema SET sql = ''",
+                "UPDATE chat_index_data SET block = x'00'",
+                "DELETE FROM audit",
+            ] {
+                let refused = connection.prepare(statement).and_then(|mut statement| {
+                    let mut rows = statement.query([])?;
+                    rows.next().map(|_| ())
+                });
+                // Deleting nothing is nothing; the trigger of `audit` needs a row.
+                assert!(refused.is_err() || statement == "DELETE FROM audit", "{statement}");
+            }
+        }
+        writer.execute("INSERT INTO meta VALUES ('a', 'b')", []).unwrap();
+        assert!(reader.execute("INSERT INTO meta VALUES ('c', 'd')", []).is_err());
+        let mode: String = writer.query_row("PRAGMA journal_mode", [], |row| row.get(0)).unwrap();
+        assert_eq!(mode, "wal");
+    }
+
+    #[test]
+    fn records_are_neither_changed_nor_deleted() {
+        let folder = tempfile::tempdir().unwrap();
+        let (path, key) = made(folder.path());
+        let writer = writer(&path, &key).unwrap();
+        let insert = "INSERT INTO audit VALUES (0, 0, 'a', 'ok', NULL, NULL, x'00', zeroblob(32))";
+        writer.execute(insert, []).unwrap();
+        for statement in
+            ["DELETE FROM audit", "UPDATE audit SET rec = x'01'", &insert.replace("INSERT", "REPLACE")]
+        {
+            assert!(writer.execute(statement, []).is_err(), "{statement}");
+        }
+    }
+
+    #[test]
+    fn the_database_of_a_newer_program_is_refused_and_left_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let (path, key) = made(folder.path());
+        let connection = connect(&path, &key, OpenFlags::SQLITE_OPEN_READ_WRITE).unwrap();
+        connection.pragma_update(None, "user_version", 99).unwrap();
+        connection.close().unwrap();
+        let before = fs::read(&path).unwrap();
+        let outcome = writer(&path, &key);
+        assert!(matches!(outcome, Err(Error::NewerSchema { found: 99, known: 1 })), "{outcome:?}");
+        assert_eq!(fs::read(&path).unwrap(), before);
     }
 }

@@ -117,6 +117,8 @@ impl Writer {
                         Ok(())
                     }
                     Failure::Final(error) => {
+                        // Before the answers: whoever gets one may ask.
+                        self.progress.failed.store(true, Ordering::SeqCst);
                         refuse(jobs, "the disk failed");
                         Err(error)
                     }

@@ -1,0 +1,14 @@
+//! The store from outside: what its callers rely on, and what must not be found on its disk.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+mod faults;
+mod files;
+mod identity;
+mod integrity;
+mod keys;
+mod records;
+mod searching;
+mod secrecy;
+mod support;
+mod talk;
+mod writing;
