@@ -49,18 +49,22 @@ test.each([
 
 describe('errors', () => {
   const error = (code: string, status: number, retryAfter: number | null = null) =>
-    new ApiError({ status, code, title: 'Title', request_id: 'r-1' }, retryAfter);
+    new ApiError({ status, code, title: 'Title', request_id: 'r-1', retry_after: retryAfter });
 
   test('say what, what to do, and the request', () => {
     expect(explain(error('busy', 503, 7))).toEqual({
-      what: 'The appliance is busy.',
-      todo: 'All places are taken at the moment. Try again in 7 seconds.',
+      what: 'Title',
+      todo: 'Try again in 7 seconds.',
       requestId: 'r-1',
     });
   });
 
-  test('unknown codes fall back to the title', () => {
-    expect(explain(error('new_code', 500)).what).toBe('Title');
+  test('codes that need more words get them', () => {
+    expect(explain(error('context_exceeded', 422)).todo).toBe('Shorten it, or send it in parts.');
+    expect(explain(error('new_code', 500))).toEqual({ what: 'Title', todo: '', requestId: 'r-1' });
+  });
+
+  test('a fault of the page itself is not blamed on the appliance', () => {
     expect(explain(new TypeError('x')).requestId).toBeNull();
   });
 

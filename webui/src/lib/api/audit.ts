@@ -1,6 +1,6 @@
 // The auditor's view of the log.
 import { json } from './http';
-import type { AuditRecord, Page } from './types';
+import type { RecordPage } from './types';
 
 export interface AuditFilter {
   from: string;
@@ -10,9 +10,9 @@ export interface AuditFilter {
   outcome: string;
 }
 
-export function listRecords(filter: AuditFilter, cursor: string | null): Promise<Page<AuditRecord>> {
+export function listRecords(filter: AuditFilter, cursor: number | null): Promise<RecordPage> {
   const query = new URLSearchParams({ limit: '50' });
   for (const [key, value] of Object.entries(filter)) if (value) query.set(key, value);
-  if (cursor) query.set('cursor', cursor);
+  if (cursor !== null) query.set('cursor', String(cursor));
   return json(`/api/v1/audit/records?${query}`);
 }

@@ -37,7 +37,7 @@ export async function listModels(): Promise<Model[]> {
 
 export async function search(query: string, signal?: AbortSignal): Promise<SearchHit[]> {
   const path = `/api/v1/search?${new URLSearchParams({ q: query, limit: '20' })}`;
-  return (await json<Page<SearchHit>>(path, signal ? { signal } : {})).items;
+  return (await json<{ items: SearchHit[] }>(path, signal ? { signal } : {})).items;
 }
 
 /** A question: `parent` absent goes after the head of the chat, null makes it a new first question. */

@@ -4,12 +4,13 @@ import type { Problem } from './types';
 export class ApiError extends Error {
   override readonly name = 'ApiError';
 
-  constructor(
-    readonly problem: Problem,
-    /** Seconds to wait before the next try, where the appliance said so. */
-    readonly retryAfter: number | null = null,
-  ) {
+  constructor(readonly problem: Problem) {
     super(problem.title);
+  }
+
+  /** Seconds to wait before the next try, where the appliance said so. */
+  get retryAfter(): number | null {
+    return this.problem.retry_after ?? null;
   }
 
   get status(): number {
@@ -84,16 +85,17 @@ export function unreachable(): ApiError {
 }
 
 async function failure(response: Response): Promise<ApiError> {
-  const retryAfter = Number.parseInt(response.headers.get('retry-after') ?? '', 10);
+  const seconds = Number.parseInt(response.headers.get('retry-after') ?? '', 10);
   let problem: Problem = {
     status: response.status,
     code: 'unknown',
     title: `The appliance answered with status ${response.status}.`,
+    retry_after: Number.isFinite(seconds) ? seconds : null,
   };
   try {
     problem = { ...problem, ...((await response.json()) as Partial<Problem>) };
   } catch {
     // Not JSON (a proxy's page, say): the status is all there is to tell.
   }
-  return new ApiError(problem, Number.isFinite(retryAfter) ? retryAfter : null);
+  return new ApiError(problem);
 }

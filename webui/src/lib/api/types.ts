@@ -64,10 +64,12 @@ export interface Me {
 
 export interface Model {
   id: string;
+  title: string;
   context: number;
-  architecture: string;
-  parameters: number;
-  quantization: string;
+  architecture: string | null;
+  parameters: number | null;
+  quantization: string | null;
+  /** Whether its engine is running. */
   available: boolean;
 }
 
@@ -117,8 +119,8 @@ export interface SearchHit {
   snippet: { text: string; match: boolean }[];
 }
 
+/** A record of the audit log as it was sealed. */
 export interface AuditRecord {
-  seq: number;
   time: string;
   cat: string;
   act: string;
@@ -127,8 +129,21 @@ export interface AuditRecord {
   actor?: { uid?: string; name?: string; roles?: string[] };
   src?: { ip?: string; port?: number };
   obj?: { type?: string; id?: string; owner?: string };
+}
+
+export interface SealedRecord {
+  seq: number;
+  record: AuditRecord;
   /** Hash of the record as a leaf of the log's tree, hex. */
   leaf: string;
+}
+
+/** The newest records first, with the tree over the whole log. */
+export interface RecordPage {
+  items: SealedRecord[];
+  next: number | null;
+  size: number;
+  root: string;
 }
 
 /** RFC 9457, with the appliance's stable code. */
@@ -137,7 +152,9 @@ export interface Problem {
   code: string;
   title: string;
   request_id?: string;
-  field?: string;
+  field?: string | null;
+  /** Seconds. */
+  retry_after?: number | null;
 }
 
 export type AnswerEvent =

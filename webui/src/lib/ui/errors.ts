@@ -7,27 +7,14 @@ export interface Explanation {
   requestId: string | null;
 }
 
+/** What the appliance's own sentence leaves open. */
 const TODO: Record<string, string> = {
   unreachable: 'Check the network cable or ask your operator. Nothing that you sent before is lost.',
-  forbidden: 'Your role does not include this. Ask an administrator if you need it.',
-  not_found: 'It may have been deleted. Go back to your chats.',
+  forbidden: 'Ask an administrator if you need it.',
+  not_found: 'It may have been deleted, or it is not yours.',
   too_large: 'Shorten it, or send it in parts.',
-  context_exceeded: 'Shorten your message, or send it in parts.',
-  invalid: 'Check what you entered.',
-  busy: 'All places are taken at the moment.',
-  quota: 'Your share for now is used up.',
-  audit_unavailable: 'The appliance could not write its audit record, so it did nothing.',
-};
-
-const WHAT: Record<string, string> = {
-  unreachable: 'The appliance does not answer.',
-  forbidden: 'You may not do this.',
-  not_found: 'This does not exist, or it is not yours.',
-  too_large: 'This is too large for the appliance.',
-  context_exceeded: 'This message is too long for the model.',
-  busy: 'The appliance is busy.',
-  quota: 'Your quota is reached.',
-  audit_unavailable: 'The appliance cannot keep its records right now.',
+  context_exceeded: 'Shorten it, or send it in parts.',
+  internal: 'If it happens again, tell your operator the number below.',
 };
 
 export function explain(error: unknown): Explanation {
@@ -38,11 +25,10 @@ export function explain(error: unknown): Explanation {
       requestId: null,
     };
   }
-  const { code, title, request_id, status } = error.problem;
-  let todo =
-    TODO[code] ?? (status >= 500 ? 'Try again. If it stays, tell your operator the number below.' : '');
-  if (error.retryAfter !== null) todo = `${todo} Try again in ${duration(error.retryAfter)}.`.trim();
-  return { what: WHAT[code] ?? title, todo, requestId: request_id ?? null };
+  const { code, title, request_id } = error.problem;
+  const todo = [TODO[code]];
+  if (error.retryAfter !== null) todo.push(`Try again in ${duration(error.retryAfter)}.`);
+  return { what: title, todo: todo.filter(Boolean).join(' '), requestId: request_id ?? null };
 }
 
 /** Seconds in words: "40 seconds", "15 minutes". */
