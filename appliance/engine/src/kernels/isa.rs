@@ -9,7 +9,7 @@ pub(super) struct Portable;
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Avx2(());
 
-/// Proof of what [`Avx2`] says, and of AVX-512 VNNI on 256-bit registers.
+/// Proof of what [`Avx2`] says, and of AVX-512 F, VL, BW, DQ and VNNI.
 #[cfg(target_arch = "x86_64")]
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Vnni(());
@@ -55,7 +55,11 @@ impl Avx2 {
 #[cfg(target_arch = "x86_64")]
 impl Vnni {
     fn detect() -> Option<Self> {
-        let found = is_x86_feature_detected!("avx512vl") && is_x86_feature_detected!("avx512vnni");
+        let found = is_x86_feature_detected!("avx512f")
+            && is_x86_feature_detected!("avx512vl")
+            && is_x86_feature_detected!("avx512bw")
+            && is_x86_feature_detected!("avx512dq")
+            && is_x86_feature_detected!("avx512vnni");
         Avx2::detect().filter(|_| found).map(|_| Self(()))
     }
 

@@ -23,6 +23,14 @@ pub(super) trait Kernel: Copy {
     /// A sum goes over the blocks in order and rounds alike everywhere: per block the exact integer sum, times the
     /// product of both scales, fused into the sum; then, where the type has offsets, the offset times `s`, fused, too.
     fn tile<const G: usize, const T: usize>(self, groups: [&[u8]; G], blocks: &[Block]) -> Sums<G, T>;
+
+    /// The same for two neighbours when arithmetic is the limit: together where registers are wide enough for both.
+    #[inline]
+    fn pair<const T: usize>(self, [first, second]: [&[u8]; 2], blocks: &[Block]) -> Sums<2, T> {
+        let [first] = self.tile([first], blocks);
+        let [second] = self.tile([second], blocks);
+        [first, second]
+    }
 }
 
 /// Multiplies the groups in `range` with all activation rows.
@@ -45,7 +53,9 @@ pub(super) fn sweep<K: Kernel>(
     while !rest.is_empty() {
         let strip = rest.start..rest.end.min(rest.start + STRIP);
         rest.start = strip.end;
-        adjacent(kernel, weights, strip, activations, out);
+        for index in 0..activations.tiles() {
+            adjacent(kernel, weights, strip.clone(), activations.tile(index), out);
+        }
     }
 }
 
@@ -75,25 +85,46 @@ fn distant<K: Kernel>(
     }
 }
 
-/// A strip of neighbours, one after the other: most work is done in the nearest cache.
+/// A strip of neighbours with one tile, pair after pair: most work is done in the nearest cache.
 fn adjacent<K: Kernel>(
     kernel: K,
     weights: &Packed,
-    strip: Range<usize>,
-    activations: &Activations<'_>,
+    mut strip: Range<usize>,
+    (rows, blocks): (Range<usize>, &[Block]),
     out: &Output<'_>,
 ) {
-    for index in 0..activations.tiles() {
-        let (rows, blocks) = activations.tile(index);
-        for group in strip.clone() {
-            match rows.len() {
-                1 => some::<K, 1, 1>(kernel, weights, [group], rows.start, blocks, out),
-                2 => some::<K, 1, 2>(kernel, weights, [group], rows.start, blocks, out),
-                3 => some::<K, 1, 3>(kernel, weights, [group], rows.start, blocks, out),
-                _ => some::<K, 1, 4>(kernel, weights, [group], rows.start, blocks, out),
-            }
+    let first = rows.start;
+    while strip.len() >= 2 {
+        let two = [strip.start, strip.start + 1];
+        strip.start += 2;
+        match rows.len() {
+            1 => pair::<K, 1>(kernel, weights, two, first, blocks, out),
+            2 => pair::<K, 2>(kernel, weights, two, first, blocks, out),
+            3 => pair::<K, 3>(kernel, weights, two, first, blocks, out),
+            _ => pair::<K, 4>(kernel, weights, two, first, blocks, out),
         }
     }
+    for group in strip {
+        match rows.len() {
+            1 => some::<K, 1, 1>(kernel, weights, [group], first, blocks, out),
+            2 => some::<K, 1, 2>(kernel, weights, [group], first, blocks, out),
+            3 => some::<K, 1, 3>(kernel, weights, [group], first, blocks, out),
+            _ => some::<K, 1, 4>(kernel, weights, [group], first, blocks, out),
+        }
+    }
+}
+
+/// Two neighbours with one tile of `T` rows that begins at row `first`.
+fn pair<K: Kernel, const T: usize>(
+    kernel: K,
+    weights: &Packed,
+    groups: [usize; 2],
+    first: usize,
+    blocks: &[Block],
+    out: &Output<'_>,
+) {
+    let sums = kernel.pair::<T>(groups.map(|group| weights.group(group)), blocks);
+    put(groups, &sums, first, out);
 }
 
 /// Some groups with one tile of `T` rows that begins at row `first`.
@@ -106,7 +137,17 @@ fn some<K: Kernel, const G: usize, const T: usize>(
     out: &Output<'_>,
 ) {
     let sums = kernel.tile::<G, T>(groups.map(|group| weights.group(group)), blocks);
-    for (group, sums) in groups.into_iter().zip(&sums) {
+    put(groups, &sums, first, out);
+}
+
+/// Writes the sums of some groups, for the rows from `first` on.
+fn put<const G: usize, const T: usize>(
+    groups: [usize; G],
+    sums: &Sums<G, T>,
+    first: usize,
+    out: &Output<'_>,
+) {
+    for (group, sums) in groups.into_iter().zip(sums) {
         for (token, sums) in sums.iter().enumerate() {
             // SAFETY: the groups are of this worker's range and differ.
             unsafe { out.put(first + token, group, sums) };

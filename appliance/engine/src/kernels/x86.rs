@@ -1,10 +1,14 @@
 //! What the x86 kernels share: loads, prefetch, and the rounding steps of a sum.
+//!
+//! Loops and no closures, here and in the kernels: a closure handed to the library is not inlined, as the library is not
+//! compiled for these instructions.
 #![expect(unsafe_code, reason = "SIMD loads and stores by pointer")]
 
 use std::arch::x86_64::*;
 
 use super::activations::Block;
 use super::packed::GROUP;
+use super::sweep::Sums;
 
 /// How far ahead of the arithmetic the weights are called in, in bytes: about one memory latency.
 const AHEAD: usize = 2048;
@@ -53,12 +57,65 @@ pub(super) fn scaled(sum: __m256, exact: __m256i, scales: __m256, block: &Block)
     _mm256_fmadd_ps(_mm256_cvtepi32_ps(exact), _mm256_mul_ps(scales, _mm256_set1_ps(block.d)), sum)
 }
 
+/// The sums from their registers.
+#[target_feature(enable = "avx2,fma,f16c")]
+#[inline]
+pub(super) fn all_lanes<const G: usize, const T: usize>(sums: &[[__m256; T]; G]) -> Sums<G, T> {
+    let mut all = [[[0.0; GROUP]; T]; G];
+    for (all, sums) in all.iter_mut().zip(sums) {
+        for (all, sum) in all.iter_mut().zip(sums) {
+            *all = lanes(*sum);
+        }
+    }
+    all
+}
+
 /// The eight lanes as an array.
 #[target_feature(enable = "avx2,fma,f16c")]
 #[inline]
-pub(super) fn lanes(sum: __m256) -> [f32; GROUP] {
+fn lanes(sum: __m256) -> [f32; GROUP] {
     let mut lanes = [0.0; GROUP];
     // SAFETY: 8 numbers into an array of 8, unaligned.
     unsafe { _mm256_storeu_ps(lanes.as_mut_ptr(), sum) };
     lanes
+}
+
+/// The 32 bytes at `index` of both, side by side.
+#[target_feature(enable = "avx2,fma,f16c,avx512f,avx512vl,avx512bw,avx512dq,avx512vnni")]
+#[inline]
+pub(super) fn both_codes([first, second]: [&[u8]; 2], index: usize) -> __m512i {
+    _mm512_inserti64x4::<1>(_mm512_castsi256_si512(codes(first, index)), codes(second, index))
+}
+
+/// The eight f16 numbers at `index` of both, side by side, as f32.
+#[target_feature(enable = "avx2,fma,f16c,avx512f,avx512vl,avx512bw,avx512dq,avx512vnni")]
+#[inline]
+pub(super) fn both_halves([first, second]: [&[u8]; 2], index: usize) -> __m512 {
+    _mm512_insertf32x8::<1>(_mm512_castps256_ps512(halves(first, index)), halves(second, index))
+}
+
+/// The four activations at `index`, the same for all sixteen lanes.
+#[target_feature(enable = "avx2,fma,f16c,avx512f,avx512vl,avx512bw,avx512dq,avx512vnni")]
+#[inline]
+pub(super) fn wide_four(block: &Block, index: usize) -> __m512i {
+    _mm512_broadcastd_epi32(_mm256_castsi256_si128(four(block, index)))
+}
+
+/// `sum` + `exact` × scales of weights and activations, for sixteen lanes.
+#[target_feature(enable = "avx2,fma,f16c,avx512f,avx512vl,avx512bw,avx512dq,avx512vnni")]
+#[inline]
+pub(super) fn wide_scaled(sum: __m512, exact: __m512i, scales: __m512, block: &Block) -> __m512 {
+    _mm512_fmadd_ps(_mm512_cvtepi32_ps(exact), _mm512_mul_ps(scales, _mm512_set1_ps(block.d)), sum)
+}
+
+/// The sums of two groups from registers that hold both.
+#[target_feature(enable = "avx2,fma,f16c,avx512f,avx512vl,avx512bw,avx512dq,avx512vnni")]
+#[inline]
+pub(super) fn wide_lanes<const T: usize>(sums: &[__m512; T]) -> Sums<2, T> {
+    let mut all = [[[0.0; GROUP]; T]; 2];
+    for (token, sum) in sums.iter().enumerate() {
+        all[0][token] = lanes(_mm512_castps512_ps256(*sum));
+        all[1][token] = lanes(_mm512_extractf32x8_ps::<1>(*sum));
+    }
+    all
 }

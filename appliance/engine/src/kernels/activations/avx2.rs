@@ -29,15 +29,21 @@ unsafe fn fill_row(row: &[f32], slots: &Slots<'_, Block>, first: usize, step: us
 #[target_feature(enable = "avx2,fma,f16c")]
 #[inline]
 fn quantize(numbers: &[f32; BLOCK]) -> Block {
-    // SAFETY: 4 × 8 numbers are the 32 of the block; unaligned loads.
-    let x: [__m256; 4] = std::array::from_fn(|i| unsafe { _mm256_loadu_ps(numbers.as_ptr().add(8 * i)) });
+    let mut x = [_mm256_setzero_ps(); 4];
+    for (x, numbers) in x.iter_mut().zip(numbers.as_chunks::<8>().0) {
+        // SAFETY: 8 numbers from an array of 8, unaligned.
+        *x = unsafe { _mm256_loadu_ps(numbers.as_ptr()) };
+    }
     let largest = f32::from_bits(largest_magnitude(x));
     let Some((d, inverse)) = scale(largest) else {
         return Block { d: if largest.is_finite() { 0.0 } else { f32::NAN }, ..Block::ZERO };
     };
     let inverse = _mm256_set1_ps(inverse);
     // The default rounding of the processor is half to even.
-    let codes = x.map(|x| _mm256_cvtps_epi32(_mm256_mul_ps(x, inverse)));
+    let mut codes = [_mm256_setzero_si256(); 4];
+    for (codes, x) in codes.iter_mut().zip(x) {
+        *codes = _mm256_cvtps_epi32(_mm256_mul_ps(x, inverse));
+    }
     let sum =
         total(_mm256_add_epi32(_mm256_add_epi32(codes[0], codes[1]), _mm256_add_epi32(codes[2], codes[3])));
     let low = _mm256_packs_epi32(codes[0], codes[1]);
@@ -60,8 +66,10 @@ fn quantize(numbers: &[f32; BLOCK]) -> Block {
 #[inline]
 fn largest_magnitude(x: [__m256; 4]) -> u32 {
     let magnitude = _mm256_set1_epi32(0x7fff_ffff);
-    let bits = x.map(|x| _mm256_and_si256(_mm256_castps_si256(x), magnitude));
-    let eight = _mm256_max_epi32(_mm256_max_epi32(bits[0], bits[1]), _mm256_max_epi32(bits[2], bits[3]));
+    let mut eight = _mm256_setzero_si256();
+    for x in x {
+        eight = _mm256_max_epi32(eight, _mm256_and_si256(_mm256_castps_si256(x), magnitude));
+    }
     let four = _mm_max_epi32(_mm256_castsi256_si128(eight), _mm256_extracti128_si256::<1>(eight));
     let two = _mm_max_epi32(four, _mm_shuffle_epi32::<0b00_00_11_10>(four));
     let one = _mm_max_epi32(two, _mm_shuffle_epi32::<0b00_00_00_01>(two));

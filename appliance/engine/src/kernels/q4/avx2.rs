@@ -8,7 +8,7 @@ use crate::kernels::activations::Block;
 use crate::kernels::isa::Avx2;
 use crate::kernels::packed::GROUP;
 use crate::kernels::sweep::{Kernel, Sums};
-use crate::kernels::x86::{codes, four, halves, lanes, prefetch, scaled};
+use crate::kernels::x86::{all_lanes, codes, four, halves, prefetch, scaled};
 
 impl<const OFFSETS: bool> Kernel for Q4<Avx2, OFFSETS> {
     #[inline]
@@ -32,7 +32,7 @@ fn tile<const OFFSETS: bool, const G: usize, const T: usize>(
             add::<OFFSETS, T>(weights, blocks, sums);
         }
     }
-    sums.map(|sums| sums.map(|sum| lanes(sum)))
+    all_lanes(&sums)
 }
 
 /// Adds the products of one block of a group.

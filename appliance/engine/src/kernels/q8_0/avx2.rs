@@ -8,7 +8,7 @@ use crate::kernels::activations::Block;
 use crate::kernels::isa::Avx2;
 use crate::kernels::packed::GROUP;
 use crate::kernels::sweep::{Kernel, Sums};
-use crate::kernels::x86::{codes, four, halves, lanes, prefetch, scaled};
+use crate::kernels::x86::{all_lanes, codes, four, halves, prefetch, scaled};
 
 impl Kernel for Q8<Avx2> {
     #[inline]
@@ -29,7 +29,7 @@ fn tile<const G: usize, const T: usize>(groups: [&[u8]; G], blocks: &[Block]) ->
             add::<T>(weights, blocks, sums);
         }
     }
-    sums.map(|sums| sums.map(|sum| lanes(sum)))
+    all_lanes(&sums)
 }
 
 /// Adds the products of one block of a group.
