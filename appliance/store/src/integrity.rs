@@ -162,3 +162,138 @@ fn check_effects(reader: &Reader) -> Result<Vec<String>, Error> {
     );
     Ok(problems)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use redoubt_audit::{Actor, Draft, Object, Origin};
+    use ring::rand::SystemRandom;
+    use tempfile::TempDir;
+
+    use super::*;
+    use crate::{Clock, DataKey, Options, Tx};
+
+    struct Still;
+
+    impl Clock for Still {
+        fn now_us(&self) -> i64 {
+            1
+        }
+
+        fn mono_us(&self) -> u64 {
+            1
+        }
+    }
+
+    fn record(tx: &mut Tx<'_>, event: redoubt_audit::Event, id: &str) -> Result<u64, Error> {
+        let object = Object::new("thing", id);
+        tx.audit(Draft::new(event, Outcome::Ok, Actor::system()).object(object).data("chat", "c"))
+    }
+
+    /// A store with one chat, `c`, of two messages, and one deleted chat.
+    fn store() -> (TempDir, Store) {
+        let folder = tempfile::tempdir().unwrap();
+        let key = DataKey::generate(&SystemRandom::new()).unwrap();
+        let origin = Origin { origin: "redoubt/x".into(), boot: "b".into(), software: "s".into() };
+        let options = Options::at(folder.path().join("redoubt.db"));
+        let store = Store::create(options, key, Arc::new(Still), origin).unwrap();
+        let filled = store.write_blocking(|tx| {
+            tx.connection().execute("INSERT INTO users VALUES ('u', 'u', 'analyst', '', 0, 0)", [])?;
+            let seq = record(tx, catalogue::CHAT_CREATE, "c")?;
+            let sql = "INSERT INTO chats (id, owner, title, model, salt, created_at, updated_at, audit_seq)
+                       VALUES ('c', 'u', '', '', zeroblob(16), 0, 0, ?1)";
+            tx.connection().execute(sql, [seq])?;
+            for id in ["m", "n"] {
+                let seq = record(tx, catalogue::MESSAGE_CREATE, id)?;
+                let sql =
+                    "INSERT INTO messages (id, chat_id, owner, role, content, status, created_at, audit_seq)
+                           VALUES (?1, 'c', 'u', 'user', 'text', 'done', 0, ?2)";
+                tx.connection().execute(sql, (id, seq))?;
+            }
+            record(tx, catalogue::CHAT_CREATE, "gone")?;
+            record(tx, catalogue::CHAT_DELETE, "gone")
+        });
+        filled.unwrap();
+        (folder, store)
+    }
+
+    /// What the check finds after somebody who has the key ran this SQL.
+    fn found_after(sql: &'static str) -> Vec<String> {
+        let (_folder, store) = store();
+        assert_eq!(store.check_integrity().unwrap(), Vec::<String>::new());
+        let free = "DROP TRIGGER audit_is_append_only_update; DROP TRIGGER audit_is_append_only_delete;";
+        let tampered = store.write_blocking(move |tx| {
+            tx.connection().execute_batch(free)?;
+            Ok::<_, Error>(tx.connection().execute_batch(sql)?)
+        });
+        tampered.unwrap();
+        store.check_integrity().unwrap()
+    }
+
+    #[test]
+    fn a_changed_log_is_found() {
+        for sql in [
+            "UPDATE audit SET rec = CAST(replace(CAST(rec AS TEXT), 'system', 'sysadm') AS BLOB) WHERE seq = 1",
+            "UPDATE audit SET rec = x'7b7d' WHERE seq = 1",
+            "UPDATE audit SET leaf = zeroblob(32) WHERE seq = 1",
+            "UPDATE audit SET act = 'logout' WHERE seq = 1",
+            "UPDATE audit SET outcome = 'deny' WHERE seq = 1",
+            "UPDATE audit SET actor = 'u' WHERE seq = 1",
+            "UPDATE audit SET object = 'x' WHERE seq = 4",
+            "UPDATE audit SET time_us = 0 WHERE seq = 1",
+            "DELETE FROM audit WHERE seq = 4",
+            "DELETE FROM audit WHERE seq = 3",
+            "UPDATE audit SET seq = 9 WHERE seq = 4",
+            "INSERT INTO audit SELECT 5, time_us, act, outcome, actor, object, rec, leaf FROM audit WHERE seq = 4",
+            "DELETE FROM audit_tree",
+            "UPDATE audit_tree SET edge = zeroblob(8)",
+            "UPDATE audit_tree SET edge = zeroblob(7)",
+        ] {
+            assert!(!found_after(sql).is_empty(), "{sql}");
+        }
+    }
+
+    #[test]
+    fn an_action_without_its_record_and_a_record_without_its_action_are_found() {
+        for (sql, expected) in [
+            ("DELETE FROM messages WHERE id = 'n'", "messages: n was created, not deleted, and is not there"),
+            (
+                "DELETE FROM messages; DELETE FROM chats",
+                "chats: c was created, not deleted, and is not there",
+            ),
+            ("UPDATE messages SET audit_seq = 1 WHERE id = 'n'", "messages: n has no record of its creation"),
+            ("UPDATE chats SET audit_seq = 1", "chats: c has no record of its creation"),
+        ] {
+            let found = found_after(sql);
+            assert!(found.iter().any(|problem| problem == expected), "{sql}: {found:?}");
+        }
+    }
+
+    #[test]
+    fn a_deleted_message_leaves_no_word_in_the_index() {
+        let (_folder, store) = store();
+        let run = |sql: &'static str| {
+            store.write_blocking(move |tx| Ok::<_, Error>(tx.connection().execute_batch(sql)?)).unwrap();
+        };
+        run("UPDATE messages SET content = 'canary' WHERE id = 'n'");
+        run("CREATE VIRTUAL TABLE temp.words USING fts5vocab (main, message_index, row)");
+        let index = || {
+            let read = store.write_blocking(|tx| {
+                let words = tx.all("SELECT term FROM temp.words", [], |row| row.get::<_, String>(0))?;
+                let blocks =
+                    "SELECT count(*) FROM message_index_data WHERE instr(block, CAST('canary' AS BLOB)) > 0";
+                let blocks: i64 = tx.connection().query_row(blocks, [], |row| row.get(0))?;
+                Ok::<_, Error>((words, blocks))
+            });
+            read.unwrap()
+        };
+        let (words, blocks) = index();
+        assert!(words.contains(&"canary".to_owned()) && words.contains(&"text".to_owned()), "{words:?}");
+        assert!(blocks > 0);
+        run("DELETE FROM messages WHERE id = 'n'");
+        let (words, blocks) = index();
+        assert!(!words.contains(&"canary".to_owned()) && words.contains(&"text".to_owned()), "{words:?}");
+        assert_eq!(blocks, 0);
+    }
+}

@@ -122,6 +122,12 @@ fn fail(store: &Store, key: &'static str, now_us: i64) -> Lockout {
         .unwrap()
 }
 
+fn fail_three_times(store: &Store, key: &'static str) -> Lockout {
+    fail(store, key, START_US);
+    fail(store, key, START_US);
+    fail(store, key, START_US)
+}
+
 #[test]
 fn the_third_failure_within_the_window_locks() {
     let place = Place::new();
@@ -141,7 +147,7 @@ fn the_third_failure_within_the_window_locks() {
 #[test]
 fn failing_while_locked_does_not_lock_for_longer() {
     let place = Place::new();
-    let locked = (0..3).map(|_| fail(&place.store, "alice", START_US)).last().unwrap();
+    let locked = fail_three_times(&place.store, "alice");
     let again = fail(&place.store, "alice", START_US + MINUTE_US);
     assert_eq!(again.locked_until, locked.locked_until);
 }
@@ -149,7 +155,7 @@ fn failing_while_locked_does_not_lock_for_longer() {
 #[test]
 fn after_a_lock_the_count_begins_anew() {
     let place = Place::new();
-    let locked = (0..3).map(|_| fail(&place.store, "alice", START_US)).last().unwrap();
+    let locked = fail_three_times(&place.store, "alice");
     let later = locked.locked_until.unwrap();
     let first = fail(&place.store, "alice", later);
     assert_eq!((first.failures, first.locked_until), (1, None));
@@ -173,7 +179,7 @@ fn the_window_slides() {
 #[test]
 fn a_success_clears_the_window_and_not_the_day() {
     let place = Place::new();
-    (0..3).for_each(|_| drop(fail(&place.store, "alice", START_US)));
+    fail_three_times(&place.store, "alice");
     place.store.write_blocking(|tx| lockouts::clear(tx, "alice")).unwrap();
     let cleared = place.store.read_blocking(|reader| lockouts::find(reader, "alice")).unwrap().unwrap();
     assert_eq!((cleared.failures, cleared.is_locked(START_US)), (0, false));
@@ -210,7 +216,7 @@ fn a_hundred_failures_at_once_are_all_counted() {
 fn made_up_names_are_forgotten_but_locked_ones_are_not() {
     let place = Place::new();
     fail(&place.store, "stale", START_US);
-    (0..3).for_each(|_| drop(fail(&place.store, "locked", START_US)));
+    fail_three_times(&place.store, "locked");
     fail(&place.store, "recent", START_US + 10 * MINUTE_US);
     let gone = place.store.write_blocking(|tx| lockouts::delete_stale(tx, START_US + 5 * MINUTE_US)).unwrap();
     assert_eq!(gone, 1);
