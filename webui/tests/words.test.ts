@@ -7,18 +7,19 @@ import { groupByPeriod } from '../src/lib/chat/list.svelte';
 import { browserName } from '../src/lib/settings/agent';
 import { refusal } from '../src/lib/sign-in/messages';
 import { Sentences } from '../src/lib/state/announcer.svelte';
+import { now, setClock } from '../src/lib/state/clock';
 import { duration, explain } from '../src/lib/ui/errors';
 import { period } from '../src/lib/ui/time';
 
 describe('periods', () => {
-  const now = new Date(2026, 10, 23, 0, 30);
+  const today = new Date(2026, 10, 23, 0, 30);
   const at = (...parts: [number, number, number, number, number]) => new Date(...parts).toISOString();
 
   test('go by the calendar, not by hours', () => {
-    expect(period(at(2026, 10, 23, 0, 0), now)).toBe('Today');
-    expect(period(at(2026, 10, 22, 23, 59), now)).toBe('Yesterday');
-    expect(period(at(2026, 10, 22, 0, 0), now)).toBe('Yesterday');
-    expect(period(at(2026, 10, 21, 23, 59), now)).toBe('Earlier');
+    expect(period(at(2026, 10, 23, 0, 0), today)).toBe('Today');
+    expect(period(at(2026, 10, 22, 23, 59), today)).toBe('Yesterday');
+    expect(period(at(2026, 10, 22, 0, 0), today)).toBe('Yesterday');
+    expect(period(at(2026, 10, 21, 23, 59), today)).toBe('Earlier');
   });
 
   test('group chats and keep their order', () => {
@@ -29,7 +30,7 @@ describe('periods', () => {
         chat('2', at(2026, 10, 22, 9, 0)),
         chat('3', at(2026, 10, 22, 8, 0)),
       ],
-      now,
+      today,
     );
     expect(groups.map(({ period: name, chats }) => [name, chats.map(({ id }) => id)])).toEqual([
       ['Today', ['1']],
@@ -121,3 +122,13 @@ test.each([
   ['curl/8.1', 'curl/8.1'],
   ['', 'Unknown program'],
 ])('%s is %s', (agent, name) => expect(browserName(agent)).toBe(name));
+
+test('days are those of the appliance, whose clock the chats carry', () => {
+  const real = Date.now();
+  setClock(new Date(real + 3 * 86_400_000).toISOString());
+  expect(period(new Date(real).toISOString())).toBe('Earlier');
+  expect(Math.abs(now().getTime() - real - 3 * 86_400_000)).toBeLessThan(1_000);
+  setClock('nonsense');
+  expect(period(now().toISOString())).toBe('Today');
+  setClock(new Date().toISOString());
+});

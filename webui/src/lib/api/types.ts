@@ -25,7 +25,7 @@ export interface Appliance {
   notice: string | null;
 }
 
-/** A square QR code: dark modules as one SVG path in a `size` × `size` view box. */
+/** A square QR code: dark modules as one SVG path in a `size` × `size` view box, quiet zone included. */
 export interface Qr {
   size: number;
   path: string;

@@ -2,11 +2,13 @@
 import * as api from '../api/chats';
 import { ApiError } from '../api/http';
 import type { AnswerEvent, Chat, ChatSummary, Message, Problem } from '../api/types';
+import { now } from '../state/clock';
 import { announcer } from '../state/announcer.svelte';
 import { toasts } from '../state/toasts.svelte';
 import { explain } from '../ui/errors';
 import { chats } from './list.svelte';
 import { LiveAnswer } from './live.svelte';
+import { newMessage } from './new-message';
 import { newestLeaf, pathTo, versionsOf } from './tree';
 
 type AnswerStart = Extract<AnswerEvent, { event: 'start' }>['data'];
@@ -71,7 +73,7 @@ export class Conversation {
     const after = parent === undefined ? this.head : parent;
     const body = { content, parent: after, ...(this.model ? { model: this.model } : {}) };
     return this.#follow(api.ask(this.chat?.id ?? '', body, this.#leave.signal), (start) =>
-      this.#add(message(start.question, after, 'user', content)),
+      this.#add(newMessage(start.question, after, 'user', content)),
     );
   }
 
@@ -197,7 +199,7 @@ export class Conversation {
   #begin(start: AnswerStart): void {
     this.sending = false;
     this.#add({
-      ...message(start.answer, start.question, 'assistant', ''),
+      ...newMessage(start.answer, start.question, 'assistant', ''),
       status: 'streaming',
       dropped_turns: start.dropped_turns ?? 0,
     });
@@ -206,7 +208,7 @@ export class Conversation {
     announcer.say('The answer begins.');
     if (!this.chat) return;
     const title = start.title || this.chat.title;
-    this.chat = { ...this.chat, title, head: start.answer, updated_at: new Date().toISOString() };
+    this.chat = { ...this.chat, title, head: start.answer, updated_at: now().toISOString() };
     chats.put(this.chat);
     if (this.phase === 'new') {
       this.phase = 'ready';
@@ -249,8 +251,4 @@ export class Conversation {
   #change(id: string, change: Partial<Message>): void {
     this.messages = this.messages.map((known) => (known.id === id ? { ...known, ...change } : known));
   }
-}
-
-function message(id: string, parent: string | null, role: Message['role'], content: string): Message {
-  return { id, parent, role, content, status: 'done', created_at: new Date().toISOString() };
 }

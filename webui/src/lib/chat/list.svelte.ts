@@ -1,6 +1,7 @@
 // The person's chats, newest first, as the sidebar shows them.
 import * as api from '../api/chats';
 import type { ChatSummary } from '../api/types';
+import { now } from '../state/clock';
 import { toasts } from '../state/toasts.svelte';
 import { UndoQueue } from '../state/undo';
 import { explain } from '../ui/errors';
@@ -13,10 +14,10 @@ export interface Group {
   chats: ChatSummary[];
 }
 
-export function groupByPeriod(chats: ChatSummary[], now = new Date()): Group[] {
+export function groupByPeriod(chats: ChatSummary[], today = now()): Group[] {
   const groups: Group[] = [];
   for (const chat of chats) {
-    const name = period(chat.updated_at, now);
+    const name = period(chat.updated_at, today);
     const group = groups.find((known) => known.period === name);
     if (group) group.chats.push(chat);
     else groups.push({ period: name, chats: [chat] });

@@ -2,6 +2,7 @@
 import * as api from '../api/session';
 import { ApiError } from '../api/http';
 import type { Appliance, Enrolment, Me, Role } from '../api/types';
+import { setClock } from './clock';
 import { isOwnPath, router } from './router.svelte';
 
 // A word that this browser has signed in, so that a first visit need not ask for a session that cannot be there.
@@ -29,6 +30,7 @@ class Session {
   /** At start: what the appliance is, and whether a session is still good. */
   async load(): Promise<void> {
     this.appliance = await api.showAppliance();
+    setClock(this.appliance.time);
     const atTheDoor = ['home', 'sign-in'].includes(router.route.name);
     if (atTheDoor && localStorage.getItem(SIGNED_IN) === null) return;
     try {

@@ -1,5 +1,7 @@
 // Times as people read them; the exact one, with its zone, is always a hover away.
 
+import { now } from '../state/clock';
+
 const exact = new Intl.DateTimeFormat(undefined, { dateStyle: 'full', timeStyle: 'long' });
 const clock = new Intl.DateTimeFormat(undefined, { hour: '2-digit', minute: '2-digit' });
 const day = new Intl.DateTimeFormat(undefined, { year: 'numeric', month: 'short', day: 'numeric' });
@@ -11,17 +13,17 @@ export function exactTime(iso: string): string {
 export type Period = 'Today' | 'Yesterday' | 'Earlier';
 
 /** By calendar days of this computer's zone. */
-export function period(iso: string, now = new Date()): Period {
-  const midnight = new Date(now.getFullYear(), now.getMonth(), now.getDate());
+export function period(iso: string, today = now()): Period {
+  const midnight = new Date(today.getFullYear(), today.getMonth(), today.getDate());
   const time = new Date(iso);
   if (time >= midnight) return 'Today';
-  const before = new Date(now.getFullYear(), now.getMonth(), now.getDate() - 1);
+  const before = new Date(today.getFullYear(), today.getMonth(), today.getDate() - 1);
   return time >= before ? 'Yesterday' : 'Earlier';
 }
 
-export function shortTime(iso: string, now = new Date()): string {
+export function shortTime(iso: string, today = now()): string {
   const time = new Date(iso);
-  switch (period(iso, now)) {
+  switch (period(iso, today)) {
     case 'Today':
       return clock.format(time);
     case 'Yesterday':
