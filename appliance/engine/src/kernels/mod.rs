@@ -3,8 +3,9 @@
 //! - [`Matrix`]: `from_gguf`, `matmul`, `row` (embedding). Q4_0, Q4_1 and Q8_0 by own kernels, every other type by candle's.
 //! - [`Team`]: persistent threads, `run(|worker, of| …)`.
 //!
-//! **Invariant:** each number of a product depends on its weight row and its activation row only, bit by bit: not on
-//! how many rows travel together, nor on the number of threads, nor (own kernels) on the instruction set.
+//! **Invariant:** each number of an own kernel's product depends on its weight row and its activation row only, bit by
+//! bit: not on how many rows travel together, nor on the number of threads, nor on the instruction set. Candle's kernels
+//! make no such promise: they choose their code by the number of rows.
 
 mod activations;
 mod error;
@@ -81,8 +82,8 @@ impl Matrix {
         }
     }
 
-    /// `out[m][rows] = x[m][cols] · Wᵀ`, both row-major. Every weight is read once whatever `m` is. An activation row
-    /// with a NaN or an infinity gives NaN in its own output row and nowhere else.
+    /// `out[m][rows] = x[m][cols] · Wᵀ`, both row-major. With own kernels every weight is read once whatever
+    /// `m` is, and an activation row with a NaN or an infinity gives NaN in its own output row and nowhere else.
     ///
     /// # Panics
     /// When `m` is 0 or a slice is not exactly as long as `m` says: a mistake of the caller.
