@@ -13,8 +13,8 @@ use super::{Cage, Error, Layer};
 
 /// Everything that Landlock can deny up to here is denied, as far as the kernel knows it.
 const ABI_KNOWN: ABI = ABI::V10;
-/// Where SQLite and OpenSSL look for randomness before they ask the kernel.
-const RANDOMNESS: &str = "/dev/urandom";
+/// Where SQLite and others look for randomness, some before they ask the kernel. A machine may lack them.
+const RANDOMNESS: [&str; 2] = ["/dev/urandom", "/dev/random"];
 
 pub(super) fn restrict(cage: &Cage) -> Result<Layer, Error> {
     let mut rules = Ruleset::default()
@@ -25,7 +25,8 @@ pub(super) fn restrict(cage: &Cage) -> Result<Layer, Error> {
     if let Cage::Front { data_dir, read } = cage {
         rules = allow(rules, data_dir, AccessFs::from_all(ABI_KNOWN) & !AccessFs::Execute)?;
         let reading = AccessFs::ReadFile | AccessFs::ReadDir;
-        for path in read.iter().map(|path| path.as_path()).chain([Path::new(RANDOMNESS)]) {
+        let devices = RANDOMNESS.iter().map(Path::new).filter(|path| path.exists());
+        for path in read.iter().map(|path| path.as_path()).chain(devices) {
             rules = allow(rules, path, reading)?;
         }
     }

@@ -113,7 +113,10 @@ fn listen(mut process: process::Child, mut spoken: PipeReader) -> Death {
         }
     }
     let ended = process.wait().map_or_else(|error| error.to_string(), |status| status.to_string());
-    let account = match String::from_utf8_lossy(&last_words).trim().lines().last() {
+    let last_words = String::from_utf8_lossy(&last_words);
+    // A panic's last line is advice to developers.
+    let mut lines = last_words.lines().filter(|line| !line.trim().is_empty() && !line.starts_with("note: "));
+    let account = match lines.next_back() {
         Some(line) => format!("{ended}: {line}"),
         None => ended,
     };

@@ -170,7 +170,9 @@ const FRONT: &[c_long] = &[
     libc::SYS_eventfd2,
 ];
 
-/// Models are read through the descriptor that came with the settings; threads may be pinned.
+/// Models are read through the descriptor that came with the settings; threads may be pinned. Randomness is
+/// getrandom(2): `.cargo/config.toml` tells the crate of that name so, which in a static executable would
+/// otherwise open a device.
 const ENGINE: &[c_long] = &[libc::SYS_sched_setaffinity];
 
 /// Options that the server sets on its connections. None of them can name another address.
