@@ -14,7 +14,7 @@ use crate::directory::{self, Lock, make_private};
 use crate::ledger::Ledger;
 use crate::queue::{Queue, Refused};
 use crate::tx::{Reader, Tx};
-use crate::writer::{self, Progress, Writer};
+use crate::writer::{self, MAX_LOG_FRAMES, Progress, Writer};
 use crate::{Clock, DataKey, Error, meta, open, readers};
 
 /// The most writes and the most reads that wait.
@@ -139,7 +139,13 @@ impl Store {
                 spawn("store-reader", &options.path, move || readers::work(&reader, &queue))
             })
             .collect::<Result<_, _>>()?;
-        let writer = Writer { reader, ledger, queue: Arc::clone(&writes), progress: Arc::clone(&progress) };
+        let writer = Writer {
+            reader,
+            ledger,
+            queue: Arc::clone(&writes),
+            progress: Arc::clone(&progress),
+            log_limit: MAX_LOG_FRAMES,
+        };
         let writer = spawn("store-writer", &options.path, move || writer.work())?;
         let threads = Mutex::new(Some(Threads { writer, readers, _lock: lock }));
         let Options { path, write_deadline, .. } = options;

@@ -20,7 +20,7 @@ const MAX_BATCH: usize = 256;
 /// Frames (of 4 KiB) that wait in the log before they are moved into the database.
 const CHECKPOINT_FRAMES: i64 = 1_000;
 /// Frames at which readers are waited for, so that the log starts anew: 64 MiB.
-const MAX_LOG_FRAMES: i64 = 16_384;
+pub(crate) const MAX_LOG_FRAMES: i64 = 16_384;
 
 const FULL: &str = "the disk is full or busy";
 const LATE: &str = "the deadline passed";
@@ -50,6 +50,8 @@ pub(crate) struct Writer {
     pub(crate) ledger: Ledger,
     pub(crate) queue: Arc<Queue<Box<dyn Job>>>,
     pub(crate) progress: Arc<Progress>,
+    /// At how many frames of the log readers are waited for next.
+    pub(crate) log_limit: i64,
 }
 
 /// Why a batch was not committed.
@@ -166,14 +168,16 @@ impl Writer {
     }
 
     /// Keeps the log short. Runs after the answers, so nobody waits for it.
-    fn checkpoint(&self) -> Result<(), Error> {
+    fn checkpoint(&mut self) -> Result<(), Error> {
         let _still = match self.progress.checkpoint.try_lock() {
             Ok(guard) => guard,
             Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
             Err(TryLockError::WouldBlock) => return Ok(()),
         };
         let (frames, moved) = checkpoint(&self.reader, "NOOP")?;
-        let mode = if frames >= MAX_LOG_FRAMES {
+        let mode = if frames >= self.log_limit {
+            // A reader that stays is waited for again only after as much has been written again.
+            self.log_limit = frames + MAX_LOG_FRAMES;
             "TRUNCATE"
         } else if frames - moved >= CHECKPOINT_FRAMES {
             "PASSIVE"
@@ -181,7 +185,12 @@ impl Writer {
             return Ok(());
         };
         match checkpoint(&self.reader, mode) {
-            Ok(_) => Ok(()),
+            Ok((left, _)) => {
+                if left < MAX_LOG_FRAMES {
+                    self.log_limit = MAX_LOG_FRAMES;
+                }
+                Ok(())
+            }
             Err(error) if is_passing(&error) => {
                 // The log keeps everything until a later one succeeds.
                 tracing::warn!(%error, "the write-ahead log could not be moved into the database");

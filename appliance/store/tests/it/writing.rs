@@ -181,6 +181,46 @@ fn the_write_ahead_log_stays_short() {
 }
 
 #[test]
+fn a_reader_that_stays_makes_the_log_long_only_while_it_stays() {
+    let place = Place::with_alice();
+    place.store.write_blocking(|tx| insert_chat(tx, "alice", "chat", "title")).unwrap();
+    let (release, released) = mpsc::channel::<()>();
+    let (begin, began) = mpsc::channel();
+    let store = place.store.clone();
+    let reader = thread::spawn(move || {
+        store.read_blocking(move |reader| {
+            let size = audit_log::size(reader)?;
+            begin.send(()).unwrap();
+            let _ = released.recv();
+            assert_eq!(audit_log::size(reader)?, size);
+            Ok::<_, Error>(())
+        })
+    });
+    began.recv().unwrap();
+    let text = "\u{1f512}".repeat(250_000);
+    let write = |number: usize| {
+        let message = question("chat", &format!("message {number}"), None, &text);
+        place.store.write_blocking(move |tx| crate::support::insert_message(tx, "alice", &message)).unwrap();
+    };
+    let log = || std::fs::metadata(place.file("redoubt.db-wal")).unwrap().len();
+    let mut slowest = Duration::ZERO;
+    for number in 0..80 {
+        let start = Instant::now();
+        write(number);
+        slowest = slowest.max(start.elapsed());
+    }
+    assert!(log() > 64 << 20, "the reader did not stay: {} bytes", log());
+    assert!(slowest < Duration::from_secs(2), "a write waited {slowest:?}");
+    drop(release);
+    let _ = reader.join().unwrap();
+    for number in 80..160 {
+        write(number);
+    }
+    assert!(log() < 80 << 20, "the log was not taken back: {} bytes", log());
+    place.assert_intact();
+}
+
+#[test]
 fn a_closed_store_refuses_and_closes_once() {
     let place = Place::new();
     place.store.close().unwrap();
