@@ -79,7 +79,7 @@ class Session {
         error.code === 'session_expired'
           ? 'Your session has expired. Sign in again and you are back where you were.'
           : 'Your session was ended. Sign in again and you are back where you were.';
-    } else if (error.code === 'session_expired') {
+    } else if (error.code === 'session_expired' && !this.message) {
       this.message = 'That took too long. Please sign in again.';
     }
     this.me = null;
