@@ -14,8 +14,10 @@ use tempfile::TempDir;
 use ureq::tls::{Certificate, RootCerts, TlsConfig};
 
 pub(super) const EXECUTABLE: &str = env!("CARGO_BIN_EXE_redoubt");
-/// Long enough for a debug machine under load; every wait ends as soon as what it waits for is there.
+/// Long enough for a slow machine under load; every wait ends as soon as what it waits for is there.
 const PATIENCE: Duration = Duration::from_secs(60);
+/// How long one question may take; it is asked again.
+const ANSWER_DEADLINE: Duration = Duration::from_secs(5);
 
 /// A running `redoubt demo`. Ended when dropped.
 pub(super) struct Appliance {
@@ -106,7 +108,7 @@ pub(super) fn demo_arguments(data: &Path, model: &Path) -> Vec<String> {
 fn agent(ca: &Path) -> ureq::Agent {
     let ca = Certificate::from_pem(&fs::read(ca).unwrap()).unwrap();
     let tls = TlsConfig::builder().root_certs(RootCerts::Specific(Arc::new(vec![ca]))).build();
-    let config = ureq::Agent::config_builder().tls_config(tls).timeout_global(Some(PATIENCE));
+    let config = ureq::Agent::config_builder().tls_config(tls).timeout_global(Some(ANSWER_DEADLINE));
     // A connection to a front that was killed must not be taken for one to the next.
     config.max_idle_connections(0).http_status_as_error(false).build().new_agent()
 }

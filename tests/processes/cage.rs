@@ -6,7 +6,7 @@ use std::path::Path;
 
 use rustix::process::geteuid;
 
-use super::appliance::{Appliance, status};
+use super::appliance::{Appliance, EXECUTABLE, status};
 
 #[test]
 fn front_and_engine_are_caged() {
@@ -58,7 +58,7 @@ fn assert_engine_has_only_its_socket_open(appliance: &Appliance) {
         .unwrap()
         .lines()
         .filter_map(|line| line.split_whitespace().nth(5).map(str::to_owned))
-        .filter(|path| path.starts_with('/') && !path.ends_with("/redoubt") && !path.ends_with(".gguf"))
+        .filter(|path| path.starts_with('/') && path != EXECUTABLE && !path.ends_with(".gguf"))
         .collect();
     assert_eq!(files, [""; 0]);
 }
