@@ -48,7 +48,7 @@ class Llama:
 
     def __init__(self, config, vocabulary_only=False):
         params = api.llama_model_default_params()
-        params.vocab_only = vocabulary_only
+        params.vocab_only, params.use_extra_bufts = vocabulary_only, False
         file = MODEL if config["weights"] == "file" else expanded_model()
         self.model = api.llama_model_load_from_file(str(file).encode(), params)
         self.vocab = api.llama_model_get_vocab(self.model)
@@ -248,7 +248,12 @@ def divergence_of_top(logp, logq):
 
 
 def greedy():
-    llama = Llama(REFERENCE)
+    write_answers("greedy", REFERENCE, {name: VARIANTS[name] for name in ("flash_attention", "exact")})
+    write_answers("exact_greedy", EXACT, {"flash_attention": {**EXACT, "flash_attention": True}})
+
+
+def write_answers(name, reference, variants):
+    llama = Llama(reference)
     template = Template(llama.template())
     rows = []
     for question in inputs.PROMPTS:
@@ -257,9 +262,9 @@ def greedy():
         answer, seconds, gaps = llama.greedy(ids)
         rows.append({"user": question, "prompt": prompt, "prompt_ids": ids, "ids": answer, "seconds": seconds, "gaps": gaps})
     llama.close()
-    floor = {name: departures(VARIANTS[name], rows) for name in ("flash_attention", "exact")}
+    floor = {variant: departures(config, rows) for variant, config in variants.items()}
     print(json.dumps(floor, indent=1))
-    write("greedy", {"reference": REFERENCE, "new_tokens": NEW_TOKENS, "noise_floor": floor}, "prompts", rows)
+    write(name, {"reference": reference, "new_tokens": NEW_TOKENS, "noise_floor": floor}, "prompts", rows)
 
 
 def departures(config, rows):
@@ -294,8 +299,10 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("dir", type=pathlib.Path, help="where scripts/peers/llama.cpp.sh built llama.cpp")
     parser.add_argument("--threads", type=int, default=2, help="1 where other work shares the processor; the answers are the same")
-    parser.add_argument("part", nargs="*", choices=[*parts, []], help="what to write; everything when none is named")
-    arguments = parser.parse_args()
+    parser.add_argument("part", nargs="*", help=f"what to write, of {', '.join(parts)}; everything when none is named")
+    arguments = parser.parse_intermixed_args()
+    if unknown := set(arguments.part) - set(parts):
+        parser.error(f"no such part: {', '.join(sorted(unknown))}")
     peer = arguments.dir
     sys.path.insert(0, str(peer / "binding"))
     import llama_cpp.llama_cpp as api
