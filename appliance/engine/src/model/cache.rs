@@ -1,0 +1,103 @@
+//! The KV cache: blocks of 32 positions from one pool with a limit.
+//!
+//! A block holds 32 positions of every layer in f16: for each layer and key head first the keys, one dimension
+//! after the other (32 positions side by side, so that a query meets 32 keys at once), then the values, one
+//! position after the other.
+
+use super::shape::Shape;
+use crate::Error;
+use half::f16;
+use half::slice::HalfFloatSliceExt;
+
+/// Positions in a block.
+pub(crate) const BLOCK: usize = 32;
+
+/// All blocks, in use or not.
+pub(crate) struct Pool {
+    blocks: Vec<Box<[f16]>>,
+    free: Vec<u32>,
+    /// Most blocks there may be.
+    limit: usize,
+    heads: usize,
+    head: usize,
+    /// Numbers in a block.
+    length: usize,
+    row: Vec<f16>,
+}
+
+impl Pool {
+    /// A pool of at most `bytes`, but of at least one whole context.
+    pub(crate) fn new(shape: &Shape, context: u32, bytes: u64) -> Pool {
+        let length = shape.layers * shape.kv_heads * 2 * shape.head * BLOCK;
+        let fits = usize::try_from(bytes).unwrap_or(usize::MAX) / (length * size_of::<f16>());
+        Pool {
+            blocks: Vec::new(),
+            free: Vec::new(),
+            limit: fits.max((context as usize).div_ceil(BLOCK)),
+            heads: shape.kv_heads,
+            head: shape.head,
+            length,
+            row: vec![f16::ZERO; shape.kv_heads * shape.head],
+        }
+    }
+
+    /// Blocks that could be had now.
+    pub(crate) fn available(&self) -> usize {
+        self.free.len() + self.limit - self.blocks.len()
+    }
+
+    /// A block, or `None` where all are in use.
+    ///
+    /// # Errors
+    /// [`Error::Memory`] where the pool may grow, but the system has nothing left.
+    pub(crate) fn take(&mut self) -> Result<Option<u32>, Error> {
+        if let Some(block) = self.free.pop() {
+            return Ok(Some(block));
+        }
+        if self.blocks.len() >= self.limit {
+            return Ok(None);
+        }
+        let refused =
+            |_| Error::Memory { bytes: self.length * size_of::<f16>(), purpose: "a block of the KV cache" };
+        let mut block = Vec::new();
+        block.try_reserve_exact(self.length).map_err(refused)?;
+        block.resize(self.length, f16::ZERO);
+        self.blocks.push(block.into_boxed_slice());
+        Ok(u32::try_from(self.blocks.len() - 1).ok())
+    }
+
+    /// Gives blocks back.
+    pub(crate) fn release(&mut self, blocks: &mut Vec<u32>) {
+        self.free.append(blocks);
+    }
+
+    /// Keys (dimension by position) and values (position by dimension) of one head.
+    pub(crate) fn tile(&self, block: u32, layer: usize, head: usize) -> (&[f16], &[f16]) {
+        let start = self.tile_start(layer, head);
+        let tile = &self.blocks[block as usize][start..start + 2 * self.head * BLOCK];
+        tile.split_at(self.head * BLOCK)
+    }
+
+    /// Stores one position's keys and values of all heads.
+    pub(crate) fn write(&mut self, block: u32, layer: usize, slot: usize, keys: &[f32], values: &[f32]) {
+        self.row.convert_from_f32_slice(keys);
+        for head in 0..self.heads {
+            let start = self.tile_start(layer, head);
+            let tile = &mut self.blocks[block as usize][start..start + self.head * BLOCK];
+            let keys = &self.row[head * self.head..(head + 1) * self.head];
+            for (positions, key) in tile.chunks_exact_mut(BLOCK).zip(keys) {
+                positions[slot] = *key;
+            }
+        }
+        self.row.convert_from_f32_slice(values);
+        for head in 0..self.heads {
+            let start = self.tile_start(layer, head) + (BLOCK + slot) * self.head;
+            let values = &self.row[head * self.head..(head + 1) * self.head];
+            self.blocks[block as usize][start..start + self.head].copy_from_slice(values);
+        }
+    }
+
+    fn tile_start(&self, layer: usize, head: usize) -> usize {
+        (layer * self.heads + head) * 2 * self.head * BLOCK
+    }
+}

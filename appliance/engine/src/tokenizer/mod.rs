@@ -1,0 +1,159 @@
+//! Text to token ids and back, built from a file's metadata alone.
+//!
+//! Byte-level BPE vocabularies (`tokenizer.ggml.model = gpt2`); what this engine cannot reproduce exactly is
+//! refused by name, never guessed. Ids equal llama.cpp's.
+
+mod bytelevel;
+mod pretokenizers;
+mod specials;
+mod stream;
+mod vocabulary;
+
+#[cfg(feature = "fixture")]
+pub(crate) use bytelevel::character as byte_character;
+pub use stream::Utf8Stream;
+
+use crate::Error;
+use crate::gguf::Metadata;
+use specials::{Piece, Specials};
+use tokenizers::models::bpe::{BPE, Vocab};
+use vocabulary::Vocabulary;
+
+/// The tokenizer of one model.
+pub struct Tokenizer {
+    /// Splits plain text into words and merges them; knows no special token.
+    words: tokenizers::Tokenizer,
+    specials: Specials,
+    /// What each token adds to an answer.
+    pieces: Vec<Box<[u8]>>,
+    longest_piece: usize,
+    bos: Option<u32>,
+    eos: Option<u32>,
+    add_bos: bool,
+    ends: Vec<u32>,
+}
+
+impl Tokenizer {
+    /// Builds the tokenizer that the metadata describes.
+    ///
+    /// # Errors
+    /// [`Error::Unsupported`] for another kind of vocabulary or pre-tokenizer, [`Error::Model`] for lists that do
+    /// not fit together.
+    pub fn from_metadata(metadata: Metadata<'_>) -> Result<Tokenizer, Error> {
+        let kind = metadata.required("tokenizer.ggml.model", metadata.text("tokenizer.ggml.model"))?;
+        if kind != "gpt2" {
+            return Err(Error::Unsupported(format!("tokenizer model `{kind}`")));
+        }
+        let pre = metadata.required("tokenizer.ggml.pre", metadata.text("tokenizer.ggml.pre"))?;
+        let family = pretokenizers::family(pre)?;
+        let vocabulary = Vocabulary::from_metadata(metadata)?;
+        let model = BPE::builder()
+            .vocab_and_merges(vocabulary.mergeable::<Vocab>(), vocabulary.merges(metadata)?)
+            .ignore_merges(family.ignore_merges)
+            .build()
+            .map_err(|error| Error::Model(format!("merges: {error}")))?;
+        let mut words = tokenizers::Tokenizer::new(model);
+        words.with_pre_tokenizer(Some(family.splitter));
+        let bos = vocabulary.id(metadata, "tokenizer.ggml.bos_token_id")?;
+        let eos = vocabulary.id(metadata, "tokenizer.ggml.eos_token_id")?;
+        let add_bos = metadata.boolean("tokenizer.ggml.add_bos_token")?.unwrap_or(family.add_bos);
+        let pieces = vocabulary.pieces();
+        Ok(Tokenizer {
+            words,
+            longest_piece: pieces.iter().map(|piece| piece.len()).max().unwrap_or(1).max(1),
+            pieces,
+            bos,
+            eos,
+            add_bos,
+            ends: vocabulary.ends(metadata)?,
+            specials: vocabulary.specials(),
+        })
+    }
+
+    /// The ids of `text`, without BOS.
+    ///
+    /// With `parse_special` the names of control tokens become those tokens; without it they are text like any
+    /// other. (User-defined tokens, such as runs of spaces, are found either way, as in llama.cpp.)
+    pub fn encode(&self, text: &str, parse_special: bool) -> Result<Vec<u32>, Error> {
+        let mut ids = Vec::new();
+        for piece in self.specials.split(text, parse_special) {
+            match piece {
+                Piece::Special(id) => ids.push(id),
+                Piece::Text(text) => self.encode_words(text, &mut ids)?,
+            }
+        }
+        Ok(ids)
+    }
+
+    /// The ids of a rendered template: control tokens count, except where `guard` stands within their names.
+    ///
+    /// The guard itself leaves no trace. See [`crate::template`].
+    pub fn encode_guarded(&self, text: &str, guard: char) -> Result<Vec<u32>, Error> {
+        let mut ids = Vec::new();
+        for piece in self.specials.split(text, true) {
+            match piece {
+                Piece::Special(id) => ids.push(id),
+                Piece::Text(text) if text.contains(guard) => {
+                    ids.extend(self.encode(&text.replace(guard, ""), false)?);
+                }
+                Piece::Text(text) => self.encode_words(text, &mut ids)?,
+            }
+        }
+        Ok(ids)
+    }
+
+    /// The text of `ids`, control tokens left out; bytes that are not UTF-8 become U+FFFD.
+    pub fn decode(&self, ids: &[u32]) -> String {
+        let bytes: Vec<u8> = ids.iter().flat_map(|id| self.piece(*id)).copied().collect();
+        String::from_utf8_lossy(&bytes).into_owned()
+    }
+
+    /// The bytes that a token adds to an answer; none for control tokens and ids out of range.
+    pub fn piece(&self, id: u32) -> &[u8] {
+        self.pieces.get(id as usize).map_or(&[], |piece| piece)
+    }
+
+    /// Number of tokens.
+    pub fn size(&self) -> usize {
+        self.pieces.len()
+    }
+
+    /// Text of `bytes` bytes has at least this many tokens.
+    pub fn least_tokens(&self, bytes: usize) -> usize {
+        bytes / self.longest_piece
+    }
+
+    /// The token that begins a text, where the metadata asks for one.
+    pub fn leading(&self) -> Option<u32> {
+        self.bos.filter(|_| self.add_bos)
+    }
+
+    /// The name of the BOS token, for templates.
+    pub fn bos_text(&self) -> Option<&str> {
+        self.specials.text(self.bos?)
+    }
+
+    /// The name of the EOS token, for templates.
+    pub fn eos_text(&self) -> Option<&str> {
+        self.specials.text(self.eos?)
+    }
+
+    /// Whether an answer ends with this token.
+    pub fn is_end(&self, id: u32) -> bool {
+        self.ends.contains(&id)
+    }
+
+    /// The special tokens' names that user text must not form.
+    pub(crate) fn control_texts(&self) -> impl Iterator<Item = &str> + Clone {
+        self.specials.control_texts()
+    }
+
+    fn encode_words(&self, text: &str, ids: &mut Vec<u32>) -> Result<(), Error> {
+        let encoding = self
+            .words
+            .encode_fast(text, false)
+            .map_err(|error| Error::Model(format!("the tokenizer failed: {error}")))?;
+        ids.extend_from_slice(encoding.get_ids());
+        Ok(())
+    }
+}

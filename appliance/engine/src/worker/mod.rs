@@ -1,0 +1,130 @@
+//! The engine's process: one model, one socket, and the threads between them.
+//!
+//! ```text
+//! socket ─► read ─┬─ submit, measure ─► prepare (template, tokens, context) ─► schedule (every step) ─► write ─► socket
+//!                 └─ cancel ───────────────── a flag ────────────────────────────┘
+//! ```
+//! Nothing that takes long happens on the reading thread, so a cancel never waits behind a long prompt.
+
+mod desk;
+mod prepare;
+
+use crate::model::{Model, Options};
+use crate::protocol::{self, FromWorker, PROTOCOL_VERSION, ToWorker};
+use crate::schedule::Scheduler;
+use crate::{Device, Error};
+use desk::Desk;
+use prepare::Preparer;
+use serde::{Deserialize, Serialize};
+use std::fs::File;
+use std::io::Write;
+use std::net::Shutdown;
+use std::os::unix::net::UnixStream;
+use std::sync::{Arc, mpsc};
+use std::thread;
+
+/// How an engine's process works. Serialisable, because the supervisor sends it there.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Settings {
+    /// Threads that compute; 0 takes one for each processor.
+    pub threads: usize,
+    /// Positions of one sequence; never more than the model was made for, which is also the default.
+    pub context: Option<u32>,
+    /// Answers that run at once.
+    pub max_parallel: usize,
+    /// Requests that may wait beyond those.
+    pub queue: usize,
+    /// Where to run.
+    pub device: Device,
+    /// Most memory for keys and values, in bytes; one whole context always fits.
+    pub cache_bytes: u64,
+}
+
+impl Default for Settings {
+    fn default() -> Settings {
+        Settings {
+            threads: 0,
+            context: None,
+            max_parallel: 32,
+            queue: 64,
+            device: Device::Auto,
+            cache_bytes: 2 << 30,
+        }
+    }
+}
+
+/// Loads the model and answers requests until the socket closes.
+///
+/// # Errors
+/// What kept the model from loading (told to the other side, too), and failures of the socket.
+pub fn serve(mut socket: UnixStream, model: File, settings: Settings) -> Result<(), Error> {
+    socket.write_all(&protocol::encode(&FromWorker::Hello { version: PROTOCOL_VERSION })?)?;
+    let loaded = Options::try_from(&settings).and_then(|options| Model::load(&model, &options));
+    drop(model);
+    let model = match loaded {
+        Ok(model) => Arc::new(model),
+        Err(error) => {
+            socket.write_all(&protocol::encode(&FromWorker::Failed(error.to_string()))?)?;
+            return Err(error);
+        }
+    };
+    tracing::info!(model = model.info().name, load_ms = model.info().load_ms, "model loaded");
+    socket.write_all(&protocol::encode(&FromWorker::Ready(model.info().clone()))?)?;
+    greet(&mut socket)?;
+    run(socket, model, &settings)
+}
+
+/// The other side's greeting, which it sent before it began to wait for ours.
+fn greet(socket: &mut UnixStream) -> Result<(), Error> {
+    match protocol::read(socket)? {
+        Some(ToWorker::Hello { version: PROTOCOL_VERSION }) => Ok(()),
+        Some(ToWorker::Hello { version }) => {
+            Err(Error::Protocol(format!("the front speaks version {version}, not {PROTOCOL_VERSION}")))
+        }
+        Some(_) => Err(Error::Protocol("no greeting".to_owned())),
+        None => Err(Error::Gone),
+    }
+}
+
+fn run(socket: UnixStream, model: Arc<Model>, settings: &Settings) -> Result<(), Error> {
+    let (answers, outgoing) = mpsc::channel();
+    let (orders, incoming) = mpsc::channel();
+    let (jobs, to_prepare) = mpsc::channel();
+    let mut desk = Desk::new(answers.clone(), jobs, settings.max_parallel + settings.queue);
+    let preparer = Preparer::new(Arc::clone(&model), answers.clone(), orders);
+    let mut scheduler = Scheduler::new(model, settings.max_parallel, settings.cache_bytes);
+    let writing = socket.try_clone()?;
+    let writer =
+        thread::Builder::new().name("engine-write".to_owned()).spawn(move || write(writing, &outgoing))?;
+    let prepared =
+        thread::Builder::new().name("engine-prepare".to_owned()).spawn(move || preparer.run(&to_prepare))?;
+    let reader = thread::Builder::new().name("engine-read".to_owned()).spawn(move || {
+        let end = desk.run(&socket);
+        // Whatever still runs has no reader any more.
+        desk.cancel_all();
+        let _already_closed = socket.shutdown(Shutdown::Both);
+        end
+    })?;
+    // Ends when the reader and the preparer have dropped their ends of the channels.
+    scheduler.run(&incoming, &answers);
+    drop(answers);
+    drop(scheduler);
+    let end = reader.join().unwrap_or_else(|_| Err(Error::Protocol("the reading thread failed".to_owned())));
+    if prepared.join().is_err() || writer.join().is_err() {
+        return Err(Error::Protocol("a thread of the engine failed".to_owned()));
+    }
+    end
+}
+
+/// Writes answers until nobody can send any more, or nobody reads them.
+fn write(mut socket: UnixStream, outgoing: &mpsc::Receiver<FromWorker>) {
+    while let Ok(message) = outgoing.recv() {
+        let sent = protocol::encode(&message).and_then(|frame| Ok(socket.write_all(&frame)?));
+        if let Err(error) = sent {
+            tracing::warn!(%error, "answers can no longer be delivered");
+            break;
+        }
+    }
+    let _already_closed = socket.shutdown(Shutdown::Both);
+}
