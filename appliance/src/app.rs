@@ -1,0 +1,109 @@
+//! The long-lived parts, built in one place: the server, the command line and the tests use the same.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use redoubt_store::messages::{self, Finish, Status};
+use redoubt_store::{Clock, Store, lockouts};
+
+use crate::chat::{Chats, Engines};
+use crate::clock::DAY_US;
+use crate::completions::Completions;
+use crate::config::Config;
+use crate::http::Refusals;
+use crate::identity::Identity;
+use crate::models::Manifest;
+use crate::random::Random;
+use crate::records;
+
+/// How often limits are enforced that nobody's request would notice.
+const HOUSEKEEPING: Duration = Duration::from_secs(5);
+
+/// Application-wide parts. Clones share them.
+#[derive(Clone)]
+pub struct App {
+    pub config: Arc<Config>,
+    pub store: Store,
+    pub clock: Arc<dyn Clock>,
+    pub random: Arc<dyn Random>,
+    pub identity: Identity,
+    pub chats: Chats,
+    pub completions: Completions,
+    /// Counts refusals of requests that nobody is signed in for.
+    pub refusals: Refusals,
+}
+
+/// What an application is built from.
+pub struct Parts {
+    pub config: Config,
+    pub store: Store,
+    pub clock: Arc<dyn Clock>,
+    pub random: Arc<dyn Random>,
+    pub engines: Engines,
+    pub model: Manifest,
+}
+
+impl App {
+    /// Joins the parts and closes what the last process left open.
+    pub fn build(parts: Parts) -> anyhow::Result<Self> {
+        let Parts { config, store, clock, random, engines, model } = parts;
+        close_interrupted_answers(&store)?;
+        let refusals = Refusals::default();
+        let identity = Identity::new(store.clone(), clock.clone(), random.clone(), config.sign_in.clone())?;
+        let chats = Chats::new(store.clone(), clock.clone(), random.clone(), engines.clone(), model.clone());
+        let completions =
+            Completions::new(store.clone(), clock.clone(), random.clone(), engines, model);
+        let config = Arc::new(config);
+        Ok(Self { config, store, clock, random, identity, chats, completions, refusals })
+    }
+
+    /// Runs for as long as the appliance serves: expires sessions, writes the counts of refusals.
+    pub async fn keep_house(&self) {
+        loop {
+            tokio::time::sleep(HOUSEKEEPING).await;
+            if let Err(error) = self.tidy().await {
+                tracing::warn!(%error, "housekeeping failed and is tried again");
+            }
+        }
+    }
+
+    /// One round of [`App::keep_house`].
+    pub async fn tidy(&self) -> anyhow::Result<()> {
+        for session_id in self.identity.expire_sessions().await? {
+            self.chats.stop_session(&session_id);
+        }
+        let now = self.clock.now_us();
+        let refusals = self.refusals.take_finished(now);
+        self.store
+            .write(move |tx| {
+                for (ip, count) in &refusals {
+                    tx.audit(records::refusals_counted(ip, *count))?;
+                }
+                lockouts::delete_stale(tx, now - 2 * DAY_US)?;
+                Ok::<_, redoubt_store::Error>(())
+            })
+            .await?;
+        Ok(())
+    }
+}
+
+/// An answer that a process left unfinished has failed; its question stays and can be asked again.
+fn close_interrupted_answers(store: &Store) -> Result<(), redoubt_store::Error> {
+    store.write_blocking(|tx| {
+        for (owner, message) in messages::list_streaming(tx)? {
+            tx.audit(records::answer_recovered(&message, &owner))?;
+            let finish = Finish {
+                status: Status::Failed,
+                content: message.content,
+                finish_reason: Some("error".to_owned()),
+                prompt_tokens: None,
+                completion_tokens: None,
+                cached_tokens: None,
+                dropped_turns: None,
+                elapsed_ms: None,
+            };
+            messages::finish(tx, &message.id, &finish)?;
+        }
+        Ok(())
+    })
+}

@@ -1,0 +1,28 @@
+//! Why a chat does not do what was asked. Nothing here knows HTTP.
+
+use crate::random::NoRandomness;
+
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    #[error("no such chat")]
+    NoSuchChat,
+    #[error("no such message")]
+    NoSuchMessage,
+    #[error("no such model")]
+    NoSuchModel,
+    /// Only a question can be answered, only an answer or the start can be followed by a question.
+    #[error("{0}")]
+    NotThere(&'static str),
+    #[error("an answer is still being written in this chat; stop it first")]
+    StillAnswering,
+    #[error("{field}: {why}")]
+    Invalid { field: String, why: String },
+    #[error("the message has {tokens} tokens, more than the {context} of the model's context")]
+    ContextExceeded { tokens: u32, context: u32 },
+    #[error("the model is busy")]
+    Busy { retry_after_seconds: u64 },
+    #[error(transparent)]
+    NoRandomness(#[from] NoRandomness),
+    #[error(transparent)]
+    Store(#[from] redoubt_store::Error),
+}

@@ -1,0 +1,389 @@
+//! The way of one message: written and recorded, answered by the engine, written and recorded again.
+//!
+//! The answer is written by a task of its own, so that it goes on without a reader and can be re-attached.
+
+use std::time::Duration;
+
+use redoubt_engine::{CacheScope, Engine, Event, Finish, Prompt, Reply, Request, Sampling, Turn};
+use redoubt_store::chats::{self, Chat};
+use redoubt_store::messages::{self, Message, Role, Status};
+
+use super::answer::{Answer, Ended, Failure, Usage};
+use super::prompt::{branch, turns};
+use super::title::Title;
+use super::{Chats, Error, OpenChat, Running};
+use crate::identity::{Analyst, Caller};
+use crate::random;
+use crate::records;
+
+/// The longest question, in bytes; what fits into a context is far less.
+pub const MAX_QUESTION_BYTES: usize = 256 << 10;
+/// How often an outcome that could not be stored is tried again, a second apart.
+const STORE_ATTEMPTS: u32 = 300;
+
+/// Where a new question hangs in the tree of messages.
+pub enum Parent {
+    /// Below the end of the branch that is shown.
+    Head,
+    /// At the top: a new first question.
+    Root,
+    /// Below this answer; editing a question is asking again below its parent.
+    Message(String),
+}
+
+pub struct NewQuestion {
+    pub content: String,
+    pub parent: Parent,
+    pub model: Option<String>,
+    pub sampling: Sampling,
+}
+
+/// Everything known before the first word is written.
+struct Plan {
+    chat: Chat,
+    /// The question, if it is new.
+    new_question: Option<Message>,
+    answer: Message,
+    title: Option<String>,
+    turns: Vec<Turn>,
+    sampling: Sampling,
+    dropped_turns: u32,
+}
+
+impl Chats {
+    /// Asks a question and starts its answer.
+    pub async fn send(&self, caller: &Caller<Analyst>, chat_id: &str, new: NewQuestion) -> Result<Answer, Error> {
+        self.check_model(new.model.as_deref())?;
+        check_question(&new.content)?;
+        let open = self.peek(caller, chat_id).await?;
+        let parent = resolve_parent(&open, &new.parent)?;
+        let now = self.clock.now_us();
+        let question = Message {
+            parent: parent.clone(),
+            content: new.content,
+            status: Status::Done,
+            ..self.new_message(&open.chat, Role::User, now)?
+        };
+        let turns = turns(&branch(&open.messages, parent.as_deref()), Some(&question.content));
+        let title = open.chat.title.is_empty().then(|| Title::from_question(&question.content).into());
+        let answer = self.new_answer(&open.chat, &question.id, now)?;
+        let chat = open.chat;
+        let plan =
+            Plan { chat, new_question: Some(question), answer, title, turns, sampling: new.sampling, dropped_turns: 0 };
+        self.start(caller, plan).await
+    }
+
+    /// Starts another answer to a question. `message_id` names the question or one of its answers.
+    pub async fn regenerate(
+        &self,
+        caller: &Caller<Analyst>,
+        chat_id: &str,
+        message_id: &str,
+        sampling: Sampling,
+    ) -> Result<Answer, Error> {
+        let open = self.peek(caller, chat_id).await?;
+        let named = open.messages.iter().find(|message| message.id == message_id);
+        let question = match named.ok_or(Error::NoSuchMessage)? {
+            message if message.role == Role::User => message,
+            answer => {
+                let question = open.messages.iter().find(|message| Some(&message.id) == answer.parent.as_ref());
+                question.ok_or(Error::NoSuchMessage)?
+            }
+        };
+        let turns = turns(&branch(&open.messages, Some(&question.id)), None);
+        let answer = self.new_answer(&open.chat, &question.id, self.clock.now_us())?;
+        let plan =
+            Plan { chat: open.chat, new_question: None, answer, title: None, turns, sampling, dropped_turns: 0 };
+        self.start(caller, plan).await
+    }
+
+    /// An answer to follow from its beginning, running or long ended.
+    pub async fn attach(&self, caller: &Caller<Analyst>, chat_id: &str, answer_id: &str) -> Result<Answer, Error> {
+        let open = self.peek(caller, chat_id).await?;
+        let message = open.messages.into_iter().find(|message| message.id == answer_id);
+        let message = message.filter(|message| message.role == Role::Assistant).ok_or(Error::NoSuchMessage)?;
+        let running = self.running().get(chat_id).map(|running| running.answer.clone());
+        if let Some(answer) = running.filter(|answer| answer.answer_id == answer_id) {
+            return Ok(answer);
+        }
+        Ok(finished(message))
+    }
+
+    /// The chat for the caller's own next action; that action is what gets recorded.
+    async fn peek(&self, caller: &Caller<Analyst>, chat_id: &str) -> Result<OpenChat, Error> {
+        let (owner, chat_id) = (caller.id().to_owned(), chat_id.to_owned());
+        self.store
+            .read(move |reader| {
+                let chat = chats::find(reader, &owner, &chat_id)?.ok_or(Error::NoSuchChat)?;
+                let messages = messages::list(reader, &owner, &chat.id)?;
+                Ok(OpenChat { chat, messages })
+            })
+            .await
+    }
+
+    fn new_answer(&self, chat: &Chat, question_id: &str, now: i64) -> Result<Message, Error> {
+        Ok(Message {
+            parent: Some(question_id.to_owned()),
+            model: Some(self.model.id.clone()),
+            ..self.new_message(chat, Role::Assistant, now)?
+        })
+    }
+
+    fn new_message(&self, chat: &Chat, role: Role, now: i64) -> Result<Message, Error> {
+        Ok(Message {
+            id: random::id(self.random.as_ref())?,
+            chat_id: chat.id.clone(),
+            parent: None,
+            role,
+            content: String::new(),
+            status: Status::Streaming,
+            finish_reason: None,
+            model: None,
+            prompt_tokens: None,
+            completion_tokens: None,
+            cached_tokens: None,
+            dropped_turns: None,
+            elapsed_ms: None,
+            created_at: now,
+        })
+    }
+
+    async fn start(&self, caller: &Caller<Analyst>, mut plan: Plan) -> Result<Answer, Error> {
+        plan.sampling
+            .validate()
+            .map_err(refusal)?;
+        let engine = self.engines.present().ok_or(Error::Busy { retry_after_seconds: 2 })?;
+        let prompt = Prompt::Chat(plan.turns.clone());
+        let measure = engine.measure(prompt, plan.sampling.max_tokens).await.map_err(refusal)?;
+        plan.dropped_turns = measure.dropped_turns;
+        let question_id = plan.answer.parent.clone().unwrap_or_default();
+        let answer = Answer::new(question_id, plan.answer.id.clone(), plan.dropped_turns, plan.title.clone());
+        let reserved = self.reserve(caller, &plan.chat.id, &answer)?;
+        self.write_start(caller, &plan).await?;
+        let request = Request {
+            prompt: Prompt::Chat(std::mem::take(&mut plan.turns)),
+            sampling: plan.sampling.clone(),
+            cache_scope: CacheScope { shared: self.model.id.clone(), private: caller.id().to_owned() },
+            party: caller.id().to_owned(),
+        };
+        tokio::spawn(self.clone().run(engine, request, caller.clone(), plan, reserved));
+        Ok(answer)
+    }
+
+    /// One answer at a time in a chat; the place is free again when the reservation is dropped.
+    fn reserve(&self, caller: &Caller<Analyst>, chat_id: &str, answer: &Answer) -> Result<Reservation, Error> {
+        let mut running = self.running();
+        if running.contains_key(chat_id) {
+            return Err(Error::StillAnswering);
+        }
+        let session_id = caller.session.id.clone();
+        let place = Running { chat_id: chat_id.to_owned(), session_id, answer: answer.clone() };
+        running.insert(chat_id.to_owned(), place);
+        Ok(Reservation { chats: self.clone(), chat_id: chat_id.to_owned(), answer: answer.clone() })
+    }
+
+    /// Step 1 of the way: the message and its records, one transaction, on disk before the engine hears of it.
+    async fn write_start(&self, caller: &Caller<Analyst>, plan: &Plan) -> Result<(), Error> {
+        let (caller, chat, title) = (caller.clone(), plan.chat.clone(), plan.title.clone());
+        let (question, answer) = (plan.new_question.clone(), plan.answer.clone());
+        let model = records::model(&self.model);
+        let now = self.clock.now_us();
+        self.store
+            .write(move |tx| {
+                chats::find(tx, caller.id(), &chat.id)?.ok_or(Error::NoSuchChat)?;
+                if let Some(question) = &question {
+                    let seq = tx.audit(records::message_created(&caller, &chat, question))?;
+                    messages::insert(tx, &chat.owner, question, seq)?;
+                }
+                let seq = tx.audit(records::inference_started(&caller, &chat, &answer, &model))?;
+                messages::insert(tx, &chat.owner, &answer, seq)?;
+                if let Some(title) = &title {
+                    chats::rename(tx, &chat.owner, &chat.id, title, now)?;
+                }
+                chats::set_head(tx, &chat.owner, &chat.id, &answer.id, now)?;
+                Ok(())
+            })
+            .await
+    }
+
+    /// Steps 2 to 4: the engine's words into the answer, then the outcome into the store.
+    async fn run(self, engine: Engine, request: Request, caller: Caller<Analyst>, plan: Plan, reserved: Reservation) {
+        let answer = reserved.answer.clone();
+        let mut ended = match engine.submit(request).await {
+            Ok(reply) => follow(reply, &answer).await,
+            Err(error) => failed_start(&error),
+        };
+        ended.elapsed_ms = u64::try_from((self.clock.now_us() - plan.answer.created_at) / 1000).unwrap_or_default();
+        if self.write_end(&caller, &plan, &answer, &ended).await.is_ok() {
+            answer.end(ended);
+            return;
+        }
+        // No record, no answer: readers are told so, while the outcome waits for the store to work again.
+        answer.end(Ended { status: Status::Failed, error: Some(Failure::Unrecorded), ..ended.clone() });
+        for _ in 0..STORE_ATTEMPTS {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            if self.write_end(&caller, &plan, &answer, &ended).await.is_ok() {
+                return;
+            }
+        }
+        tracing::error!(answer = answer.answer_id, "the outcome of an answer could not be stored");
+    }
+
+    async fn write_end(&self, caller: &Caller<Analyst>, plan: &Plan, answer: &Answer, ended: &Ended) -> Result<(), Error> {
+        let (caller, chat, message) = (caller.clone(), plan.chat.clone(), plan.answer.clone());
+        let model = records::model(&self.model);
+        let finish = messages::Finish {
+            status: ended.status,
+            finish_reason: Some(ended.finish_reason.to_owned()),
+            content: answer.text(),
+            prompt_tokens: Some(ended.usage.prompt_tokens),
+            completion_tokens: Some(ended.usage.completion_tokens),
+            cached_tokens: Some(ended.usage.cached_tokens),
+            dropped_turns: Some(plan.dropped_turns),
+            elapsed_ms: Some(ended.elapsed_ms),
+        };
+        self.store
+            .write(move |tx| {
+                tx.audit(records::inference_ended(&caller, &chat, &message.id, &model, &finish))?;
+                // The chat may have been deleted meanwhile; then there is nothing left to write into.
+                messages::finish(tx, &message.id, &finish)?;
+                Ok(())
+            })
+            .await
+    }
+}
+
+/// Holds a chat's one place for a running answer.
+struct Reservation {
+    chats: Chats,
+    chat_id: String,
+    answer: Answer,
+}
+
+impl Drop for Reservation {
+    fn drop(&mut self) {
+        self.chats.running().remove(&self.chat_id);
+    }
+}
+
+/// Copies the engine's words into the answer until it ends; a stop ends it within a token.
+async fn follow(mut reply: Reply, answer: &Answer) -> Ended {
+    loop {
+        let event = tokio::select! {
+            event = reply.next() => event,
+            () = answer.stopped() => {
+                reply.cancel();
+                continue;
+            }
+        };
+        match event {
+            Some(Event::Queued { position }) => answer.queued(position),
+            Some(Event::Started { .. }) => {}
+            Some(Event::Token { text, .. }) => answer.push(&text),
+            Some(Event::End(end)) => {
+                let usage = Usage {
+                    prompt_tokens: end.prompt_tokens,
+                    completion_tokens: end.completion_tokens,
+                    cached_tokens: end.cached_tokens,
+                };
+                let failure = (end.reason == Finish::Error).then_some(Failure::Engine);
+                return outcome(end.reason, usage, failure);
+            }
+            None => return outcome(Finish::Error, Usage::default(), Some(Failure::Engine)),
+        }
+    }
+}
+
+fn outcome(reason: Finish, usage: Usage, error: Option<Failure>) -> Ended {
+    let (status, finish_reason) = match reason {
+        Finish::Stop => (Status::Done, "stop"),
+        Finish::Length => (Status::Done, "length"),
+        Finish::Cancelled => (Status::Stopped, "cancelled"),
+        Finish::Error => (Status::Failed, "error"),
+    };
+    Ended { status, finish_reason, usage, elapsed_ms: 0, error }
+}
+
+fn failed_start(error: &redoubt_engine::Error) -> Ended {
+    let failure = match refusal_ref(error) {
+        Some(retry_after_seconds) => Failure::Busy { retry_after_seconds },
+        None => Failure::Engine,
+    };
+    outcome(Finish::Error, Usage::default(), Some(failure))
+}
+
+fn refusal_ref(error: &redoubt_engine::Error) -> Option<u64> {
+    match error {
+        redoubt_engine::Error::Busy { retry_after_s } => Some(u64::from(*retry_after_s)),
+        _ => None,
+    }
+}
+
+/// The engine's refusals as the chat's own.
+pub(crate) fn refusal(error: redoubt_engine::Error) -> Error {
+    match error {
+        redoubt_engine::Error::ContextExceeded { tokens, context } => Error::ContextExceeded { tokens, context },
+        redoubt_engine::Error::Busy { retry_after_s } => {
+            Error::Busy { retry_after_seconds: u64::from(retry_after_s) }
+        }
+        redoubt_engine::Error::Invalid { field, why } => Error::Invalid { field, why },
+        other => {
+            tracing::warn!(error = %other, "the engine refused a prompt");
+            Error::Busy { retry_after_seconds: 2 }
+        }
+    }
+}
+
+fn check_question(content: &str) -> Result<(), Error> {
+    let why = if content.trim().is_empty() {
+        "a question cannot be empty".to_owned()
+    } else if content.len() > MAX_QUESTION_BYTES {
+        format!("a question has at most {} KiB", MAX_QUESTION_BYTES >> 10)
+    } else {
+        return Ok(());
+    };
+    Err(Error::Invalid { field: "content".to_owned(), why })
+}
+
+/// The id of the answer below which a question goes; `None` is the top.
+fn resolve_parent(open: &OpenChat, parent: &Parent) -> Result<Option<String>, Error> {
+    let find = |id: &str| open.messages.iter().find(|message| message.id == id);
+    match parent {
+        Parent::Root => Ok(None),
+        Parent::Message(id) => match find(id).ok_or(Error::NoSuchMessage)? {
+            message if message.role == Role::Assistant => Ok(Some(message.id.clone())),
+            _ => Err(Error::NotThere("a question goes below an answer, or to the top")),
+        },
+        Parent::Head => match open.chat.head.as_deref().and_then(find) {
+            Some(head) if head.role == Role::User => Ok(head.parent.clone()),
+            Some(head) => Ok(Some(head.id.clone())),
+            None => Ok(None),
+        },
+    }
+}
+
+fn finished(message: Message) -> Answer {
+    let status = match message.status {
+        // Nobody writes it any more.
+        Status::Streaming => Status::Failed,
+        status => status,
+    };
+    let finish_reason = match (status, message.finish_reason.as_deref()) {
+        (Status::Stopped, _) => "cancelled",
+        (Status::Failed, _) => "error",
+        (_, Some("length")) => "length",
+        _ => "stop",
+    };
+    let ended = Ended {
+        status,
+        finish_reason,
+        usage: Usage {
+            prompt_tokens: message.prompt_tokens.unwrap_or_default(),
+            completion_tokens: message.completion_tokens.unwrap_or_default(),
+            cached_tokens: message.cached_tokens.unwrap_or_default(),
+        },
+        elapsed_ms: message.elapsed_ms.unwrap_or_default(),
+        error: None,
+    };
+    Answer::finished(message.parent.unwrap_or_default(), message.id, message.content, ended)
+}

@@ -1,0 +1,109 @@
+//! The command line: one file a verb; errors become exit codes here.
+
+mod demo;
+mod init;
+mod openapi;
+mod prepare;
+mod serve;
+mod setup;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::{config, models, processes};
+
+/// An AI chat appliance for networks that have no way out.
+#[derive(Parser)]
+#[command(name = "redoubt", version, about, max_term_width = 100)]
+struct Arguments {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Subcommand)]
+enum Verb {
+    /// Try it: a complete appliance with made-up people, on this machine only
+    Demo(demo::Arguments),
+    /// Set up an appliance: keys, store, first admin, recovery key; prints each secret once
+    Init(init::Arguments),
+    /// Serve an appliance that `init` has set up
+    Serve(serve::Arguments),
+    /// Print the description of the HTTP API (OpenAPI 3.1, JSON)
+    Openapi,
+    #[command(name = processes::FRONT_VERB, hide = true)]
+    Front,
+    #[command(name = processes::ENGINE_VERB, hide = true)]
+    Engine,
+    /// Sets up the demo's data folder, so that the supervisor never holds a key
+    #[command(name = "@prepare", hide = true)]
+    Prepare {
+        data: PathBuf,
+        model: PathBuf,
+        people: u32,
+    },
+}
+
+/// Reads the arguments, does what they say, returns the exit code.
+pub fn main() -> ExitCode {
+    let result = match Arguments::parse().verb {
+        Verb::Demo(arguments) => demo::run(arguments),
+        Verb::Init(arguments) => init::run(&arguments),
+        Verb::Serve(arguments) => serve::run(&arguments),
+        Verb::Openapi => openapi::run(),
+        Verb::Front => processes::run_front(crate::front::serve),
+        Verb::Engine => processes::run_engine(),
+        Verb::Prepare { data, model, people } => prepare::run(&data, &model, people),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            report(&error);
+            exit_code(&error)
+        }
+    }
+}
+
+#[expect(clippy::print_stderr, reason = "this is the command line's own voice")]
+fn report(error: &anyhow::Error) {
+    eprintln!("redoubt: {error:#}");
+}
+
+/// 1 failure, 3 configuration, 4 locked or no key. (clap itself ends with 2 for wrong usage.)
+fn exit_code(error: &anyhow::Error) -> ExitCode {
+    use redoubt_store::keys;
+    let code = error.chain().find_map(|cause| {
+        if cause.is::<config::Problems>() || cause.is::<models::Error>() {
+            return Some(3);
+        }
+        if let Some(child) = cause.downcast_ref::<setup::ChildFailed>() {
+            return Some(child.code);
+        }
+        let locked = cause.downcast_ref::<keys::Error>().is_some()
+            || matches!(
+                cause.downcast_ref::<redoubt_store::Error>(),
+                Some(redoubt_store::Error::WrongKey(_) | redoubt_store::Error::InUse { .. })
+            );
+        locked.then_some(4)
+    });
+    ExitCode::from(code.unwrap_or(1))
+}
+
+/// `<version>+sha256:<hash of this executable>`, as records name the software.
+fn software() -> anyhow::Result<String> {
+    let executable = std::fs::read("/proc/self/exe")?;
+    let hash = ring::digest::digest(&ring::digest::SHA256, &executable);
+    Ok(format!("{}+sha256:{}", env!("CARGO_PKG_VERSION"), data_encoding::HEXLOWER.encode(hash.as_ref())))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_arguments_are_consistent() {
+        Arguments::command().debug_assert();
+    }
+}

@@ -1,0 +1,137 @@
+//! What `init` and `demo` have in common: a data folder with keys, store, certificate and people.
+
+use std::fs;
+use std::os::unix::fs::DirBuilderExt as _;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use redoubt_store::keys::{KeyFile, KeySlots, RecoveryKey};
+use redoubt_store::{Clock, DataKey, Options, Store};
+use ring::rand::SystemRandom;
+use ring::signature::{Ed25519KeyPair, KeyPair as _};
+
+use crate::clock::SystemClock;
+use crate::config::Config;
+use crate::front;
+use crate::http::tls;
+use crate::identity::Identity;
+use crate::random::{self, Random};
+use crate::records;
+
+const ROOT_SEAL_PURPOSE: &str = "audit-root";
+
+/// A child of this command line failed; it has said why itself.
+#[derive(Debug, thiserror::Error)]
+#[error("the set-up ended with exit code {code}")]
+pub(super) struct ChildFailed {
+    pub(super) code: u8,
+}
+
+/// A data folder that was just made, its store still open.
+pub(super) struct Fresh {
+    pub(super) store: Store,
+    pub(super) identity: Identity,
+    /// Printed once; opens the store when the key file is lost.
+    pub(super) recovery_key: String,
+    /// The line by which an auditor pins this installation.
+    pub(super) trust: String,
+}
+
+/// Makes everything that a data folder needs. `config` says where, and under which names it is served.
+pub(super) fn create(config: &Config) -> anyhow::Result<Fresh> {
+    let data_dir = &config.data.dir;
+    let system = SystemRandom::new();
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
+    make_private_dir(data_dir)?;
+    let install_id = random::id(&system)?;
+    let (key, recovery_key) = create_keys(config, &install_id, &system)?;
+    let origin = front::origin(&install_id, &super::software()?, &system)?;
+    let store = Store::create(Options::at(front::database_path(data_dir)), key, clock.clone(), origin)?;
+    store.write_blocking(|tx| tx.audit(records::initialised()).map(|_| ()))?;
+    tls::create(data_dir, &config.listen.certificate_names(), &store, clock.as_ref())?;
+    let trust = create_root(data_dir, &store, &system)?;
+    let random: Arc<dyn Random> = Arc::new(system);
+    let identity = Identity::new(store.clone(), clock, random, config.sign_in.clone())?;
+    Ok(Fresh { store, identity, recovery_key, trust })
+}
+
+fn make_private_dir(path: &Path) -> anyhow::Result<()> {
+    fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(path)
+        .with_context(|| format!("the folder {}", path.display()))
+}
+
+fn create_keys(config: &Config, install_id: &str, random: &SystemRandom) -> anyhow::Result<(DataKey, String)> {
+    let key = DataKey::generate(random)?;
+    let key_file = KeyFile::generate(random)?;
+    let recovery_key = RecoveryKey::generate(random)?;
+    let mut slots = KeySlots::new(install_id);
+    slots.add_key_file(&key, &key_file, random)?;
+    slots.add_recovery_key(&key, &recovery_key, random)?;
+    if let Some(folder) = config.keys.file.parent() {
+        fs::create_dir_all(folder).with_context(|| format!("the folder {}", folder.display()))?;
+    }
+    key_file.save(&config.keys.file)?;
+    slots.save(&config.data.dir)?;
+    Ok((key, recovery_key.to_text().to_string()))
+}
+
+/// The install root: the one key that an auditor pins. Its private half lies sealed beside the store.
+fn create_root(data_dir: &Path, store: &Store, random: &SystemRandom) -> anyhow::Result<String> {
+    let unspecified = |_| anyhow::anyhow!("the install root's key could not be made");
+    let pkcs8 = Ed25519KeyPair::generate_pkcs8(random).map_err(unspecified)?;
+    let pair = Ed25519KeyPair::from_pkcs8(pkcs8.as_ref()).map_err(|error| anyhow::anyhow!("{error}"))?;
+    let sealed = store.seal(ROOT_SEAL_PURPOSE, b"root", pkcs8.as_ref())?;
+    fs::write(data_dir.join("audit-root.sealed"), sealed)?;
+    let trust = trust_line(pair.public_key().as_ref());
+    fs::write(trust_path(data_dir), format!("{trust}\n"))?;
+    Ok(trust)
+}
+
+/// Where the line lies that auditors pin.
+pub(super) fn trust_path(data_dir: &Path) -> PathBuf {
+    data_dir.join("trust")
+}
+
+/// An `allowed_signers` line (ssh-keygen(1)) for an Ed25519 key; the blob is that of RFC 8709 section 4.
+fn trust_line(public_key: &[u8]) -> String {
+    let mut blob = Vec::new();
+    for part in [b"ssh-ed25519".as_slice(), public_key] {
+        blob.extend_from_slice(&u32::try_from(part.len()).unwrap_or_default().to_be_bytes());
+        blob.extend_from_slice(part);
+    }
+    let key = data_encoding::BASE64.encode(&blob);
+    format!("redoubt cert-authority,namespaces=\"audit-bundle@redoubt\" ssh-ed25519 {key}")
+}
+
+/// A password of four words' worth of chance (100 bits) that can be typed: `xxxxx-xxxxx-xxxxx-xxxxx`.
+pub(super) fn new_password(random: &dyn Random) -> anyhow::Result<String> {
+    let letters = data_encoding::BASE32_NOPAD.encode(&random::bytes::<13>(random)?).to_lowercase();
+    let groups: Vec<String> = letters.chars().collect::<Vec<_>>().chunks(5).take(4).map(String::from_iter).collect();
+    Ok(groups.join("-"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The key of RFC 8032 test 1, as ssh-keygen prints it.
+    #[test]
+    fn the_trust_line_is_one_that_ssh_keygen_reads() {
+        let key = data_encoding::HEXLOWER
+            .decode(b"d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a")
+            .unwrap();
+        assert!(trust_line(&key).ends_with(
+            " ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAINdamAGCsQq31Uv+08lkBzoO4XLz2qYjJa8CGmj3B1Ea"
+        ));
+    }
+
+    #[test]
+    fn generated_passwords_keep_the_rules() {
+        let password = new_password(&SystemRandom::new()).unwrap();
+        assert_eq!(password.len(), 23, "{password}");
+    }
+}

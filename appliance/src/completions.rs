@@ -1,0 +1,161 @@
+//! Completions for programs: recorded like a chat's answers, but kept nowhere and ended with their request.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use redoubt_engine::{End, Event, Finish, Reply, Request};
+use redoubt_store::{Clock, Store, api_keys};
+
+use crate::chat::{self, Engines};
+use crate::clock::SECOND_US;
+use crate::identity::ApiCaller;
+use crate::models::Manifest;
+use crate::random::{self, Random};
+use crate::records::{self, CompletionEnd};
+
+/// The completions that are running, by key.
+#[derive(Clone)]
+pub struct Completions {
+    store: Store,
+    clock: Arc<dyn Clock>,
+    random: Arc<dyn Random>,
+    engines: Engines,
+    model: Arc<Manifest>,
+    places: Arc<Mutex<HashMap<String, u32>>>,
+}
+
+/// What a completion is called.
+#[derive(Clone, Debug)]
+pub struct Completion {
+    pub id: String,
+    /// Unix time in seconds.
+    pub created_s: i64,
+    pub model: String,
+}
+
+/// A completion that is being written. Dropping it ends it.
+pub struct Running {
+    pub completion: Completion,
+    reply: Reply,
+    caller: ApiCaller,
+    completions: Completions,
+    finished: bool,
+    /// Tokens written so far.
+    tokens: u32,
+    _place: Place,
+}
+
+impl Completions {
+    pub fn new(
+        store: Store,
+        clock: Arc<dyn Clock>,
+        random: Arc<dyn Random>,
+        engines: Engines,
+        model: Manifest,
+    ) -> Self {
+        Self { store, clock, random, engines, model: Arc::new(model), places: Arc::default() }
+    }
+
+    /// Records that an answer was asked for, then asks.
+    pub async fn start(&self, caller: ApiCaller, request: Request) -> Result<Running, chat::Error> {
+        let engine = self.engines.present().ok_or(chat::Error::Busy { retry_after_seconds: 2 })?;
+        let place = self.take_place(&caller)?;
+        engine.measure(request.prompt.clone(), request.sampling.max_tokens).await.map_err(chat::refusal)?;
+        let now = self.clock.now_us();
+        let completion = Completion {
+            id: random::id(self.random.as_ref())?,
+            created_s: now / SECOND_US,
+            model: self.model.id.clone(),
+        };
+        let draft = records::completion_started(&caller, &completion.id, &records::model(&self.model));
+        let key_id = caller.key_id.clone();
+        self.store
+            .write(move |tx| {
+                api_keys::touch(tx, &key_id, now)?;
+                tx.audit(draft)
+            })
+            .await?;
+        let reply = engine.submit(request).await.map_err(chat::refusal)?;
+        Ok(Running { completion, reply, caller, completions: self.clone(), finished: false, tokens: 0, _place: place })
+    }
+
+    /// A key may have only so many answers running at once.
+    fn take_place(&self, caller: &ApiCaller) -> Result<Place, chat::Error> {
+        let mut places = self.places.lock().unwrap_or_else(PoisonError::into_inner);
+        let taken = places.entry(caller.key_id.clone()).or_default();
+        if *taken >= caller.parallel {
+            return Err(chat::Error::Busy { retry_after_seconds: 1 });
+        }
+        *taken += 1;
+        Ok(Place { completions: self.clone(), key_id: caller.key_id.clone() })
+    }
+
+    async fn record_end(&self, caller: &ApiCaller, end: &CompletionEnd<'_>) -> Result<(), chat::Error> {
+        let draft = records::completion_ended(caller, &records::model(&self.model), end);
+        Ok(self.store.write(move |tx| tx.audit(draft).map(|_| ())).await?)
+    }
+}
+
+impl Running {
+    pub async fn next(&mut self) -> Option<Event> {
+        let event = self.reply.next().await;
+        self.tokens += u32::from(matches!(event, Some(Event::Token { .. })));
+        event
+    }
+
+    /// Records how it ended. The caller tells the client only after that.
+    pub async fn finish(&mut self, end: &End) -> Result<(), chat::Error> {
+        self.finished = true;
+        let end = CompletionEnd {
+            reason: reason(end.reason),
+            prompt_tokens: end.prompt_tokens,
+            completion_tokens: end.completion_tokens,
+            completion_id: &self.completion.id,
+        };
+        self.completions.record_end(&self.caller, &end).await
+    }
+}
+
+impl Drop for Running {
+    /// The client went away in the middle: the engine stops, and the record says so.
+    fn drop(&mut self) {
+        if self.finished {
+            return;
+        }
+        self.reply.cancel();
+        let (completions, caller, id) =
+            (self.completions.clone(), self.caller.clone(), self.completion.id.clone());
+        let completion_tokens = self.tokens;
+        tokio::spawn(async move {
+            let reason = "cancelled";
+            let end = CompletionEnd { reason, prompt_tokens: 0, completion_tokens, completion_id: &id };
+            if let Err(error) = completions.record_end(&caller, &end).await {
+                tracing::error!(%error, completion = id, "the end of a completion is not recorded");
+            }
+        });
+    }
+}
+
+fn reason(reason: Finish) -> &'static str {
+    match reason {
+        Finish::Stop => "stop",
+        Finish::Length => "length",
+        Finish::Cancelled => "cancelled",
+        Finish::Error => "error",
+    }
+}
+
+/// One of a key's places; given back when dropped.
+struct Place {
+    completions: Completions,
+    key_id: String,
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let mut places = self.completions.places.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(taken) = places.get_mut(&self.key_id) {
+            *taken = taken.saturating_sub(1);
+        }
+    }
+}

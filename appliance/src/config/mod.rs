@@ -1,0 +1,163 @@
+//! The configuration: one TOML file, one struct a section, unknown keys refused, all problems together.
+//!
+//! `installer/redoubt.toml` is the commented default; a test holds it against `Config::default()`.
+
+mod egress;
+mod keys;
+mod listen;
+mod log;
+mod marking;
+mod models;
+mod sign_in;
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+pub use egress::{Egress, Policy};
+pub use keys::Keys;
+pub use listen::Listen;
+pub use log::Log;
+pub use marking::Marking;
+pub use models::Models;
+pub use sign_in::SignIn;
+
+/// Everything that an operator can set. Times are seconds here and in the file.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Config {
+    pub listen: Listen,
+    pub data: Data,
+    pub keys: Keys,
+    pub models: Models,
+    pub sign_in: SignIn,
+    pub egress: Egress,
+    pub marking: Marking,
+    pub log: Log,
+}
+
+/// `[data]`: where everything that the appliance remembers lies.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Data {
+    /// One folder, mode 0700.
+    pub dir: PathBuf,
+}
+
+impl Default for Data {
+    fn default() -> Self {
+        Self { dir: "/var/lib/redoubt".into() }
+    }
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            listen: Listen::default(),
+            data: Data::default(),
+            keys: Keys::default(),
+            models: Models::default(),
+            sign_in: SignIn::default(),
+            egress: Egress::default(),
+            marking: Marking::default(),
+            log: Log::default(),
+        }
+    }
+}
+
+/// What is wrong with a configuration file: every problem, each with its place.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Problems {
+    pub path: PathBuf,
+    pub problems: Vec<String>,
+}
+
+impl std::error::Error for Problems {}
+
+impl fmt::Display for Problems {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}:", self.path.display())?;
+        self.problems.iter().try_for_each(|problem| write!(formatter, "\n  {problem}"))
+    }
+}
+
+impl Config {
+    pub fn load(path: &Path) -> Result<Self, Problems> {
+        let fail = |problem: String| Problems { path: path.to_owned(), problems: vec![problem] };
+        let text = std::fs::read_to_string(path).map_err(|error| fail(error.to_string()))?;
+        Self::parse(&text).map_err(|problems| Problems { path: path.to_owned(), problems })
+    }
+
+    /// Reads a configuration; what is absent has its default.
+    pub fn parse(text: &str) -> Result<Self, Vec<String>> {
+        let mut sections: toml::Table =
+            toml::from_str(text).map_err(|error| vec![error.to_string().trim_end().to_owned()])?;
+        let mut problems = Vec::new();
+        let config = Self {
+            listen: section(&mut sections, "listen", &mut problems),
+            data: section(&mut sections, "data", &mut problems),
+            keys: section(&mut sections, "keys", &mut problems),
+            models: section(&mut sections, "models", &mut problems),
+            sign_in: section(&mut sections, "sign_in", &mut problems),
+            egress: section(&mut sections, "egress", &mut problems),
+            marking: section(&mut sections, "marking", &mut problems),
+            log: section(&mut sections, "log", &mut problems),
+        };
+        problems.extend(sections.keys().map(|name| format!("[{name}]: there is no such section")));
+        problems.extend(config.check());
+        if problems.is_empty() { Ok(config) } else { Err(problems) }
+    }
+
+    fn check(&self) -> Vec<String> {
+        [self.listen.check(), self.sign_in.check(), self.marking.check(), self.log.check()].concat()
+    }
+}
+
+/// Takes one section out of the file; a faulty one is reported and has its default meanwhile.
+fn section<T: DeserializeOwned + Default>(
+    sections: &mut toml::Table,
+    name: &str,
+    problems: &mut Vec<String>,
+) -> T {
+    let Some(value) = sections.remove(name) else { return T::default() };
+    value.try_into().unwrap_or_else(|error: toml::de::Error| {
+        problems.push(format!("[{name}]: {}", error.to_string().trim_end().replace('\n', " ")));
+        T::default()
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_commented_default_that_ships_is_the_default() {
+        let shipped = include_str!("../../../installer/redoubt.toml");
+        assert_eq!(Config::parse(shipped).unwrap(), Config::default());
+    }
+
+    #[test]
+    fn an_empty_file_is_the_default() {
+        assert_eq!(Config::parse("").unwrap(), Config::default());
+    }
+
+    #[test]
+    fn all_problems_are_reported_together() {
+        let problems = Config::parse(
+            "[listen]\naddress = \"nowhere\"\n[sign_in]\nidel_seconds = 3\n[telemetry]\non = true\n\
+             [marking]\nbackground = \"red\"\n",
+        )
+        .unwrap_err();
+        let all = problems.join("\n");
+        for expected in ["listen.address", "idel_seconds", "[telemetry]", "marking.background"] {
+            assert!(all.contains(expected), "{expected} is missing in:\n{all}");
+        }
+    }
+
+    #[test]
+    fn a_syntax_error_names_its_line() {
+        let problems = Config::parse("[listen]\naddress = \n").unwrap_err().join("\n");
+        assert!(problems.contains("line 2"), "{problems}");
+    }
+}

@@ -1,0 +1,52 @@
+//! `[sign_in]`: lockout and session limits. The defaults are those of the DISA Application Security STIG.
+
+use serde::{Deserialize, Serialize};
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct SignIn {
+    /// Failures within the window that lock an account (AC-7: three in fifteen minutes).
+    pub max_failures: u32,
+    pub window_seconds: u32,
+    pub lock_seconds: u32,
+    /// Failures a day (UTC) after which the name stays locked until the day is over.
+    pub max_daily_failures: u32,
+    /// Idle limits (AC-12), the admin's and everybody else's.
+    pub idle_seconds: u32,
+    pub admin_idle_seconds: u32,
+    /// A session ends after this time, however busy it is.
+    pub absolute_seconds: u32,
+    /// Shown and to be accepted before the sign-in form; empty = none.
+    pub notice: String,
+}
+
+impl Default for SignIn {
+    fn default() -> Self {
+        Self {
+            max_failures: 3,
+            window_seconds: 15 * 60,
+            lock_seconds: 15 * 60,
+            max_daily_failures: 30,
+            idle_seconds: 15 * 60,
+            admin_idle_seconds: 10 * 60,
+            absolute_seconds: 12 * 60 * 60,
+            notice: String::new(),
+        }
+    }
+}
+
+impl SignIn {
+    pub(super) fn check(&self) -> Vec<String> {
+        let positive = [
+            ("max_failures", self.max_failures),
+            ("window_seconds", self.window_seconds),
+            ("lock_seconds", self.lock_seconds),
+            ("max_daily_failures", self.max_daily_failures),
+            ("idle_seconds", self.idle_seconds),
+            ("admin_idle_seconds", self.admin_idle_seconds),
+            ("absolute_seconds", self.absolute_seconds),
+        ];
+        let zero = positive.iter().filter(|(_, value)| *value == 0);
+        zero.map(|(key, _)| format!("sign_in.{key}: must be at least 1")).collect()
+    }
+}

@@ -1,0 +1,147 @@
+//! The body of the front's process: opens the store, waits for the engine, serves until told to stop.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use redoubt_audit::Origin;
+use redoubt_engine::Engine;
+use redoubt_store::keys::{KeyFile, KeySlots};
+use redoubt_store::{Clock, Options, Store};
+use ring::rand::SystemRandom;
+use serde::{Deserialize, Serialize};
+use tokio::sync::mpsc;
+
+use crate::app::{App, Parts};
+use crate::chat::Engines;
+use crate::clock::SystemClock;
+use crate::config::Config;
+use crate::http::{self, tls};
+use crate::logs::{self, Logs};
+use crate::models::Manifest;
+use crate::processes::FrontParts;
+use crate::random::{self, Random};
+use crate::records;
+
+const TRIM_LOGS_EVERY: Duration = Duration::from_secs(60);
+
+/// What the supervisor passes to the front without looking at it.
+#[derive(Serialize, Deserialize)]
+pub struct FrontSettings {
+    pub config: Config,
+    pub model: Manifest,
+    /// Version and hash of the executable, for the records.
+    pub software: String,
+}
+
+/// The store of a data folder, by the key-file slot.
+pub fn open_store(
+    data_dir: &Path,
+    key_file: &Path,
+    software: &str,
+    clock: Arc<dyn Clock>,
+    random: &dyn Random,
+) -> anyhow::Result<Store> {
+    let slots = KeySlots::load(data_dir)?;
+    let key = slots.open_with_key_file(&KeyFile::load(key_file)?)?;
+    let origin = origin(slots.install_id(), software, random)?;
+    Ok(Store::open(Options::at(database_path(data_dir)), key, clock, origin)?)
+}
+
+/// The origin of this boot's records.
+pub fn origin(install_id: &str, software: &str, random: &dyn Random) -> anyhow::Result<Origin> {
+    let boot = random::id(random)?;
+    Ok(Origin { origin: format!("redoubt/{install_id}"), boot, software: software.to_owned() })
+}
+
+pub fn database_path(data_dir: &Path) -> PathBuf {
+    data_dir.join("redoubt.db")
+}
+
+/// Serves; returns when the supervisor says so.
+pub fn serve(parts: FrontParts) -> anyhow::Result<()> {
+    let settings: FrontSettings = serde_json::from_value(parts.settings.clone()).context("the front's settings")?;
+    let config = settings.config;
+    let logs = logs::to_folder(&config.data.dir.join("logs"), &config.log.level)?;
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
+    let random: Arc<dyn Random> = Arc::new(SystemRandom::new());
+    let store =
+        open_store(&config.data.dir, &config.keys.file, &settings.software, clock.clone(), random.as_ref())?;
+    let tls = tls::server_config(&config.data.dir, &config.listen, &store)?;
+    let engines = Engines::default();
+    let model = settings.model;
+    let max_log_bytes = u64::from(config.log.max_total_mib) << 20;
+    let app = App::build(Parts { config, store: store.clone(), clock, random, engines: engines.clone(), model })?;
+    let lockdown = parts.report.to_string();
+    let model = records::model(app.chats.model());
+    store.write_blocking(move |tx| tx.audit(records::booted(&lockdown, &model)))?;
+    tracing::info!(report = %parts.report, engine = %parts.engine_report, "locked in");
+    let served = actix_web::rt::System::new().block_on(run(app, parts, tls, engines, logs, max_log_bytes));
+    let recorded = store.write_blocking(|tx| tx.audit(records::stopped()));
+    store.close()?;
+    served.and(recorded.map(|_| ()).map_err(anyhow::Error::from))
+}
+
+async fn run(
+    app: App,
+    parts: FrontParts,
+    tls: rustls::ServerConfig,
+    engines: Engines,
+    logs: Logs,
+    max_log_bytes: u64,
+) -> anyhow::Result<()> {
+    let FrontParts { listener, engines: mut sockets, control, .. } = parts;
+    connect_next(&mut sockets, &engines).await.context("the supervisor gave no engine")??;
+    let (keeper, restarts) = (app.clone(), app.clone());
+    actix_web::rt::spawn(async move { keeper.keep_house().await });
+    actix_web::rt::spawn(follow_engines(sockets, engines, restarts));
+    actix_web::rt::spawn(keep_logs_small(logs, max_log_bytes));
+    control.ready(serde_json::json!({"ca": tls::ca_path(&app.config.data.dir)}))?;
+    http::run(app, listener, tls, control.shutdown()).await?;
+    Ok(())
+}
+
+/// Waits for the next engine's socket and until its model is loaded; `None` when the supervisor is gone.
+async fn connect_next(
+    sockets: &mut mpsc::UnboundedReceiver<std::os::unix::net::UnixStream>,
+    engines: &Engines,
+) -> Option<anyhow::Result<()>> {
+    let socket = sockets.recv().await?;
+    let connected = tokio::task::spawn_blocking(move || Engine::connect(socket)).await;
+    Some(match connected {
+        Ok(Ok(engine)) => {
+            engines.replace(engine);
+            Ok(())
+        }
+        Ok(Err(error)) => Err(error.into()),
+        Err(error) => Err(error.into()),
+    })
+}
+
+/// Takes over each engine that the supervisor starts in place of a dead one.
+async fn follow_engines(
+    mut sockets: mpsc::UnboundedReceiver<std::os::unix::net::UnixStream>,
+    engines: Engines,
+    app: App,
+) {
+    while let Some(connected) = connect_next(&mut sockets, &engines).await {
+        match connected {
+            Ok(()) => {
+                let model = records::model(app.chats.model());
+                let recorded = app.store.write(move |tx| tx.audit(records::engine_restarted(&model))).await;
+                tracing::warn!(recorded = recorded.is_ok(), "a new engine took over");
+            }
+            Err(error) => tracing::error!("an engine did not start: {error:#}"),
+        }
+    }
+}
+
+async fn keep_logs_small(logs: Logs, max_bytes: u64) {
+    loop {
+        if let Err(error) = logs.trim(max_bytes) {
+            tracing::warn!(%error, folder = %logs.folder().display(), "old logs could not be deleted");
+        }
+        tokio::time::sleep(TRIM_LOGS_EVERY).await;
+    }
+}

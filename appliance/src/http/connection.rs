@@ -1,0 +1,93 @@
+//! What is known of a connection, and the way to end it from outside.
+//!
+//! actix-web has no limit on how slowly a client may read. The socket's handle kept here lets a guard close
+//! a connection whose client has stopped reading.
+
+use std::any::Any;
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::os::fd::{AsFd, OwnedFd};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use actix_tls::accept::rustls_0_23::TlsStream;
+use actix_web::dev::Extensions;
+use actix_web::rt::net::TcpStream;
+use rustix::net::{Shutdown, shutdown};
+
+/// Connections that one address may have open; a person's browser keeps about six.
+const MAX_PER_ADDRESS: usize = 256;
+
+/// Open connections by address.
+#[derive(Clone, Default)]
+pub(super) struct Connections(Arc<Mutex<HashMap<IpAddr, usize>>>);
+
+/// One open connection.
+#[derive(Clone)]
+pub(super) struct Connection {
+    pub(super) tls: Option<&'static str>,
+    socket: Option<Arc<OwnedFd>>,
+    _place: Option<Arc<Place>>,
+}
+
+impl Connections {
+    /// For `HttpServer::on_connect`: notes the connection, and ends it if its address has too many.
+    pub(super) fn note(&self, io: &dyn Any, extensions: &mut Extensions) {
+        let Some(stream) = io.downcast_ref::<TlsStream<TcpStream>>() else { return };
+        let (tcp, session) = stream.get_ref();
+        let socket = tcp.as_fd().try_clone_to_owned().ok().map(Arc::new);
+        let tls = match session.protocol_version() {
+            Some(rustls::ProtocolVersion::TLSv1_3) => Some("1.3"),
+            Some(rustls::ProtocolVersion::TLSv1_2) => Some("1.2"),
+            _ => None,
+        };
+        let place = tcp.peer_addr().ok().map(|address| self.take_place(address.ip()));
+        let crowded = place.as_ref().is_some_and(|place| place.is_none());
+        let connection = Connection { tls, socket, _place: place.flatten().map(Arc::new) };
+        if crowded {
+            connection.close();
+        }
+        extensions.insert(connection);
+    }
+
+    fn take_place(&self, address: IpAddr) -> Option<Place> {
+        let mut open = self.open();
+        let count = open.entry(address).or_default();
+        if *count >= MAX_PER_ADDRESS {
+            return None;
+        }
+        *count += 1;
+        Some(Place { connections: self.clone(), address })
+    }
+
+    fn open(&self) -> MutexGuard<'_, HashMap<IpAddr, usize>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// One of an address's places; given back when the connection is gone.
+struct Place {
+    connections: Connections,
+    address: IpAddr,
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let mut open = self.connections.open();
+        if let Some(count) = open.get_mut(&self.address) {
+            *count -= 1;
+            if *count == 0 {
+                open.remove(&self.address);
+            }
+        }
+    }
+}
+
+impl Connection {
+    /// Ends the connection, whatever is still to be written.
+    pub(super) fn close(&self) {
+        if let Some(socket) = &self.socket {
+            // It may be closed already; then there is nothing to do.
+            let _ = shutdown(socket, Shutdown::Both);
+        }
+    }
+}

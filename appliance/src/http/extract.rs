@@ -1,0 +1,167 @@
+//! Callers as handler arguments: who is not who the handler asks for does not reach it.
+
+use actix_web::cookie::{Cookie, SameSite};
+use actix_web::dev::Payload;
+use actix_web::{FromRequest, HttpMessage, HttpRequest, web};
+use futures_util::future::LocalBoxFuture;
+use redoubt_audit::{Actor, Source};
+
+use super::boundary::RequestId;
+use super::connection::Connection;
+use super::error::{Code, Error};
+use crate::app::App;
+use crate::identity::{self, ApiCaller, Caller, PlainApiKey, PlainToken, RoleSet};
+use crate::records::Via;
+
+pub(super) const SESSION_COOKIE: &str = "__Host-redoubt";
+pub(super) const PENDING_COOKIE: &str = "__Host-redoubt-pending";
+/// The part of a user agent that is kept for the list of sessions, in characters.
+const AGENT_CHARACTERS: usize = 200;
+
+/// Who a refused request turned out to be, for the record of its refusal.
+pub(super) struct KnownActor(pub(super) Actor);
+
+/// The request as records name it.
+pub(super) fn via(request: &HttpRequest) -> Via {
+    let peer = request.peer_addr();
+    let agent = request.headers().get("user-agent").and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let digest = |text: &str| {
+        let hash = ring::digest::digest(&ring::digest::SHA256, text.as_bytes());
+        data_encoding::HEXLOWER.encode(hash.as_ref())
+    };
+    Via {
+        request: request.extensions().get::<RequestId>().map(|id| id.0.clone()).unwrap_or_default(),
+        source: Source {
+            ip: peer.map(|peer| peer.ip().to_string()).unwrap_or_default(),
+            port: peer.map(|peer| peer.port()).unwrap_or_default(),
+            tls: request.conn_data::<Connection>().and_then(|connection| connection.tls).map(str::to_owned),
+            agent_sha256: (!agent.is_empty()).then(|| digest(agent)),
+        },
+        agent: agent.chars().filter(|c| !c.is_control()).take(AGENT_CHARACTERS).collect(),
+        typed_name: None,
+    }
+}
+
+pub(super) fn app(request: &HttpRequest) -> Result<web::Data<App>, Error> {
+    let app = request.app_data::<web::Data<App>>().cloned();
+    app.ok_or_else(|| Error::internal(anyhow::anyhow!("the application is not registered")))
+}
+
+/// The token in a cookie; a cookie that cannot hold one is none.
+pub(super) fn token(request: &HttpRequest, cookie: &str) -> Result<Option<PlainToken>, Error> {
+    match request.cookie(cookie) {
+        None => Ok(None),
+        Some(cookie) => match PlainToken::parse(cookie.value()) {
+            Some(token) => Ok(Some(token)),
+            None => Err(Error::new(Code::SessionExpired)),
+        },
+    }
+}
+
+pub(super) fn cookie(name: &'static str, value: String, seconds: i64) -> Cookie<'static> {
+    Cookie::build(name, value)
+        .path("/")
+        .secure(true)
+        .http_only(true)
+        .same_site(SameSite::Strict)
+        .max_age(actix_web::cookie::time::Duration::seconds(seconds))
+        .finish()
+}
+
+/// A cookie that makes the browser forget the one of that name.
+pub(super) fn forget(name: &'static str) -> Cookie<'static> {
+    cookie(name, String::new(), 0)
+}
+
+impl<R: RoleSet> FromRequest for Caller<R> {
+    type Error = Error;
+    type Future = LocalBoxFuture<'static, Result<Self, Error>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let request = request.clone();
+        Box::pin(async move {
+            let token = token(&request, SESSION_COOKIE)?.ok_or_else(|| Error::new(Code::NotSignedIn))?;
+            let (user, session) = app(&request)?.identity.authenticate(&token).await?;
+            let actor = crate::records::actor(&user, Some(&session.token_hash));
+            request.extensions_mut().insert(KnownActor(actor));
+            Self::admit(user, session, via(&request)).ok_or_else(|| Error::new(Code::Forbidden))
+        })
+    }
+}
+
+impl FromRequest for ApiCaller {
+    type Error = Error;
+    type Future = LocalBoxFuture<'static, Result<Self, Error>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let request = request.clone();
+        Box::pin(async move {
+            let refused = || Error::new(Code::NotSignedIn).title("The API key is missing or not valid.");
+            let header = request.headers().get("authorization").and_then(|value| value.to_str().ok());
+            let (scheme, key) = header.and_then(|value| value.split_once(' ')).ok_or_else(refused)?;
+            let key = PlainApiKey::parse(key.trim()).filter(|_| scheme.eq_ignore_ascii_case("bearer"));
+            let found = app(&request)?.identity.authenticate_key(&key.ok_or_else(refused)?, &via(&request)).await;
+            match found {
+                Err(identity::Error::NotSignedIn) => Err(refused()),
+                other => Ok(other?),
+            }
+        })
+    }
+}
+
+impl From<identity::Error> for Error {
+    fn from(error: identity::Error) -> Self {
+        use identity::Error as E;
+        match error {
+            E::SignInFailed => Self::new(Code::SignInFailed),
+            E::CodeRefused => Self::new(Code::CodeRefused),
+            E::Locked { seconds } => Self::new(Code::Locked).retry_after(seconds),
+            E::NotSignedIn => Self::new(Code::NotSignedIn),
+            E::SessionExpired => Self::new(Code::SessionExpired),
+            E::Forbidden => Self::new(Code::Forbidden),
+            E::NoSuchSession => Self::not_found(),
+            E::BadName(_) | E::Weak(_) | E::NameTaken => Self::new(Code::Invalid).title(error.to_string()),
+            E::Store(error) => error.into(),
+            E::Password(_) | E::Recovery(_) | E::Totp(_) | E::NoRandomness(_) | E::Qr(_) | E::Interrupted => {
+                Self::internal(error)
+            }
+        }
+    }
+}
+
+impl From<redoubt_store::Error> for Error {
+    fn from(error: redoubt_store::Error) -> Self {
+        match error {
+            redoubt_store::Error::Unavailable(_) => {
+                Self::new(Code::AuditUnavailable).retry_after(2).caused_by(error)
+            }
+            redoubt_store::Error::BadCursor => Self::invalid("cursor", "The cursor is not one of ours."),
+            other => Self::internal(other),
+        }
+    }
+}
+
+impl From<crate::chat::Error> for Error {
+    fn from(error: crate::chat::Error) -> Self {
+        use crate::chat::Error as E;
+        match error {
+            E::NoSuchChat | E::NoSuchMessage => Self::not_found(),
+            E::NoSuchModel => Self::invalid("model", "There is no such model."),
+            E::NotThere(why) => Self::invalid("parent", format!("{why}.")),
+            E::StillAnswering => Self::new(Code::Invalid).title(capital(&error.to_string())),
+            E::Invalid { field, why } => Self::invalid(&field, capital(&why)),
+            E::ContextExceeded { tokens, context } => Self::new(Code::ContextExceeded).title(format!(
+                "The message has {tokens} tokens; the model reads at most {context}. Shorten it."
+            )),
+            E::Busy { retry_after_seconds } => Self::new(Code::Busy).retry_after(retry_after_seconds),
+            E::NoRandomness(error) => Self::internal(error),
+            E::Store(error) => error.into(),
+        }
+    }
+}
+
+/// An error's text as a sentence.
+fn capital(text: &str) -> String {
+    let mut characters = text.chars();
+    characters.next().map(|first| format!("{}{}.", first.to_uppercase(), characters.as_str())).unwrap_or_default()
+}

@@ -1,0 +1,90 @@
+//! What the page shows before anybody is signed in, the models, and the API's own description.
+
+use actix_web::HttpResponse;
+use actix_web::web::{Data, Json};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::app::App;
+use crate::clock::rfc3339;
+use crate::http::error::Error;
+use crate::http::openapi;
+use crate::identity::{Analyst, Caller};
+
+#[derive(Serialize, ToSchema)]
+pub struct Appliance {
+    name: &'static str,
+    version: &'static str,
+    /// The appliance's clock, by which one-time codes are judged.
+    time: String,
+    marking: Option<MarkingView>,
+    /// To be accepted before the sign-in form.
+    notice: Option<String>,
+}
+
+/// The classification banner.
+#[derive(Serialize, ToSchema)]
+pub struct MarkingView {
+    text: String,
+    background: String,
+    color: String,
+}
+
+#[derive(Serialize, ToSchema)]
+pub struct ModelPage {
+    items: Vec<ModelView>,
+    next: Option<String>,
+}
+
+#[derive(Serialize, ToSchema)]
+pub struct ModelView {
+    id: String,
+    title: String,
+    /// Tokens that prompt and answer may have together.
+    context: u32,
+    architecture: Option<String>,
+    parameters: Option<u64>,
+    quantization: Option<String>,
+    /// Whether its engine is running.
+    available: bool,
+}
+
+/// `GET /api/v1/appliance`
+pub async fn show(app: Data<App>) -> Json<Appliance> {
+    let marking = &app.config.marking;
+    let or = |value: &String, default: &str| if value.is_empty() { default.to_owned() } else { value.clone() };
+    Json(Appliance {
+        name: "Redoubt",
+        version: env!("CARGO_PKG_VERSION"),
+        time: rfc3339(app.clock.now_us()),
+        marking: (!marking.text.is_empty()).then(|| MarkingView {
+            text: marking.text.clone(),
+            background: or(&marking.background, "#4b5563"),
+            color: or(&marking.color, "#ffffff"),
+        }),
+        notice: Some(app.config.sign_in.notice.clone()).filter(|notice| !notice.is_empty()),
+    })
+}
+
+/// `GET /api/v1/models`
+pub async fn models(_: Caller<Analyst>, app: Data<App>) -> Json<ModelPage> {
+    let manifest = app.chats.model();
+    let engine = app.chats.engines().present();
+    let loaded = engine.as_ref().map(redoubt_engine::Engine::model);
+    let model = ModelView {
+        id: manifest.id.clone(),
+        title: manifest.title.clone(),
+        context: loaded.map_or(manifest.context, |loaded| loaded.context),
+        architecture: loaded.map(|loaded| loaded.architecture.clone()),
+        parameters: loaded.map(|loaded| loaded.parameters),
+        quantization: loaded.map(|loaded| loaded.quantization.clone()),
+        available: loaded.is_some(),
+    };
+    Json(ModelPage { items: vec![model], next: None })
+}
+
+/// `GET /api/v1/openapi.json`
+pub async fn openapi() -> Result<HttpResponse, Error> {
+    let document = openapi::document().to_pretty_json().map_err(Error::internal)?;
+    Ok(HttpResponse::Ok().content_type("application/json").body(document))
+}

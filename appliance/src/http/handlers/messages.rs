@@ -1,0 +1,225 @@
+//! Questions and answers: ask, answer again, follow, stop.
+
+use std::time::Duration;
+
+use actix_web::web::{Data, Path};
+use actix_web::{HttpRequest, HttpResponse};
+use bytes::Bytes;
+use futures_util::stream;
+use redoubt_engine::Sampling;
+use serde::{Deserialize, Deserializer, Serialize};
+use utoipa::ToSchema;
+
+use super::chats::{StatusView, UsageView};
+use crate::app::App;
+use crate::chat::{Answer, Ended, Failure, NewQuestion, Parent, Step, Watcher};
+use crate::http::body::Body;
+use crate::http::error::{Code, Error, Problem};
+use crate::http::sse;
+use crate::identity::{Analyst, Caller};
+
+const KEEP_ALIVE: Duration = Duration::from_secs(15);
+/// The longest answer unless the caller says otherwise, in tokens.
+const DEFAULT_MAX_TOKENS: u32 = 1024;
+
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewMessage {
+    content: String,
+    /// Absent: after the branch that is shown. `null`: a new first question. Else the answer that it follows.
+    #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = Option<String>)]
+    parent: Option<Option<String>>,
+    #[schema(nullable = false)]
+    model: Option<String>,
+    #[schema(nullable = false)]
+    params: Option<Params>,
+}
+
+#[derive(Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Regeneration {
+    #[schema(nullable = false)]
+    params: Option<Params>,
+}
+
+/// How the answer is sampled; what is absent has the model's default.
+#[derive(Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Params {
+    temperature: Option<f32>,
+    top_k: Option<u32>,
+    top_p: Option<f32>,
+    min_p: Option<f32>,
+    repeat_penalty: Option<f32>,
+    seed: Option<u64>,
+    max_tokens: Option<u32>,
+    stop: Option<Vec<String>>,
+}
+
+#[derive(Serialize)]
+struct Start<'a> {
+    question: &'a str,
+    answer: &'a str,
+    dropped_turns: u32,
+    title: Option<&'a str>,
+}
+
+#[derive(Serialize)]
+struct Queued {
+    position: u32,
+}
+
+#[derive(Serialize)]
+struct Token {
+    text: String,
+}
+
+#[derive(Serialize)]
+struct Failed {
+    problem: Problem,
+}
+
+#[derive(Serialize)]
+struct End {
+    status: StatusView,
+    finish_reason: &'static str,
+    usage: UsageView,
+    elapsed_ms: u64,
+}
+
+/// A field that is there, be it `null`: `Some(None)`.
+fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Option<String>>, D::Error> {
+    Option::deserialize(deserializer).map(Some)
+}
+
+impl From<Params> for Sampling {
+    fn from(params: Params) -> Self {
+        let default = Self { max_tokens: DEFAULT_MAX_TOKENS, ..Self::default() };
+        Self {
+            temperature: params.temperature.unwrap_or(default.temperature),
+            top_k: params.top_k.unwrap_or(default.top_k),
+            top_p: params.top_p.unwrap_or(default.top_p),
+            min_p: params.min_p.unwrap_or(default.min_p),
+            repeat_penalty: params.repeat_penalty.unwrap_or(default.repeat_penalty),
+            seed: params.seed.or(default.seed),
+            max_tokens: params.max_tokens.unwrap_or(default.max_tokens),
+            stop: params.stop.unwrap_or_default(),
+            ..default
+        }
+    }
+}
+
+/// `POST /api/v1/chats/{id}/messages`
+pub async fn create(
+    caller: Caller<Analyst>,
+    app: Data<App>,
+    id: Path<String>,
+    request: HttpRequest,
+    body: Body<NewMessage>,
+) -> Result<HttpResponse, Error> {
+    let NewMessage { content, parent, model, params } = body.0;
+    let parent = match parent {
+        None => Parent::Head,
+        Some(None) => Parent::Root,
+        Some(Some(answer)) => Parent::Message(answer),
+    };
+    let question = NewQuestion { content, parent, model, sampling: params.unwrap_or_default().into() };
+    let answer = app.chats.send(&caller, &id, question).await?;
+    Ok(stream(&request, &caller, &answer))
+}
+
+/// `POST /api/v1/chats/{id}/messages/{mid}/regenerate`
+pub async fn regenerate(
+    caller: Caller<Analyst>,
+    app: Data<App>,
+    ids: Path<(String, String)>,
+    request: HttpRequest,
+    body: Body<Regeneration>,
+) -> Result<HttpResponse, Error> {
+    let sampling = body.0.params.unwrap_or_default().into();
+    let answer = app.chats.regenerate(&caller, &ids.0, &ids.1, sampling).await?;
+    Ok(stream(&request, &caller, &answer))
+}
+
+/// `GET /api/v1/chats/{id}/messages/{mid}/events`
+pub async fn events(
+    caller: Caller<Analyst>,
+    app: Data<App>,
+    ids: Path<(String, String)>,
+    request: HttpRequest,
+) -> Result<HttpResponse, Error> {
+    let answer = app.chats.attach(&caller, &ids.0, &ids.1).await?;
+    Ok(stream(&request, &caller, &answer))
+}
+
+/// `POST /api/v1/chats/{id}/stop`
+pub async fn stop(caller: Caller<Analyst>, app: Data<App>, id: Path<String>) -> Result<HttpResponse, Error> {
+    app.chats.stop(&caller, &id).await?;
+    Ok(HttpResponse::NoContent().finish())
+}
+
+/// What a reader of the stream still has to be told.
+struct Feed {
+    watcher: Watcher,
+    start: Option<Bytes>,
+    end: Option<Bytes>,
+    request_id: String,
+}
+
+fn stream(request: &HttpRequest, caller: &Caller<Analyst>, answer: &Answer) -> HttpResponse {
+    let start = Start {
+        question: &answer.question_id,
+        answer: &answer.answer_id,
+        dropped_turns: answer.dropped_turns,
+        title: answer.title.as_deref(),
+    };
+    let feed = Feed {
+        watcher: answer.watch(),
+        start: Some(sse::event("start", &start)),
+        end: None,
+        request_id: caller.via.request.clone(),
+    };
+    sse::response(request, stream::unfold(feed, |mut feed| async move { Some((feed.next().await?, feed)) }))
+}
+
+impl Feed {
+    async fn next(&mut self) -> Option<Bytes> {
+        if let Some(waiting) = self.start.take().or_else(|| self.end.take()) {
+            return Some(waiting);
+        }
+        match tokio::time::timeout(KEEP_ALIVE, self.watcher.next()).await {
+            Err(_) => Some(sse::keep_alive()),
+            Ok(None) => None,
+            Ok(Some(Step::Queued(position))) => Some(sse::event("queue", &Queued { position })),
+            Ok(Some(Step::Text(text))) => Some(sse::event("token", &Token { text })),
+            Ok(Some(Step::Ended(ended))) => Some(self.end(&ended)),
+        }
+    }
+
+    /// A failed answer says why before it ends.
+    fn end(&mut self, ended: &Ended) -> Bytes {
+        let end = End {
+            status: ended.status.into(),
+            finish_reason: ended.finish_reason,
+            usage: ended.usage.into(),
+            elapsed_ms: ended.elapsed_ms,
+        };
+        let end = sse::event("end", &end);
+        let Some(failure) = ended.error else { return end };
+        self.end = Some(end);
+        let problem = problem_of(failure).problem(&self.request_id);
+        sse::event("error", &Failed { problem })
+    }
+}
+
+fn problem_of(failure: Failure) -> Error {
+    match failure {
+        Failure::Engine => {
+            Error::new(Code::Busy).title("The model stopped in the middle of the answer. Ask again.").retry_after(2)
+        }
+        Failure::Busy { retry_after_seconds } => Error::new(Code::Busy).retry_after(retry_after_seconds),
+        Failure::Unrecorded => Error::new(Code::AuditUnavailable)
+            .title("The answer could not be recorded yet. It is kept and stored as soon as possible."),
+    }
+}

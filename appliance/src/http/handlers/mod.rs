@@ -1,0 +1,12 @@
+//! One file a resource: request and response shapes beside the handlers that take and give them.
+
+pub(super) mod appliance;
+pub(super) mod audit;
+pub(super) mod chats;
+pub(super) mod completions;
+pub(super) mod export;
+pub(super) mod health;
+pub(super) mod messages;
+pub(super) mod search;
+pub(super) mod session;
+pub(super) mod sessions;

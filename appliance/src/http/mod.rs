@@ -1,0 +1,24 @@
+//! The web interface and the two APIs. Translates HTTP to `identity` and `chat`; no SQL, no policy of its own
+//! beyond the list of routes.
+
+mod assets;
+mod body;
+mod boundary;
+mod connection;
+mod error;
+mod extract;
+mod handlers;
+mod headers;
+mod openapi;
+mod refusals;
+mod routes;
+mod server;
+mod sse;
+pub mod tls;
+
+pub use error::{Code, Error, Problem};
+pub use headers::CONTENT_SECURITY_POLICY;
+pub use openapi::document as openapi_document;
+pub use refusals::Refusals;
+pub use routes::{Access, Route, all as routes};
+pub use server::{configure, run};

@@ -1,0 +1,235 @@
+//! Every route of the appliance with the role that it needs: the one list that registers the handlers,
+//! describes the API and is walked by the tests with every wrong role.
+
+use actix_web::http::Method;
+use actix_web::web;
+use utoipa::openapi::path::Parameter;
+use utoipa::openapi::{RefOr, Schema};
+use utoipa::{IntoParams, ToSchema};
+
+use super::handlers::{appliance, audit, chats, completions, export, health, messages, search, session, sessions};
+
+/// Who may use a route. The handler's argument type enforces it; this says it to readers, to the API's
+/// description and to the tests.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Access {
+    Public,
+    /// Whoever passed the first step of signing in.
+    Pending,
+    /// Whoever is signed in.
+    Anyone,
+    Analyst,
+    Auditor,
+    /// A program with an API key.
+    ApiKey,
+}
+
+type NamedSchema = (String, RefOr<Schema>);
+
+/// What a route answers when it succeeds.
+#[derive(Clone)]
+pub enum Answer {
+    Nothing,
+    Json(Box<NamedSchema>),
+    /// Server-sent events.
+    Events,
+    /// A file of this media type.
+    File(&'static str),
+}
+
+/// One method of one path.
+#[derive(Clone)]
+pub struct Route {
+    pub method: Method,
+    pub path: &'static str,
+    pub access: Access,
+    pub summary: &'static str,
+    pub status: u16,
+    pub request: Option<NamedSchema>,
+    pub parameters: Vec<Parameter>,
+    pub answer: Answer,
+    /// Schemas that the others refer to.
+    pub schemas: Vec<NamedSchema>,
+    handler: fn() -> actix_web::Route,
+}
+
+impl Route {
+    fn new(
+        method: Method,
+        path: &'static str,
+        access: Access,
+        summary: &'static str,
+        handler: fn() -> actix_web::Route,
+    ) -> Self {
+        let (request, answer) = (None, Answer::Nothing);
+        let (parameters, schemas) = (Vec::new(), Vec::new());
+        Self { method, path, access, summary, status: 204, request, parameters, answer, schemas, handler }
+    }
+
+    fn takes<T: ToSchema>(mut self) -> Self {
+        self.request = Some(self.schema::<T>());
+        self
+    }
+
+    fn query<T: IntoParams>(mut self) -> Self {
+        self.parameters = T::into_params(|| Some(utoipa::openapi::path::ParameterIn::Query));
+        self
+    }
+
+    fn returns<T: ToSchema>(mut self, status: u16) -> Self {
+        (self.answer, self.status) = (Answer::Json(Box::new(self.schema::<T>())), status);
+        self
+    }
+
+    fn streams(mut self) -> Self {
+        (self.answer, self.status) = (Answer::Events, 200);
+        self
+    }
+
+    fn file(mut self, media_type: &'static str) -> Self {
+        (self.answer, self.status) = (Answer::File(media_type), 200);
+        self
+    }
+
+    fn schema<T: ToSchema>(&mut self) -> NamedSchema {
+        T::schemas(&mut self.schemas);
+        (T::name().into_owned(), T::schema())
+    }
+
+    /// Adds the route to an application.
+    pub(super) fn register(&self, config: &mut web::ServiceConfig) {
+        config.route(self.path, (self.handler)().method(self.method.clone()));
+    }
+}
+
+/// The whole list.
+pub fn all() -> Vec<Route> {
+    [sign_in(), chatting(), auditing(), programs(), operations()].concat()
+}
+
+fn sign_in() -> Vec<Route> {
+    use Access::{Anyone, Pending, Public};
+    vec![
+        Route::new(Method::GET, "/api/v1/appliance", Public, "What the sign-in page shows", || {
+            web::route().to(appliance::show)
+        })
+        .returns::<appliance::Appliance>(200),
+        Route::new(Method::POST, "/api/v1/session", Public, "Sign in, first step: name and password", || {
+            web::route().to(session::create)
+        })
+        .takes::<session::Credentials>()
+        .returns::<session::NextStep>(200),
+        Route::new(Method::POST, "/api/v1/session/totp", Pending, "Sign in, second step: a code", || {
+            web::route().to(session::complete)
+        })
+        .takes::<session::SecondFactor>()
+        .returns::<session::SignedInView>(200),
+        Route::new(Method::DELETE, "/api/v1/session", Anyone, "Sign out", || web::route().to(session::delete)),
+        Route::new(Method::GET, "/api/v1/me", Anyone, "Who is signed in", || web::route().to(sessions::me))
+            .returns::<sessions::Me>(200),
+        Route::new(Method::GET, "/api/v1/sessions", Anyone, "One's own sessions", || {
+            web::route().to(sessions::list)
+        })
+        .returns::<sessions::SessionPage>(200),
+        Route::new(Method::DELETE, "/api/v1/sessions/{id}", Anyone, "End one of one's sessions", || {
+            web::route().to(sessions::delete)
+        }),
+    ]
+}
+
+fn chatting() -> Vec<Route> {
+    use Access::Analyst;
+    let on_chat = "/api/v1/chats/{id}";
+    vec![
+        Route::new(Method::GET, "/api/v1/models", Analyst, "The models that answer", || {
+            web::route().to(appliance::models)
+        })
+        .returns::<appliance::ModelPage>(200),
+        Route::new(Method::GET, "/api/v1/chats", Analyst, "One's chats, newest first", || {
+            web::route().to(chats::list)
+        })
+        .query::<chats::PageQuery>()
+        .returns::<chats::ChatPage>(200),
+        Route::new(Method::POST, "/api/v1/chats", Analyst, "Start a chat", || web::route().to(chats::create))
+            .takes::<chats::NewChat>()
+            .returns::<chats::ChatView>(201),
+        Route::new(Method::GET, on_chat, Analyst, "Open a chat", || web::route().to(chats::show))
+            .returns::<chats::ChatView>(200),
+        Route::new(Method::PATCH, on_chat, Analyst, "Rename a chat or switch its branch", || {
+            web::route().to(chats::update)
+        })
+        .takes::<chats::ChatChanges>()
+        .returns::<chats::ChatView>(200),
+        Route::new(Method::DELETE, on_chat, Analyst, "Delete a chat", || web::route().to(chats::delete)),
+        Route::new(Method::POST, "/api/v1/chats/{id}/messages", Analyst, "Ask; streams the answer", || {
+            web::route().to(messages::create)
+        })
+        .takes::<messages::NewMessage>()
+        .streams(),
+        Route::new(
+            Method::POST,
+            "/api/v1/chats/{id}/messages/{mid}/regenerate",
+            Analyst,
+            "Answer again; streams the answer",
+            || web::route().to(messages::regenerate),
+        )
+        .takes::<messages::Regeneration>()
+        .streams(),
+        Route::new(
+            Method::GET,
+            "/api/v1/chats/{id}/messages/{mid}/events",
+            Analyst,
+            "Follow an answer from its beginning",
+            || web::route().to(messages::events),
+        )
+        .streams(),
+        Route::new(Method::POST, "/api/v1/chats/{id}/stop", Analyst, "Stop the running answer", || {
+            web::route().to(messages::stop)
+        }),
+        Route::new(Method::GET, "/api/v1/chats/{id}/export", Analyst, "The chat as a file", || {
+            web::route().to(export::show)
+        })
+        .query::<export::ExportQuery>()
+        .file("text/markdown"),
+        Route::new(Method::GET, "/api/v1/search", Analyst, "Search one's chats", || web::route().to(search::show))
+            .query::<search::SearchQuery>()
+            .returns::<search::Hits>(200),
+    ]
+}
+
+fn auditing() -> Vec<Route> {
+    vec![
+        Route::new(Method::GET, "/api/v1/audit/records", Access::Auditor, "Records, newest first", || {
+            web::route().to(audit::list)
+        })
+        .query::<audit::RecordQuery>()
+        .returns::<audit::RecordPage>(200),
+    ]
+}
+
+fn programs() -> Vec<Route> {
+    use Access::ApiKey;
+    vec![
+        Route::new(Method::GET, "/v1/models", ApiKey, "OpenAI: models", || web::route().to(completions::models))
+            .returns::<serde_json::Value>(200),
+        Route::new(Method::POST, "/v1/chat/completions", ApiKey, "OpenAI: chat completion", || {
+            web::route().to(completions::create)
+        })
+        .takes::<serde_json::Value>()
+        .returns::<serde_json::Value>(200),
+    ]
+}
+
+fn operations() -> Vec<Route> {
+    use Access::Public;
+    vec![
+        Route::new(Method::GET, "/healthz", Public, "The process answers", || web::route().to(health::live))
+            .file("text/plain"),
+        Route::new(Method::GET, "/readyz", Public, "Store and engine are ready", || web::route().to(health::ready))
+            .file("text/plain"),
+        Route::new(Method::GET, "/api/v1/openapi.json", Public, "This API's description", || {
+            web::route().to(appliance::openapi)
+        })
+        .file("application/json"),
+    ]
+}

@@ -1,0 +1,73 @@
+//! The HTTP server: the same application for the appliance and for the tests.
+
+use std::net::TcpListener;
+use std::time::Duration;
+
+use actix_web::{HttpServer, middleware, web};
+use rustls::ServerConfig;
+
+use super::connection::Connections;
+use super::{assets, boundary, routes};
+use crate::app::App;
+
+/// Threads that serve; the engine's process has the rest of the machine.
+const WORKERS: usize = 2;
+const MAX_CONNECTIONS_PER_WORKER: usize = 6_000;
+const TLS_HANDSHAKES_PER_WORKER: usize = 256;
+const HEAD_DEADLINE: Duration = Duration::from_secs(5);
+const DISCONNECT_DEADLINE: Duration = Duration::from_secs(1);
+const HANDSHAKE_DEADLINE: Duration = Duration::from_secs(5);
+const KEEP_ALIVE: Duration = Duration::from_secs(75);
+const SHUTDOWN_SECONDS: u64 = 5;
+
+/// Registers every route and what is around it.
+pub fn configure(app: web::Data<App>) -> impl FnOnce(&mut web::ServiceConfig) {
+    move |config| {
+        config.app_data(app);
+        routes::all().iter().for_each(|route| route.register(config));
+        // An unknown address of an API is an error; everything else is the interface's to show.
+        config.service(web::scope("/api").default_service(web::to(missing)));
+        config.service(web::scope("/v1").default_service(web::to(missing)));
+        config.default_service(web::get().to(assets::show));
+    }
+}
+
+async fn missing() -> Result<&'static str, super::Error> {
+    Err(super::Error::not_found())
+}
+
+/// Serves until `shutdown` resolves, then lets running requests end for a few seconds.
+pub async fn run(
+    app: App,
+    listener: TcpListener,
+    tls: ServerConfig,
+    shutdown: impl Future<Output = ()> + Send + 'static,
+) -> std::io::Result<()> {
+    let connections = Connections::default();
+    let data = web::Data::new(app);
+    let server = HttpServer::new(move || {
+        actix_web::App::new()
+            .wrap(middleware::from_fn(boundary::around))
+            .configure(configure(data.clone()))
+    })
+    .on_connect(move |io, extensions| connections.note(io, extensions))
+    .workers(WORKERS)
+    .max_connections(MAX_CONNECTIONS_PER_WORKER)
+    .max_connection_rate(TLS_HANDSHAKES_PER_WORKER)
+    .client_request_timeout(HEAD_DEADLINE)
+    .client_disconnect_timeout(DISCONNECT_DEADLINE)
+    .tls_handshake_timeout(HANDSHAKE_DEADLINE)
+    .keep_alive(KEEP_ALIVE)
+    // A client that has gone must not leave its stream, and with it a completion, running.
+    .h1_allow_half_closed(false)
+    .disable_signals()
+    .shutdown_timeout(SHUTDOWN_SECONDS)
+    .listen_rustls_0_23(listener, tls)?
+    .run();
+    let handle = server.handle();
+    actix_web::rt::spawn(async move {
+        shutdown.await;
+        handle.stop(true).await;
+    });
+    server.await
+}

@@ -1,0 +1,63 @@
+//! Authorisation as a type: a handler that takes `Caller<Analyst>` cannot be reached by anybody else.
+
+use std::marker::PhantomData;
+
+use redoubt_audit::Actor;
+use redoubt_store::users::{Role, User};
+
+use super::session::SignedInSession;
+use crate::records::Via;
+
+/// A set of roles, named by a type.
+pub trait RoleSet: 'static {
+    const ROLES: &'static [Role];
+}
+
+macro_rules! role_sets {
+    ($($(#[$doc:meta])* $name:ident = [$($role:ident),+];)+) => {$(
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug)]
+        pub struct $name;
+        impl RoleSet for $name {
+            const ROLES: &'static [Role] = &[$(Role::$role),+];
+        }
+    )+};
+}
+
+role_sets! {
+    /// Chats; sees only what is their own.
+    Analyst = [Analyst];
+    /// Runs the appliance; sees no chat and no audit record.
+    Admin = [Admin];
+    /// Reads and exports the audit log; sees no chat.
+    Auditor = [Auditor];
+    /// Whoever is signed in completely.
+    Anyone = [Analyst, Admin, Auditor];
+}
+
+/// Somebody who is signed in completely and has one of the roles in `R`.
+///
+/// **Invariant:** made only by [`Caller::admit`], so having one is the proof.
+#[derive(Clone, Debug)]
+pub struct Caller<R> {
+    pub user: User,
+    pub session: SignedInSession,
+    pub via: Via,
+    role: PhantomData<R>,
+}
+
+impl<R: RoleSet> Caller<R> {
+    /// `None` if the person's role is not in the set.
+    pub fn admit(user: User, session: SignedInSession, via: Via) -> Option<Self> {
+        R::ROLES.contains(&user.role).then_some(Self { user, session, via, role: PhantomData })
+    }
+
+    pub fn id(&self) -> &str {
+        &self.user.id
+    }
+
+    /// The caller as audit records name them.
+    pub fn actor(&self) -> Actor {
+        crate::records::actor(&self.user, Some(&self.session.token_hash))
+    }
+}

@@ -1,0 +1,60 @@
+//! Lockout: three failures within fifteen minutes lock a name, whether an account has it or not.
+
+use redoubt_audit::Draft;
+use redoubt_store::{Tx, lockouts};
+
+use super::name::Username;
+use super::session::sha256;
+use super::{Error, Identity};
+use crate::clock::{DAY_US, SECOND_US};
+
+/// What a failure is counted under.
+#[derive(Clone, Debug)]
+pub(super) struct LockoutKey(String);
+
+impl LockoutKey {
+    /// The key of a typed name: the account's name, so that all spellings share one count. What cannot be
+    /// a name gets a key of its own, so that it locks just the same.
+    pub(super) fn of(typed: &str) -> Self {
+        match Username::parse(typed) {
+            Some(name) => Self(name.as_str().to_owned()),
+            None => Self(format!("\0{}", data_encoding::HEXLOWER.encode(&sha256(typed.as_bytes())))),
+        }
+    }
+
+    pub(super) fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl Identity {
+    /// How many seconds this name is still locked.
+    pub(super) fn locked_seconds(&self, tx: &Tx<'_>, key: &LockoutKey) -> Result<Option<u64>, Error> {
+        let now = tx.now_us();
+        let Some(lockout) = lockouts::find(tx, &key.0)? else { return Ok(None) };
+        if lockout.failures_today(now) >= self.limits.max_daily_failures {
+            return Ok(Some(seconds_up(lockout.day_start + DAY_US - now)));
+        }
+        Ok(lockout.locked_until.filter(|until| *until > now).map(|until| seconds_up(until - now)))
+    }
+
+    /// Counts a failure and records it; a second record tells of the lock, if this failure brought it.
+    ///
+    /// Runs in a transaction that does nothing else, so that nothing can roll the count back.
+    pub(super) fn count_failure(&self, tx: &mut Tx<'_>, key: &LockoutKey, failure: Draft, lock: Draft) -> Result<(), Error> {
+        let now = tx.now_us();
+        let window_us = i64::from(self.limits.window_seconds) * SECOND_US;
+        let lock_us = i64::from(self.limits.lock_seconds) * SECOND_US;
+        let max = self.limits.max_failures;
+        let lockout = lockouts::record_failure(tx, &key.0, now, max, window_us, lock_us)?;
+        tx.audit(failure)?;
+        if lockout.is_locked(now) {
+            tx.audit(lock)?;
+        }
+        Ok(())
+    }
+}
+
+fn seconds_up(microseconds: i64) -> u64 {
+    u64::try_from((microseconds + SECOND_US - 1) / SECOND_US).unwrap_or_default()
+}

