@@ -1,0 +1,72 @@
+//! The engine against llama.cpp on the same model file: tokens, chat template, probabilities, greedy answers.
+//!
+//! What llama.cpp says is in `../expected`; its README tells how it came there.
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "helpers of tests fail as tests do, and a failure wants the numbers beside it"
+)]
+
+mod chat_template;
+mod greedy;
+mod logprobs;
+mod tokens;
+
+use candle_core::Device;
+use candle_core::quantized::{GgmlDType, QTensor, gguf_file};
+use redoubt_engine::Model;
+use redoubt_engine::model::Options;
+use serde::de::DeserializeOwned;
+use std::fs::{self, File};
+use std::io::{BufWriter, Write};
+use std::path::Path;
+use std::sync::LazyLock;
+
+/// The file that all expectations were made with.
+const MODEL: &str = "SmolLM2-135M-Instruct.Q4_1.gguf";
+
+/// The demo model. Without it these tests fail: an answer that was not compared is not right.
+fn model_file() -> File {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../.cache/models").join(MODEL);
+    File::open(&path).unwrap_or_else(|error| {
+        panic!("{}: {error}; `scripts/run --prepare` fetches the model", path.display())
+    })
+}
+
+/// The demo model with each weight as f32, in a file that has no name.
+fn exact_model_file() -> File {
+    static EXPANDED: LazyLock<File> = LazyLock::new(|| expand(model_file()));
+    EXPANDED.try_clone().unwrap()
+}
+
+fn expand(mut source: File) -> File {
+    let content = gguf_file::Content::read(&mut source).unwrap();
+    let mut expand = |name: &String| {
+        let weights =
+            content.tensor(&mut source, name, &Device::Cpu).unwrap().dequantize(&Device::Cpu).unwrap();
+        QTensor::quantize(&weights, GgmlDType::F32).unwrap()
+    };
+    let tensors: Vec<(&String, QTensor)> =
+        content.tensor_infos.keys().map(|name| (name, expand(name))).collect();
+    let tensors: Vec<(&str, &QTensor)> =
+        tensors.iter().map(|(name, tensor)| (name.as_str(), tensor)).collect();
+    let metadata: Vec<(&str, &gguf_file::Value)> =
+        content.metadata.iter().map(|(key, value)| (key.as_str(), value)).collect();
+    let mut file = BufWriter::new(tempfile::tempfile().unwrap());
+    gguf_file::write(&mut file, &metadata, &tensors).unwrap();
+    file.flush().unwrap();
+    file.into_inner().unwrap()
+}
+
+fn load(file: &File) -> Model {
+    Model::load(file, &Options::default()).unwrap()
+}
+
+/// A file of `../expected`.
+fn expected<T: DeserializeOwned>(name: &str) -> T {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/expected").join(name);
+    let text = fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    serde_json::from_str(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
