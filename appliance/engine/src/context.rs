@@ -53,8 +53,9 @@ fn fit_chat(model: &Model, turns: &[Turn], room: usize) -> Result<Fitted, Error>
 /// Tokens of a whole chat, contents kept from becoming special tokens.
 fn encode_chat(model: &Model, turns: &[Turn]) -> Result<Vec<u32>, Error> {
     let tokenizer = model.tokenizer();
-    let template =
-        model.template().ok_or_else(|| Error::Template("this model has none, so it cannot chat".to_owned()))?;
+    let template = model
+        .template()
+        .ok_or_else(|| Error::Template("this model has none, so it cannot chat".to_owned()))?;
     let guard = Guard::new(turns)?;
     let contents = turns.iter().map(|turn| guard.protect(&turn.content, tokenizer.control_texts()));
     let text = template.render_contents(turns, contents)?;
@@ -69,7 +70,8 @@ fn encode_chat(model: &Model, turns: &[Turn]) -> Result<Vec<u32>, Error> {
 
 /// The first turn to try with: contents alone, from the newest on, must fit into `room`.
 fn first_guess(model: &Model, turns: &[Turn], last: usize, room: usize) -> Result<usize, Error> {
-    let system: usize = turns.iter().filter(|turn| turn.role == Role::System).map(|turn| turn.content.len()).sum();
+    let system: usize =
+        turns.iter().filter(|turn| turn.role == Role::System).map(|turn| turn.content.len()).sum();
     let mut room = room.saturating_sub(model.tokenizer().least_tokens(system));
     let mut start = last;
     for (index, turn) in turns[..last].iter().enumerate().rev() {
@@ -108,7 +110,11 @@ fn refuse_endless(model: &Model, bytes: usize, room: usize) -> Result<(), Error>
 }
 
 fn check(model: &Model, tokens: Vec<u32>, room: usize, dropped_turns: u32) -> Result<Fitted, Error> {
-    if tokens.len() > room { Err(exceeded(model, tokens.len())) } else { Ok(Fitted { tokens, dropped_turns }) }
+    if tokens.len() > room {
+        Err(exceeded(model, tokens.len()))
+    } else {
+        Ok(Fitted { tokens, dropped_turns })
+    }
 }
 
 fn exceeded(model: &Model, tokens: usize) -> Error {

@@ -5,7 +5,7 @@
 use crate::Error;
 use candle_core::quantized::gguf_file::{self, Value};
 use candle_core::quantized::{GgmlDType, QTensor};
-use candle_core::{Device, Tensor};
+use candle_core::{DType, Device, Tensor};
 use rand::rngs::SmallRng;
 use rand::{Rng, SeedableRng};
 use std::io::{Cursor, Write};
@@ -23,6 +23,8 @@ pub struct Tiny {
     pub width: usize,
     /// Positions of one sequence.
     pub context: u32,
+    /// How the matrices are stored.
+    pub weights: GgmlDType,
     /// The chat template, or none.
     pub template: Option<String>,
     /// Metadata to add or to replace.
@@ -31,7 +33,14 @@ pub struct Tiny {
 
 impl Default for Tiny {
     fn default() -> Tiny {
-        Tiny { layers: 2, width: 64, context: 256, template: Some(TEMPLATE.to_owned()), metadata: Vec::new() }
+        Tiny {
+            layers: 2,
+            width: 64,
+            context: 256,
+            weights: GgmlDType::Q4_1,
+            template: Some(TEMPLATE.to_owned()),
+            metadata: Vec::new(),
+        }
     }
 }
 
@@ -40,8 +49,10 @@ impl Tiny {
     pub fn bytes(&self) -> Result<Vec<u8>, Error> {
         let metadata = self.all_metadata();
         let tensors = self.tensors()?;
-        let metadata: Vec<(&str, &Value)> = metadata.iter().map(|(key, value)| (key.as_str(), value)).collect();
-        let tensors: Vec<(&str, &QTensor)> = tensors.iter().map(|(name, tensor)| (name.as_str(), tensor)).collect();
+        let metadata: Vec<(&str, &Value)> =
+            metadata.iter().map(|(key, value)| (key.as_str(), value)).collect();
+        let tensors: Vec<(&str, &QTensor)> =
+            tensors.iter().map(|(name, tensor)| (name.as_str(), tensor)).collect();
         let mut bytes = Cursor::new(Vec::new());
         gguf_file::write(&mut bytes, &metadata, &tensors)?;
         Ok(bytes.into_inner())
@@ -68,6 +79,7 @@ impl Tiny {
             ("llama.attention.head_count", Value::U32(4)),
             ("llama.attention.head_count_kv", Value::U32(2)),
             ("llama.attention.layer_norm_rms_epsilon", Value::F32(1e-5)),
+            ("llama.rope.dimension_count", number(self.width / 4)),
             ("llama.rope.freq_base", Value::F32(10_000.0)),
             ("tokenizer.ggml.model", text("gpt2")),
             ("tokenizer.ggml.pre", text("smollm")),
@@ -93,22 +105,20 @@ impl Tiny {
         let (width, inner) = (self.width, self.width * 2);
         let mut random = SmallRng::seed_from_u64(1);
         let mut tensors = Vec::new();
-        let mut add = |name: String, rows: usize, cols: usize, kind: GgmlDType| -> Result<(), Error> {
-            let numbers: Vec<f32> = match kind {
-                GgmlDType::F32 => vec![1.0; cols],
-                _ => (0..rows * cols).map(|_| random.random_range(-0.3..0.3)).collect(),
+        let mut add = |name: String, rows: usize, cols: usize| -> Result<(), Error> {
+            let tensor = if rows == 1 {
+                QTensor::quantize(&Tensor::ones(cols, DType::F32, &Device::Cpu)?, GgmlDType::F32)?
+            } else {
+                let numbers: Vec<f32> = (0..rows * cols).map(|_| random.random_range(-0.3..0.3)).collect();
+                QTensor::quantize(&Tensor::from_vec(numbers, (rows, cols), &Device::Cpu)?, self.weights)?
             };
-            let tensor = match kind {
-                GgmlDType::F32 => Tensor::from_vec(numbers, cols, &Device::Cpu)?,
-                _ => Tensor::from_vec(numbers, (rows, cols), &Device::Cpu)?,
-            };
-            tensors.push((name, QTensor::quantize(&tensor, kind)?));
+            tensors.push((name, tensor));
             Ok(())
         };
-        add("token_embd.weight".to_owned(), vocabulary().0.len(), width, GgmlDType::Q8_0)?;
+        add("token_embd.weight".to_owned(), vocabulary().0.len(), width)?;
         for layer in 0..self.layers {
             for norm in ["attn_norm", "ffn_norm"] {
-                add(format!("blk.{layer}.{norm}.weight"), 1, width, GgmlDType::F32)?;
+                add(format!("blk.{layer}.{norm}.weight"), 1, width)?;
             }
             let linears = [
                 ("attn_q", width, width),
@@ -120,17 +130,18 @@ impl Tiny {
                 ("ffn_down", width, inner),
             ];
             for (name, rows, cols) in linears {
-                add(format!("blk.{layer}.{name}.weight"), rows, cols, GgmlDType::Q4_1)?;
+                add(format!("blk.{layer}.{name}.weight"), rows, cols)?;
             }
         }
-        add("output_norm.weight".to_owned(), 1, width, GgmlDType::F32)?;
+        add("output_norm.weight".to_owned(), 1, width)?;
         Ok(tensors)
     }
 }
 
 /// All bytes, the results of the merges, and three control tokens: the last one ends a turn.
 fn vocabulary() -> (Vec<String>, Vec<i32>) {
-    let mut tokens: Vec<String> = (0..=255).map(|byte| crate::tokenizer::byte_character(byte).to_string()).collect();
+    let mut tokens: Vec<String> =
+        (0..=255).map(|byte| crate::tokenizer::byte_character(byte).to_string()).collect();
     tokens.extend(["he", "ll", "hell", "Ġw"].map(str::to_owned));
     let mut kinds = vec![1; tokens.len()];
     tokens.extend(["<|endoftext|>", "<|im_start|>", "<|im_end|>"].map(str::to_owned));

@@ -35,7 +35,8 @@ impl Engine {
     /// [`Error::Protocol`] for another version, [`Error::Start`] where the model could not be loaded,
     /// [`Error::Gone`] where the process ended.
     pub fn connect(mut socket: UnixStream) -> Result<Engine, Error> {
-        socket.write_all(&protocol::encode(&ToWorker::Hello { version: PROTOCOL_VERSION })?)?;
+        // A process that could not start has left its reason, but takes no greeting any more.
+        let _taken = socket.write_all(&protocol::encode(&ToWorker::Hello { version: PROTOCOL_VERSION })?);
         match protocol::read(&mut socket)? {
             Some(FromWorker::Hello { version: PROTOCOL_VERSION }) => {}
             Some(FromWorker::Hello { version }) => {
@@ -126,7 +127,8 @@ impl Reply {
         if self.ended {
             return None;
         }
-        let event = self.events.recv().await.unwrap_or_else(|| Event::End(End::failed("the engine has stopped")));
+        let event =
+            self.events.recv().await.unwrap_or_else(|| Event::End(End::failed("the engine has stopped")));
         self.ended = matches!(event, Event::End(_));
         Some(event)
     }

@@ -207,7 +207,10 @@ fn places(tensors: &mut [Place<'_>], data: u64, alignment: u64, file: u64) -> Re
     tensors.sort_unstable_by_key(|tensor| tensor.start);
     let mut taken = 0;
     for tensor in tensors {
-        let fail = |fault: fn(String) -> Fault| Error { fault: fault(tensor.name.to_owned()), offset: tensor.offset };
+        let fail = |fault: fn(String) -> Fault| Error {
+            fault: fault(tensor.name.to_owned()),
+            offset: tensor.offset,
+        };
         if !tensor.start.is_multiple_of(alignment) {
             return Err(fail(Fault::Unaligned));
         }

@@ -44,7 +44,11 @@ impl Plan {
         self.units.clear();
         for (index, span) in spans.iter().enumerate() {
             if span.rows == 1 {
-                self.units.extend((0..shape.kv_heads).map(|head| Unit { span: index, rows: 0..1, heads: head..head + 1 }));
+                self.units.extend((0..shape.kv_heads).map(|head| Unit {
+                    span: index,
+                    rows: 0..1,
+                    heads: head..head + 1,
+                }));
                 continue;
             }
             for first in (0..span.rows).step_by(ROWS) {

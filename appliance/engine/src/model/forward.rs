@@ -120,8 +120,7 @@ impl Runner {
         for ((key, value), (block, slot)) in keys.zip(places) {
             pool.write(block, index, slot, key, value);
         }
-        let attention =
-            Attention { shape, pool, layer: index, spans: step.spans, queries: &self.queries };
+        let attention = Attention { shape, pool, layer: index, spans: step.spans, queries: &self.queries };
         attention.run(&self.plan, &self.lanes, &mut self.attended, team);
         linear(&layer.output, &self.attended, rows, &mut self.normed, team);
         add(&mut self.stream, &self.normed);

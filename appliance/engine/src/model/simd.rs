@@ -202,7 +202,8 @@ mod tests {
     #[test]
     fn attention_over_blocks_is_a_softmax_over_all_positions() {
         let (head, positions) = (16, 45);
-        let key = |position: usize, dimension: usize| ((position * 7 + dimension * 3) % 11) as f32 / 5.0 - 1.0;
+        let key =
+            |position: usize, dimension: usize| ((position * 7 + dimension * 3) % 11) as f32 / 5.0 - 1.0;
         let value = |position: usize, dimension: usize| ((position * 5 + dimension) % 13) as f32 - 6.0;
         let query: Vec<f32> = (0..head).map(|dimension| (dimension % 5) as f32 / 3.0 - 0.7).collect();
         let mut state = Softmax::EMPTY;
@@ -214,8 +215,9 @@ mod tests {
             let keys: Vec<f32> = (0..head * BLOCK)
                 .map(|at| poison(first + at % BLOCK, key(first + at % BLOCK, at / BLOCK)))
                 .collect();
-            let values: Vec<f32> =
-                (0..head * BLOCK).map(|at| poison(first + at / head, value(first + at / head, at % head))).collect();
+            let values: Vec<f32> = (0..head * BLOCK)
+                .map(|at| poison(first + at / head, value(first + at / head, at % head)))
+                .collect();
             attend(&query, &keys, &values, (positions - first).min(BLOCK), &mut state, &mut gathered);
         }
         state.finish(&mut gathered);

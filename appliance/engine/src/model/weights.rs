@@ -42,7 +42,12 @@ pub(crate) struct Weights {
 impl Weights {
     /// Reads every tensor, layers on `threads` threads. A tensor that this forward pass would not use is an
     /// error: leaving one out would silently change the answers.
-    pub(crate) fn load(gguf: &Gguf, shape: &Shape, vocabulary: usize, threads: usize) -> Result<Weights, Error> {
+    pub(crate) fn load(
+        gguf: &Gguf,
+        shape: &Shape,
+        vocabulary: usize,
+        threads: usize,
+    ) -> Result<Weights, Error> {
         let tensors = Tensors { gguf, used: Mutex::default() };
         let embedding = tensors.matrix("token_embd.weight", vocabulary, shape.width)?;
         let head = match tensors.has("output.weight") {

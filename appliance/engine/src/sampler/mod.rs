@@ -70,7 +70,11 @@ impl Sampler {
     }
 
     fn likeliest(&self) -> Option<u32> {
-        self.candidates.iter().copied().reduce(|a, b| if before(&b, &a).is_lt() { b } else { a }).map(|best| best.id)
+        self.candidates
+            .iter()
+            .copied()
+            .reduce(|a, b| if before(&b, &a).is_lt() { b } else { a })
+            .map(|best| best.id)
     }
 
     fn draw(&mut self) -> Option<u32> {
@@ -128,7 +132,7 @@ fn before(a: &Candidate, b: &Candidate) -> std::cmp::Ordering {
     b.logit.total_cmp(&a.logit).then(a.id.cmp(&b.id))
 }
 
-/// `ln Σ eˡ`; `None` where there is a NaN or no finite logit. 
+/// `ln Σ eˡ`; `None` where there is a NaN or no finite logit.
 pub(crate) fn log_sum_exp(logits: &[f32]) -> Option<f32> {
     let best = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
     let total = best + sum_exp(logits, best).ln() as f32;

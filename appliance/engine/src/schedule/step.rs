@@ -104,7 +104,8 @@ impl Scheduler {
 
     /// Runs the rows through the model and chooses a token for each sequence that has come to its end.
     fn compute(&mut self, shares: &[Share]) -> Result<Vec<(usize, Option<Chosen>)>, Error> {
-        let (mut tokens, mut spans, mut wanted, mut choosing) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        let (mut tokens, mut spans, mut wanted, mut choosing) =
+            (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         for share in shares {
             let sequence = &self.running[share.index];
             let (first, position) = (tokens.len(), sequence.computed);
@@ -123,8 +124,11 @@ impl Scheduler {
         // Every row is chosen from on its own, so the threads share them.
         let rows = logits.chunks_exact(logits.len() / choosing.len());
         let mut slots: Vec<_> = self.running.iter_mut().map(Some).collect();
-        let work: Vec<_> =
-            choosing.iter().zip(rows).filter_map(|(index, row)| Some((*index, slots[*index].take()?, row))).collect();
+        let work: Vec<_> = choosing
+            .iter()
+            .zip(rows)
+            .filter_map(|(index, row)| Some((*index, slots[*index].take()?, row)))
+            .collect();
         let (work, chosen) = (Mutex::new(work), Mutex::new(Vec::new()));
         self.model.team().run(|_, _| {
             let take = || work.lock().unwrap_or_else(PoisonError::into_inner).pop();

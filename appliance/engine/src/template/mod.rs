@@ -31,7 +31,8 @@ impl Template {
     /// Compiles `source`; `bos` and `eos` are the names that it may write.
     pub fn new(source: &str, bos: &str, eos: &str) -> Result<Template, Error> {
         let mut environment = Environment::new();
-        let syntax = SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build().map_err(refusal)?;
+        let syntax =
+            SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build().map_err(refusal)?;
         environment.set_syntax(syntax);
         environment.set_unknown_method_callback(minijinja_contrib::pycompat::unknown_method_callback);
         environment.add_function("raise_exception", |why: String| -> Result<Value, minijinja::Error> {
@@ -144,7 +145,10 @@ mod tests {
 
     #[test]
     fn an_endless_template_is_stopped() {
-        assert_eq!(refused("{% for a in range(9999) %}{% for b in range(9999) %}{% endfor %}{% endfor %}"), "takes too many steps");
+        assert_eq!(
+            refused("{% for a in range(9999) %}{% for b in range(9999) %}{% endfor %}{% endfor %}"),
+            "takes too many steps"
+        );
     }
 
     #[test]

@@ -75,10 +75,7 @@ mod tests {
     #[test]
     fn the_longest_comes_first() {
         let pieces = specials().split("x<a><b>y<a>", true);
-        assert_eq!(
-            pieces,
-            [Piece::Text("x"), Piece::Special(2), Piece::Text("y"), Piece::Special(1)]
-        );
+        assert_eq!(pieces, [Piece::Text("x"), Piece::Special(2), Piece::Text("y"), Piece::Special(1)]);
     }
 
     #[test]

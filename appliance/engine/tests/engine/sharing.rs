@@ -1,0 +1,114 @@
+//! Many answers at once: fair shares, a bounded queue, a cache that is too small for all.
+
+use crate::{events, exactly, ids, request, settings, start, text};
+use redoubt_engine::fixture::Tiny;
+use redoubt_engine::worker::Settings;
+use redoubt_engine::{Error, Event, Finish, Reply};
+use std::sync::{Arc, Mutex};
+
+fn long() -> Tiny {
+    Tiny { context: 2048, ..Tiny::default() }
+}
+
+#[tokio::test]
+async fn two_equal_requests_share_the_tokens_while_both_run() {
+    let engine = start(&long(), settings());
+    let order = Arc::new(Mutex::new(String::new()));
+    let mut readers = Vec::new();
+    for party in ['a', 'b'] {
+        let mut reply = engine.submit(request("first", &party.to_string(), exactly(1500))).await.unwrap();
+        let order = Arc::clone(&order);
+        readers.push(tokio::spawn(async move {
+            while let Some(event) = reply.next().await {
+                if matches!(event, Event::Token { .. }) {
+                    order.lock().unwrap().push(party);
+                }
+            }
+        }));
+    }
+    for reader in readers {
+        reader.await.unwrap();
+    }
+    // From the first token of the second to the last one of the first.
+    let order = order.lock().unwrap();
+    let both = &order[order.find('b').unwrap()..=order.rfind('a').unwrap()];
+    let of_a = both.matches('a').count() as f64 / both.len() as f64;
+    assert!(both.len() > 1000 && (0.4..=0.6).contains(&of_a), "{of_a} of {}", both.len());
+}
+
+#[tokio::test]
+async fn company_does_not_change_an_answer() {
+    let engine = start(&long(), settings());
+    let prompts: Vec<String> = (0..12).map(|n| format!("prompt {n} ").repeat(n * 4 + 1)).collect();
+    let mut alone = Vec::new();
+    for prompt in &prompts {
+        alone.push(ids(&events(engine.submit(request(prompt, "a", exactly(30))).await.unwrap()).await));
+    }
+    let mut replies = Vec::new();
+    for (n, prompt) in prompts.iter().enumerate() {
+        replies.push(engine.submit(request(prompt, &format!("p{}", n % 3), exactly(30))).await.unwrap());
+    }
+    for (reply, alone) in replies.into_iter().zip(alone) {
+        assert_eq!(ids(&events(reply).await), alone);
+    }
+}
+
+#[tokio::test]
+async fn a_full_queue_is_busy_and_those_who_wait_know_their_place() {
+    let engine = start(&long(), Settings { max_parallel: 1, queue: 2, ..settings() });
+    let running = engine.submit(request("x", "a", exactly(2000))).await.unwrap();
+    let mut second = engine.submit(request("x", "a", exactly(3))).await.unwrap();
+    let mut third = engine.submit(request("x", "b", exactly(3))).await.unwrap();
+    match engine.submit(request("x", "c", exactly(3))).await {
+        Err(Error::Busy { retry_after_s }) => assert!(retry_after_s > 0),
+        other => panic!("expected busy, got {:?}", other.err()),
+    }
+    assert_eq!(second.next().await, Some(Event::Queued { position: 1 }));
+    assert_eq!(third.next().await, Some(Event::Queued { position: 2 }));
+    drop(running);
+    assert!(matches!(second.next().await, Some(Event::Started { .. })));
+    assert_eq!(third.next().await, Some(Event::Queued { position: 1 }));
+    assert_eq!(ids(&events(second).await).len(), 3);
+    assert_eq!(ids(&events(third).await).len(), 3);
+}
+
+#[tokio::test]
+async fn a_cancelled_request_leaves_the_queue() {
+    let engine = start(&long(), Settings { max_parallel: 1, queue: 2, ..settings() });
+    let running = engine.submit(request("x", "a", exactly(2000))).await.unwrap();
+    let waiting = engine.submit(request("x", "a", exactly(3))).await.unwrap();
+    waiting.cancel();
+    let events = events(waiting).await;
+    assert!(matches!(events.last(), Some(Event::End(end)) if end.reason == Finish::Cancelled), "{events:?}");
+    assert_eq!(text(&events), "");
+    drop(running);
+}
+
+#[tokio::test]
+async fn parties_take_turns_in_the_queue() {
+    let engine = start(&long(), Settings { max_parallel: 1, queue: 8, ..settings() });
+    let running = engine.submit(request("x", "z", exactly(2000))).await.unwrap();
+    let mut greedy: Vec<Reply> = Vec::new();
+    for _ in 0..3 {
+        greedy.push(engine.submit(request("x", "many", exactly(3))).await.unwrap());
+    }
+    let mut modest = engine.submit(request("x", "one", exactly(3))).await.unwrap();
+    assert_eq!(modest.next().await, Some(Event::Queued { position: 2 }));
+    drop(running);
+}
+
+#[tokio::test]
+async fn a_cache_too_small_for_all_lets_the_youngest_wait_and_changes_no_answer() {
+    // One whole context of 256 positions: eight blocks for six answers of up to 130 positions.
+    let engine = start(&Tiny::default(), Settings { cache_bytes: 0, ..settings() });
+    let expected = ids(&events(engine.submit(request("memory", "a", exactly(120))).await.unwrap()).await);
+    let mut replies = Vec::new();
+    for party in ["a", "b", "c", "d", "e", "f"] {
+        replies.push(engine.submit(request("memory", party, exactly(120))).await.unwrap());
+    }
+    for reply in replies {
+        let events = events(reply).await;
+        assert_eq!(ids(&events), expected);
+        assert!(matches!(events.last(), Some(Event::End(end)) if end.reason == Finish::Length), "{events:?}");
+    }
+}
