@@ -45,7 +45,7 @@ export default ts.config(
         },
     },
     {
-        files: ['scripts/**', '*.config.*'],
+        files: ['scripts/**', '*.config.*', 'tests/browser/**'],
         languageOptions: { globals: { ...globals.node } },
         rules: { 'no-console': 'off' },
     },

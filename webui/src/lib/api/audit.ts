@@ -10,9 +10,9 @@ export interface AuditFilter {
   outcome: string;
 }
 
-export function listRecords(filter: AuditFilter, cursor: number | null): Promise<RecordPage> {
+export function listRecords(filter: AuditFilter, cursor: string | null): Promise<RecordPage> {
   const query = new URLSearchParams({ limit: '50' });
   for (const [key, value] of Object.entries(filter)) if (value) query.set(key, value);
-  if (cursor !== null) query.set('cursor', String(cursor));
+  if (cursor !== null) query.set('cursor', cursor);
   return json(`/api/v1/audit/records?${query}`);
 }

@@ -1,122 +1,41 @@
-// The shapes that travel between the page and the appliance.
-// Once openapi.json exists these become re-exports of the generated schema (`npm run api`).
+// The shapes that travel between the page and the appliance, by the names that the page uses.
+// They come from the API's description: `npm run api` makes schema.d.ts from openapi.json.
 
-export type Role = 'analyst' | 'admin' | 'auditor';
+import type { components } from './schema';
 
-export interface User {
-  id: string;
-  username: string;
-  role: Role;
-}
+type Schemas = components['schemas'];
 
-export interface Marking {
-  text: string;
-  background: string;
-  color: string;
-}
-
-export interface Appliance {
-  name: string;
-  version: string;
-  /** RFC 3339, the appliance's clock. */
-  time: string;
-  marking: Marking | null;
-  /** What a person must accept before signing in. */
-  notice: string | null;
-}
-
-/** A square QR code: dark modules as one SVG path in a `size` × `size` view box, quiet zone included. */
-export interface Qr {
-  size: number;
-  path: string;
-}
-
-export interface Enrolment {
-  next: 'enrol';
-  secret: string;
-  otpauth: string;
-  qr: Qr;
-}
-
-export type NextStep = { next: 'totp' } | Enrolment;
-
-export interface SignedIn {
-  user: User;
-  /** Only at enrolment, and never again. */
-  recovery_codes?: string[];
-}
-
-export interface SessionInfo {
-  id: string;
-  created_at: string;
-  last_seen_at: string;
-  expires_at: string;
-  address: string;
-  agent: string;
-  current: boolean;
-}
-
-export interface Me {
-  user: User;
-  session: SessionInfo;
-  recovery_codes_left: number;
-}
-
-export interface Model {
-  id: string;
-  title: string;
-  context: number;
-  architecture: string | null;
-  parameters: number | null;
-  quantization: string | null;
-  /** Whether its engine is running. */
-  available: boolean;
-}
-
-export interface Usage {
-  prompt_tokens: number;
-  completion_tokens: number;
-  cached_tokens: number;
-}
-
-export type MessageStatus = 'streaming' | 'done' | 'stopped' | 'failed';
-
-export interface Message {
-  id: string;
-  parent: string | null;
-  role: 'user' | 'assistant';
-  content: string;
-  status: MessageStatus;
-  model?: string | null;
-  created_at: string;
-  finish_reason?: string | null;
-  usage?: Usage | null;
-  dropped_turns?: number | null;
-  elapsed_ms?: number | null;
-}
-
-export interface ChatSummary {
-  id: string;
-  title: string;
-  model: string;
-  head: string | null;
-  created_at: string;
-  updated_at: string;
-}
-
-export interface Chat extends ChatSummary {
-  messages: Message[];
-}
+export type Role = Schemas['RoleView'];
+export type User = Schemas['UserView'];
+export type Marking = Schemas['MarkingView'];
+export type Appliance = Schemas['Appliance'];
+export type Qr = Schemas['Qr'];
+export type NextStep = Schemas['NextStep'];
+export type Enrolment = Extract<NextStep, { next: 'enrol' }>;
+export type SignedIn = Schemas['SignedInView'];
+export type SessionInfo = Schemas['SessionView'];
+export type Me = Schemas['Me'];
+export type Model = Schemas['ModelView'];
+export type Usage = Schemas['UsageView'];
+export type MessageStatus = Schemas['StatusView'];
+/** The page also makes messages of its own while an answer is on its way: those lack what the end brings. */
+type Facts = 'model' | 'finish_reason' | 'usage' | 'dropped_turns' | 'elapsed_ms';
+export type Message = Omit<Schemas['MessageView'], Facts> & Partial<Pick<Schemas['MessageView'], Facts>>;
+export type ChatSummary = Schemas['ChatSummary'];
+export type Chat = Omit<Schemas['ChatView'], 'messages'> & { messages: Message[] };
+export type SearchHit = Schemas['HitView'];
+/** From the appliance, or made by the page where no answer came. */
+export type Problem = Pick<Schemas['Problem'], 'status' | 'title'> & {
+  code: string;
+  request_id?: string;
+  field?: string | null;
+  /** Seconds. */
+  retry_after?: number | null;
+};
 
 export interface Page<T> {
   items: T[];
   next: string | null;
-}
-
-export interface SearchHit {
-  chat: ChatSummary;
-  message: string | null;
-  snippet: { text: string; match: boolean }[];
 }
 
 /** A record of the audit log as it was sealed. */
@@ -131,32 +50,12 @@ export interface AuditRecord {
   obj?: { type?: string; id?: string; owner?: string };
 }
 
-export interface SealedRecord {
-  seq: number;
-  record: AuditRecord;
-  /** Hash of the record as a leaf of the log's tree, hex. */
-  leaf: string;
-}
+export type SealedRecord = Omit<Schemas['RecordView'], 'record'> & { record: AuditRecord };
 
 /** The newest records first, with the tree over the whole log. */
-export interface RecordPage {
-  items: SealedRecord[];
-  next: number | null;
-  size: number;
-  root: string;
-}
+export type RecordPage = Omit<Schemas['RecordPage'], 'items'> & { items: SealedRecord[] };
 
-/** RFC 9457, with the appliance's stable code. */
-export interface Problem {
-  status: number;
-  code: string;
-  title: string;
-  request_id?: string;
-  field?: string | null;
-  /** Seconds. */
-  retry_after?: number | null;
-}
-
+/** The events of an answer's stream, which OpenAPI cannot describe. */
 export type AnswerEvent =
   | {
       event: 'start';
