@@ -51,8 +51,7 @@ impl App {
         let refusals = Refusals::default();
         let identity = Identity::new(store.clone(), clock.clone(), random.clone(), config.sign_in.clone())?;
         let chats = Chats::new(store.clone(), clock.clone(), random.clone(), engines.clone(), model.clone());
-        let completions =
-            Completions::new(store.clone(), clock.clone(), random.clone(), engines, model);
+        let completions = Completions::new(store.clone(), clock.clone(), random.clone(), engines, model);
         let config = Arc::new(config);
         Ok(Self { config, store, clock, random, identity, chats, completions, refusals })
     }

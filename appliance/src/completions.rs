@@ -76,7 +76,15 @@ impl Completions {
             })
             .await?;
         let reply = engine.submit(request).await.map_err(chat::refusal)?;
-        Ok(Running { completion, reply, caller, completions: self.clone(), finished: false, tokens: 0, _place: place })
+        Ok(Running {
+            completion,
+            reply,
+            caller,
+            completions: self.clone(),
+            finished: false,
+            tokens: 0,
+            _place: place,
+        })
     }
 
     /// A key may have only so many answers running at once.

@@ -61,7 +61,8 @@ pub fn database_path(data_dir: &Path) -> PathBuf {
 
 /// Serves; returns when the supervisor says so.
 pub fn serve(parts: FrontParts) -> anyhow::Result<()> {
-    let settings: FrontSettings = serde_json::from_value(parts.settings.clone()).context("the front's settings")?;
+    let settings: FrontSettings =
+        serde_json::from_value(parts.settings.clone()).context("the front's settings")?;
     let config = settings.config;
     let logs = logs::to_folder(&config.data.dir.join("logs"), &config.log.level)?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
@@ -72,7 +73,8 @@ pub fn serve(parts: FrontParts) -> anyhow::Result<()> {
     let engines = Engines::default();
     let model = settings.model;
     let max_log_bytes = u64::from(config.log.max_total_mib) << 20;
-    let app = App::build(Parts { config, store: store.clone(), clock, random, engines: engines.clone(), model })?;
+    let app =
+        App::build(Parts { config, store: store.clone(), clock, random, engines: engines.clone(), model })?;
     let lockdown = parts.report.to_string();
     let model = records::model(app.chats.model());
     store.write_blocking(move |tx| tx.audit(records::booted(&lockdown, &model)))?;

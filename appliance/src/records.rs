@@ -171,7 +171,8 @@ pub fn chat_opened(caller: &Caller<Analyst>, chat: &Chat) -> Draft {
 
 pub fn chat_updated(caller: &Caller<Analyst>, chat: &Chat, title: bool, head: bool) -> Draft {
     let fields = [(title, "title"), (head, "head")];
-    let changed: Vec<String> = fields.iter().filter(|(is, _)| *is).map(|(_, name)| (*name).to_owned()).collect();
+    let changed: Vec<String> =
+        fields.iter().filter(|(is, _)| *is).map(|(_, name)| (*name).to_owned()).collect();
     on_chat(event::CHAT_UPDATE, caller, chat).data("fields", changed)
 }
 
@@ -211,7 +212,13 @@ pub fn inference_ended(
     if finish.status == Status::Failed { draft.reason("engine_failed") } else { draft }
 }
 
-fn on_answer(event: Event, caller: &Caller<Analyst>, chat: &Chat, answer_id: &str, model: &ModelRef) -> Draft {
+fn on_answer(
+    event: Event,
+    caller: &Caller<Analyst>,
+    chat: &Chat,
+    answer_id: &str,
+    model: &ModelRef,
+) -> Draft {
     on_chat(event, caller, chat)
         .object(Object::new("message", answer_id).owned_by(chat.owner.clone()))
         .data("chat", chat.id.clone())
@@ -255,13 +262,7 @@ pub fn completion_ended(caller: &ApiCaller, model: &ModelRef, end: &CompletionEn
         .data("completion_tokens", end.completion_tokens)
 }
 
-fn on_completion(
-    event: Event,
-    outcome: Outcome,
-    caller: &ApiCaller,
-    id: &str,
-    model: &ModelRef,
-) -> Draft {
+fn on_completion(event: Event, outcome: Outcome, caller: &ApiCaller, id: &str, model: &ModelRef) -> Draft {
     caller
         .via
         .stamp(Draft::new(event, outcome, caller.actor()))
@@ -273,7 +274,9 @@ fn on_completion(
 // The appliance.
 
 pub fn booted(lockdown: &str, model: &ModelRef) -> Draft {
-    Draft::new(event::SYSTEM_BOOT, Outcome::Ok, Actor::system()).data("lockdown", lockdown).model(model.clone())
+    Draft::new(event::SYSTEM_BOOT, Outcome::Ok, Actor::system())
+        .data("lockdown", lockdown)
+        .model(model.clone())
 }
 
 pub fn stopped() -> Draft {
@@ -293,4 +296,3 @@ pub fn engine_restarted(model: &ModelRef) -> Draft {
 pub fn records_read(caller: &Caller<Auditor>, shown: usize) -> Draft {
     caller.via.stamp(Draft::new(event::AUDIT_READ, Outcome::Ok, caller.actor())).data("shown", shown)
 }
-

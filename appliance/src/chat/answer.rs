@@ -56,7 +56,12 @@ pub struct Answer {
 }
 
 impl Answer {
-    pub(super) fn new(question_id: String, answer_id: String, dropped_turns: u32, title: Option<String>) -> Self {
+    pub(super) fn new(
+        question_id: String,
+        answer_id: String,
+        dropped_turns: u32,
+        title: Option<String>,
+    ) -> Self {
         Self {
             question_id,
             answer_id,
@@ -105,7 +110,13 @@ impl Answer {
 
     /// Follows the answer from its beginning.
     pub fn watch(&self) -> Watcher {
-        Watcher { answer: self.clone(), changes: self.version.subscribe(), read: 0, position: None, over: false }
+        Watcher {
+            answer: self.clone(),
+            changes: self.version.subscribe(),
+            read: 0,
+            position: None,
+            over: false,
+        }
     }
 
     fn change(&self, change: impl FnOnce(&mut State)) {

@@ -85,7 +85,12 @@ impl Chats {
     }
 
     /// Starts an empty chat. The row and its audit record are one transaction.
-    pub async fn create(&self, caller: &Caller<Analyst>, title: Option<Title>, model: Option<String>) -> Result<Chat, Error> {
+    pub async fn create(
+        &self,
+        caller: &Caller<Analyst>,
+        title: Option<Title>,
+        model: Option<String>,
+    ) -> Result<Chat, Error> {
         self.check_model(model.as_deref())?;
         let now = self.clock.now_us();
         let chat = Chat {
@@ -110,7 +115,12 @@ impl Chats {
     }
 
     /// One page of the caller's chats, the newest first.
-    pub async fn list(&self, caller: &Caller<Analyst>, limit: usize, cursor: Option<String>) -> Result<Page<Chat>, Error> {
+    pub async fn list(
+        &self,
+        caller: &Caller<Analyst>,
+        limit: usize,
+        cursor: Option<String>,
+    ) -> Result<Page<Chat>, Error> {
         let owner = caller.id().to_owned();
         self.store.read(move |reader| Ok(chats::list(reader, &owner, limit, cursor.as_deref())?)).await
     }
@@ -129,21 +139,31 @@ impl Chats {
     }
 
     /// Renames a chat or shows another of its branches.
-    pub async fn change(&self, caller: &Caller<Analyst>, chat_id: &str, changes: Changes) -> Result<OpenChat, Error> {
+    pub async fn change(
+        &self,
+        caller: &Caller<Analyst>,
+        chat_id: &str,
+        changes: Changes,
+    ) -> Result<OpenChat, Error> {
         let (caller, chat_id) = (caller.clone(), chat_id.to_owned());
         self.store
             .write(move |tx| {
                 let chat = chats::find(tx, caller.id(), &chat_id)?.ok_or(Error::NoSuchChat)?;
                 let messages = messages::list(tx, &chat.owner, &chat.id)?;
-                if let Some(head) = &changes.head {
-                    if !chats::set_head(tx, &chat.owner, &chat.id, head, chat.updated_at)? {
-                        return Err(Error::NoSuchMessage);
-                    }
+                if let Some(head) = &changes.head
+                    && !chats::set_head(tx, &chat.owner, &chat.id, head, chat.updated_at)?
+                {
+                    return Err(Error::NoSuchMessage);
                 }
                 if let Some(title) = &changes.title {
                     chats::rename(tx, &chat.owner, &chat.id, title.as_str(), chat.updated_at)?;
                 }
-                tx.audit(records::chat_updated(&caller, &chat, changes.title.is_some(), changes.head.is_some()))?;
+                tx.audit(records::chat_updated(
+                    &caller,
+                    &chat,
+                    changes.title.is_some(),
+                    changes.head.is_some(),
+                ))?;
                 let chat = chats::find(tx, caller.id(), &chat_id)?.ok_or(Error::NoSuchChat)?;
                 Ok(OpenChat { chat, messages })
             })
@@ -166,13 +186,23 @@ impl Chats {
     }
 
     /// Searches the caller's own chats: like listing them, not recorded.
-    pub async fn search(&self, caller: &Caller<Analyst>, query: String, limit: usize) -> Result<Vec<Hit>, Error> {
+    pub async fn search(
+        &self,
+        caller: &Caller<Analyst>,
+        query: String,
+        limit: usize,
+    ) -> Result<Vec<Hit>, Error> {
         let owner = caller.id().to_owned();
         self.store.read(move |reader| Ok(search::find(reader, &owner, &query, limit)?)).await
     }
 
     /// The whole chat as a file. Recorded before it is handed out.
-    pub async fn export(&self, caller: &Caller<Analyst>, chat_id: &str, format: Format) -> Result<Export, Error> {
+    pub async fn export(
+        &self,
+        caller: &Caller<Analyst>,
+        chat_id: &str,
+        format: Format,
+    ) -> Result<Export, Error> {
         let (exporting, id) = (caller.clone(), chat_id.to_owned());
         let open = self
             .store

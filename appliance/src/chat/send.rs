@@ -17,7 +17,7 @@ use crate::random;
 use crate::records;
 
 /// The longest question, in bytes; what fits into a context is far less.
-pub const MAX_QUESTION_BYTES: usize = 256 << 10;
+pub(super) const MAX_QUESTION_BYTES: usize = 256 << 10;
 /// How often an outcome that could not be stored is tried again, a second apart.
 const STORE_ATTEMPTS: u32 = 300;
 
@@ -52,7 +52,12 @@ struct Plan {
 
 impl Chats {
     /// Asks a question and starts its answer.
-    pub async fn send(&self, caller: &Caller<Analyst>, chat_id: &str, new: NewQuestion) -> Result<Answer, Error> {
+    pub async fn send(
+        &self,
+        caller: &Caller<Analyst>,
+        chat_id: &str,
+        new: NewQuestion,
+    ) -> Result<Answer, Error> {
         self.check_model(new.model.as_deref())?;
         check_question(&new.content)?;
         let open = self.peek(caller, chat_id).await?;
@@ -68,8 +73,15 @@ impl Chats {
         let title = open.chat.title.is_empty().then(|| Title::from_question(&question.content).into());
         let answer = self.new_answer(&open.chat, &question.id, now)?;
         let chat = open.chat;
-        let plan =
-            Plan { chat, new_question: Some(question), answer, title, turns, sampling: new.sampling, dropped_turns: 0 };
+        let plan = Plan {
+            chat,
+            new_question: Some(question),
+            answer,
+            title,
+            turns,
+            sampling: new.sampling,
+            dropped_turns: 0,
+        };
         self.start(caller, plan).await
     }
 
@@ -86,22 +98,36 @@ impl Chats {
         let question = match named.ok_or(Error::NoSuchMessage)? {
             message if message.role == Role::User => message,
             answer => {
-                let question = open.messages.iter().find(|message| Some(&message.id) == answer.parent.as_ref());
+                let question =
+                    open.messages.iter().find(|message| Some(&message.id) == answer.parent.as_ref());
                 question.ok_or(Error::NoSuchMessage)?
             }
         };
         let turns = turns(&branch(&open.messages, Some(&question.id)), None);
         let answer = self.new_answer(&open.chat, &question.id, self.clock.now_us())?;
-        let plan =
-            Plan { chat: open.chat, new_question: None, answer, title: None, turns, sampling, dropped_turns: 0 };
+        let plan = Plan {
+            chat: open.chat,
+            new_question: None,
+            answer,
+            title: None,
+            turns,
+            sampling,
+            dropped_turns: 0,
+        };
         self.start(caller, plan).await
     }
 
     /// An answer to follow from its beginning, running or long ended.
-    pub async fn attach(&self, caller: &Caller<Analyst>, chat_id: &str, answer_id: &str) -> Result<Answer, Error> {
+    pub async fn attach(
+        &self,
+        caller: &Caller<Analyst>,
+        chat_id: &str,
+        answer_id: &str,
+    ) -> Result<Answer, Error> {
         let open = self.peek(caller, chat_id).await?;
         let message = open.messages.into_iter().find(|message| message.id == answer_id);
-        let message = message.filter(|message| message.role == Role::Assistant).ok_or(Error::NoSuchMessage)?;
+        let message =
+            message.filter(|message| message.role == Role::Assistant).ok_or(Error::NoSuchMessage)?;
         let running = self.running().get(chat_id).map(|running| running.answer.clone());
         if let Some(answer) = running.filter(|answer| answer.answer_id == answer_id) {
             return Ok(answer);
@@ -149,9 +175,7 @@ impl Chats {
     }
 
     async fn start(&self, caller: &Caller<Analyst>, mut plan: Plan) -> Result<Answer, Error> {
-        plan.sampling
-            .validate()
-            .map_err(refusal)?;
+        plan.sampling.validate().map_err(refusal)?;
         let engine = self.engines.present().ok_or(Error::Busy { retry_after_seconds: 2 })?;
         let prompt = Prompt::Chat(plan.turns.clone());
         let measure = engine.measure(prompt, plan.sampling.max_tokens).await.map_err(refusal)?;
@@ -171,7 +195,12 @@ impl Chats {
     }
 
     /// One answer at a time in a chat; the place is free again when the reservation is dropped.
-    fn reserve(&self, caller: &Caller<Analyst>, chat_id: &str, answer: &Answer) -> Result<Reservation, Error> {
+    fn reserve(
+        &self,
+        caller: &Caller<Analyst>,
+        chat_id: &str,
+        answer: &Answer,
+    ) -> Result<Reservation, Error> {
         let mut running = self.running();
         if running.contains_key(chat_id) {
             return Err(Error::StillAnswering);
@@ -207,13 +236,21 @@ impl Chats {
     }
 
     /// Steps 2 to 4: the engine's words into the answer, then the outcome into the store.
-    async fn run(self, engine: Engine, request: Request, caller: Caller<Analyst>, plan: Plan, reserved: Reservation) {
+    async fn run(
+        self,
+        engine: Engine,
+        request: Request,
+        caller: Caller<Analyst>,
+        plan: Plan,
+        reserved: Reservation,
+    ) {
         let answer = reserved.answer.clone();
         let mut ended = match engine.submit(request).await {
             Ok(reply) => follow(reply, &answer).await,
             Err(error) => failed_start(&error),
         };
-        ended.elapsed_ms = u64::try_from((self.clock.now_us() - plan.answer.created_at) / 1000).unwrap_or_default();
+        ended.elapsed_ms =
+            u64::try_from((self.clock.now_us() - plan.answer.created_at) / 1000).unwrap_or_default();
         if self.write_end(&caller, &plan, &answer, &ended).await.is_ok() {
             answer.end(ended);
             return;
@@ -229,7 +266,13 @@ impl Chats {
         tracing::error!(answer = answer.answer_id, "the outcome of an answer could not be stored");
     }
 
-    async fn write_end(&self, caller: &Caller<Analyst>, plan: &Plan, answer: &Answer, ended: &Ended) -> Result<(), Error> {
+    async fn write_end(
+        &self,
+        caller: &Caller<Analyst>,
+        plan: &Plan,
+        answer: &Answer,
+        ended: &Ended,
+    ) -> Result<(), Error> {
         let (caller, chat, message) = (caller.clone(), plan.chat.clone(), plan.answer.clone());
         let model = records::model(&self.model);
         let finish = messages::Finish {
@@ -322,7 +365,9 @@ fn refusal_ref(error: &redoubt_engine::Error) -> Option<u64> {
 /// The engine's refusals as the chat's own.
 pub(crate) fn refusal(error: redoubt_engine::Error) -> Error {
     match error {
-        redoubt_engine::Error::ContextExceeded { tokens, context } => Error::ContextExceeded { tokens, context },
+        redoubt_engine::Error::ContextExceeded { tokens, context } => {
+            Error::ContextExceeded { tokens, context }
+        }
         redoubt_engine::Error::Busy { retry_after_s } => {
             Error::Busy { retry_after_seconds: u64::from(retry_after_s) }
         }

@@ -32,7 +32,8 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     }
     let fresh = setup::create(&config)?;
     let password = setup::new_password(&SystemRandom::new())?;
-    let admin = NewUser { name: "admin".to_owned(), password: password.clone(), role: Role::Admin, totp: None };
+    let admin =
+        NewUser { name: "admin".to_owned(), password: password.clone(), role: Role::Admin, totp: None };
     fresh.identity.create_user_blocking(admin)?;
     fresh.store.close()?;
     say("The appliance is set up. Each of these is shown once:\n");

@@ -38,11 +38,7 @@ enum Verb {
     Engine,
     /// Sets up the demo's data folder, so that the supervisor never holds a key
     #[command(name = "@prepare", hide = true)]
-    Prepare {
-        data: PathBuf,
-        model: PathBuf,
-        people: u32,
-    },
+    Prepare { data: PathBuf, model: PathBuf, people: u32 },
 }
 
 /// Reads the arguments, does what they say, returns the exit code.

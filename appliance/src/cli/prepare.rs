@@ -98,7 +98,8 @@ fn create(data_dir: &Path, model: &Path, people: u32) -> anyhow::Result<()> {
     }
     fresh.store.close()?;
     // Written last: a folder without it was not finished, and is not taken for a demo's.
-    let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(sheet_path(data_dir))?;
+    let mut file =
+        fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(sheet_path(data_dir))?;
     file.write_all(&serde_json::to_vec_pretty(&sheet)?)?;
     file.sync_all()?;
     Ok(())

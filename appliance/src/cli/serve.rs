@@ -22,8 +22,8 @@ pub(super) struct Arguments {
 pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let config = Config::load(&arguments.config)?;
     let checked = models::open(&config.models.file, &config.data.dir.join("model-checksum.json"))?;
-    let listener =
-        TcpListener::bind(&config.listen.address).with_context(|| format!("listen.address = {}", config.listen.address))?;
+    let listener = TcpListener::bind(&config.listen.address)
+        .with_context(|| format!("listen.address = {}", config.listen.address))?;
     let address = config.listen.address.clone();
     supervise(config, listener, checked, |_, _| say(&format!("Redoubt serves at https://{address}")))
 }

@@ -64,7 +64,11 @@ fn make_private_dir(path: &Path) -> anyhow::Result<()> {
         .with_context(|| format!("the folder {}", path.display()))
 }
 
-fn create_keys(config: &Config, install_id: &str, random: &SystemRandom) -> anyhow::Result<(DataKey, String)> {
+fn create_keys(
+    config: &Config,
+    install_id: &str,
+    random: &SystemRandom,
+) -> anyhow::Result<(DataKey, String)> {
     let key = DataKey::generate(random)?;
     let key_file = KeyFile::generate(random)?;
     let recovery_key = RecoveryKey::generate(random)?;
@@ -110,7 +114,8 @@ fn trust_line(public_key: &[u8]) -> String {
 /// A password of four words' worth of chance (100 bits) that can be typed: `xxxxx-xxxxx-xxxxx-xxxxx`.
 pub(super) fn new_password(random: &dyn Random) -> anyhow::Result<String> {
     let letters = data_encoding::BASE32_NOPAD.encode(&random::bytes::<13>(random)?).to_lowercase();
-    let groups: Vec<String> = letters.chars().collect::<Vec<_>>().chunks(5).take(4).map(String::from_iter).collect();
+    let groups: Vec<String> =
+        letters.chars().collect::<Vec<_>>().chunks(5).take(4).map(String::from_iter).collect();
     Ok(groups.join("-"))
 }
 
@@ -124,9 +129,11 @@ mod tests {
         let key = data_encoding::HEXLOWER
             .decode(b"d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a")
             .unwrap();
-        assert!(trust_line(&key).ends_with(
-            " ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAINdamAGCsQq31Uv+08lkBzoO4XLz2qYjJa8CGmj3B1Ea"
-        ));
+        assert!(
+            trust_line(&key).ends_with(
+                " ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAINdamAGCsQq31Uv+08lkBzoO4XLz2qYjJa8CGmj3B1Ea"
+            )
+        );
     }
 
     #[test]

@@ -50,7 +50,8 @@ impl Listen {
         let mut problems = Vec::new();
         if self.socket().is_none() {
             let address = &self.address;
-            problems.push(format!("listen.address: {address:?} is not an address and port like 0.0.0.0:8443"));
+            problems
+                .push(format!("listen.address: {address:?} is not an address and port like 0.0.0.0:8443"));
         }
         if self.certificate.is_some() != self.key.is_some() {
             problems.push("listen.certificate and listen.key: set both or neither".to_owned());

@@ -25,7 +25,7 @@ pub use models::Models;
 pub use sign_in::SignIn;
 
 /// Everything that an operator can set. Times are seconds here and in the file.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Config {
     pub listen: Listen,
     pub data: Data,
@@ -48,21 +48,6 @@ pub struct Data {
 impl Default for Data {
     fn default() -> Self {
         Self { dir: "/var/lib/redoubt".into() }
-    }
-}
-
-impl Default for Config {
-    fn default() -> Self {
-        Self {
-            listen: Listen::default(),
-            data: Data::default(),
-            keys: Keys::default(),
-            models: Models::default(),
-            sign_in: SignIn::default(),
-            egress: Egress::default(),
-            marking: Marking::default(),
-            log: Log::default(),
-        }
     }
 }
 

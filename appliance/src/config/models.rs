@@ -19,6 +19,11 @@ pub struct Models {
 
 impl Default for Models {
     fn default() -> Self {
-        Self { file: "/var/lib/redoubt/models/SmolLM2-135M-Instruct.Q4_1.gguf".into(), threads: 0, parallel: 32, queue: 64 }
+        Self {
+            file: "/var/lib/redoubt/models/SmolLM2-135M-Instruct.Q4_1.gguf".into(),
+            threads: 0,
+            parallel: 32,
+            queue: 64,
+        }
     }
 }

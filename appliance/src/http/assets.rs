@@ -14,7 +14,7 @@ const INDEX: &str = "index.html";
 const HASHED: &str = "assets/";
 
 /// `GET` of everything outside the APIs: a file of the interface, else the page itself.
-pub async fn show(request: HttpRequest) -> HttpResponse {
+pub(super) async fn show(request: HttpRequest) -> HttpResponse {
     let path = request.path().trim_start_matches('/');
     if Files::get(path).is_some() && !is_variant(path) {
         return serve(&request, path);
@@ -53,7 +53,8 @@ fn serve(request: &HttpRequest, path: &str) -> HttpResponse {
 fn best_variant(request: &HttpRequest, path: &str) -> Option<(EmbeddedFile, Option<&'static str>)> {
     let accepted = request.headers().get(header::ACCEPT_ENCODING).and_then(|value| value.to_str().ok());
     let accepts = |encoding: &str| {
-        accepted.is_some_and(|list| list.split(',').any(|item| item.trim().split(';').next() == Some(encoding)))
+        accepted
+            .is_some_and(|list| list.split(',').any(|item| item.trim().split(';').next() == Some(encoding)))
     };
     for (encoding, suffix) in [("br", ".br"), ("gzip", ".gz")] {
         if accepts(encoding)

@@ -12,12 +12,12 @@ use serde::de::DeserializeOwned;
 use super::error::{Code, Error};
 
 /// The largest body of any route, in bytes; a route with less to say sets less.
-pub const MAX_BYTES: usize = 1 << 20;
+pub(super) const MAX_BYTES: usize = 1 << 20;
 /// A body that has not arrived whole by then is given up (it drips, or its sender is gone).
 const DEADLINE: Duration = Duration::from_secs(30);
 
 /// A JSON body read into `T`. Whether unknown fields are refused is `T`'s to say (`deny_unknown_fields`).
-pub struct Body<T>(pub T);
+pub(super) struct Body<T>(pub T);
 
 impl<T: DeserializeOwned> FromRequest for Body<T> {
     type Error = Error;
@@ -54,7 +54,9 @@ async fn read(mut payload: Payload) -> Result<BytesMut, Error> {
     let mut bytes = BytesMut::new();
     while let Some(chunk) = payload.next().await {
         let chunk = chunk.map_err(|error| {
-            Error::new(Code::Invalid).title("The request body broke off.").caused_by(anyhow::anyhow!("{error}"))
+            Error::new(Code::Invalid)
+                .title("The request body broke off.")
+                .caused_by(anyhow::anyhow!("{error}"))
         })?;
         if bytes.len() + chunk.len() > MAX_BYTES {
             return Err(too_large());

@@ -27,14 +27,10 @@ pub(super) async fn around(
 ) -> Result<ServiceResponse<BoxBody>, actix_web::Error> {
     let id = random::id(app.random.as_ref()).map_err(Error::internal)?;
     request.extensions_mut().insert(RequestId(id.clone()));
-    let http_request = request.request().clone();
-    let outcome = match check_origin(&request) {
-        Ok(()) => next.call(request).await.map(ServiceResponse::map_into_boxed_body),
-        Err(error) => Ok(request.into_response(HttpResponse::from_error(error))),
-    };
-    let response = match outcome {
-        Ok(response) => response.into_parts().1,
-        Err(error) => HttpResponse::from_error(error),
+    // The request is shared only once it has been routed: routing writes into it.
+    let (http_request, response) = match check_origin(&request) {
+        Ok(()) => next.call(request).await?.map_into_boxed_body().into_parts(),
+        Err(error) => request.into_response(HttpResponse::from_error(error)).into_parts(),
     };
     let mut response = finish(&app, &http_request, response, &id).await;
     headers::add(response.headers_mut());
@@ -113,7 +109,8 @@ async fn record_refusal(app: &App, request: &HttpRequest, code: Code) -> Result<
     if actor.is_none() && !app.refusals.admit(&via.source.ip, app.clock.now_us()) {
         return Ok(());
     }
-    let draft = crate::records::refused(actor.as_ref(), reason, request.method().as_str(), &route(request), &via);
+    let draft =
+        crate::records::refused(actor.as_ref(), reason, request.method().as_str(), &route(request), &via);
     app.store.write(move |tx| tx.audit(draft).map(|_| ())).await.map_err(Error::from)
 }
 

@@ -64,7 +64,7 @@ pub(super) fn cookie(name: &'static str, value: String, seconds: i64) -> Cookie<
         .secure(true)
         .http_only(true)
         .same_site(SameSite::Strict)
-        .max_age(actix_web::cookie::time::Duration::seconds(seconds))
+        .max_age(time::Duration::seconds(seconds))
         .finish()
 }
 
@@ -100,7 +100,8 @@ impl FromRequest for ApiCaller {
             let header = request.headers().get("authorization").and_then(|value| value.to_str().ok());
             let (scheme, key) = header.and_then(|value| value.split_once(' ')).ok_or_else(refused)?;
             let key = PlainApiKey::parse(key.trim()).filter(|_| scheme.eq_ignore_ascii_case("bearer"));
-            let found = app(&request)?.identity.authenticate_key(&key.ok_or_else(refused)?, &via(&request)).await;
+            let found =
+                app(&request)?.identity.authenticate_key(&key.ok_or_else(refused)?, &via(&request)).await;
             match found {
                 Err(identity::Error::NotSignedIn) => Err(refused()),
                 other => Ok(other?),
@@ -163,5 +164,8 @@ impl From<crate::chat::Error> for Error {
 /// An error's text as a sentence.
 fn capital(text: &str) -> String {
     let mut characters = text.chars();
-    characters.next().map(|first| format!("{}{}.", first.to_uppercase(), characters.as_str())).unwrap_or_default()
+    characters
+        .next()
+        .map(|first| format!("{}{}.", first.to_uppercase(), characters.as_str()))
+        .unwrap_or_default()
 }

@@ -27,7 +27,7 @@ const FIXED: &[(&str, &str)] = &[
 ];
 
 /// Adds the fixed headers, and `no-store` where the handler said nothing about caching.
-pub fn add(headers: &mut HeaderMap) {
+pub(super) fn add(headers: &mut HeaderMap) {
     for (name, value) in FIXED {
         headers.insert(HeaderName::from_static(name), HeaderValue::from_static(value));
     }

@@ -7,7 +7,9 @@ use utoipa::openapi::path::Parameter;
 use utoipa::openapi::{RefOr, Schema};
 use utoipa::{IntoParams, ToSchema};
 
-use super::handlers::{appliance, audit, chats, completions, export, health, messages, search, session, sessions};
+use super::handlers::{
+    appliance, audit, chats, completions, export, health, messages, search, session, sessions,
+};
 
 /// Who may use a route. The handler's argument type enforces it; this says it to readers, to the API's
 /// description and to the tests.
@@ -124,7 +126,9 @@ fn sign_in() -> Vec<Route> {
         })
         .takes::<session::SecondFactor>()
         .returns::<session::SignedInView>(200),
-        Route::new(Method::DELETE, "/api/v1/session", Anyone, "Sign out", || web::route().to(session::delete)),
+        Route::new(Method::DELETE, "/api/v1/session", Anyone, "Sign out", || {
+            web::route().to(session::delete)
+        }),
         Route::new(Method::GET, "/api/v1/me", Anyone, "Who is signed in", || web::route().to(sessions::me))
             .returns::<sessions::Me>(200),
         Route::new(Method::GET, "/api/v1/sessions", Anyone, "One's own sessions", || {
@@ -191,9 +195,11 @@ fn chatting() -> Vec<Route> {
         })
         .query::<export::ExportQuery>()
         .file("text/markdown"),
-        Route::new(Method::GET, "/api/v1/search", Analyst, "Search one's chats", || web::route().to(search::show))
-            .query::<search::SearchQuery>()
-            .returns::<search::Hits>(200),
+        Route::new(Method::GET, "/api/v1/search", Analyst, "Search one's chats", || {
+            web::route().to(search::show)
+        })
+        .query::<search::SearchQuery>()
+        .returns::<search::Hits>(200),
     ]
 }
 
@@ -210,8 +216,10 @@ fn auditing() -> Vec<Route> {
 fn programs() -> Vec<Route> {
     use Access::ApiKey;
     vec![
-        Route::new(Method::GET, "/v1/models", ApiKey, "OpenAI: models", || web::route().to(completions::models))
-            .returns::<serde_json::Value>(200),
+        Route::new(Method::GET, "/v1/models", ApiKey, "OpenAI: models", || {
+            web::route().to(completions::models)
+        })
+        .returns::<serde_json::Value>(200),
         Route::new(Method::POST, "/v1/chat/completions", ApiKey, "OpenAI: chat completion", || {
             web::route().to(completions::create)
         })
@@ -225,8 +233,10 @@ fn operations() -> Vec<Route> {
     vec![
         Route::new(Method::GET, "/healthz", Public, "The process answers", || web::route().to(health::live))
             .file("text/plain"),
-        Route::new(Method::GET, "/readyz", Public, "Store and engine are ready", || web::route().to(health::ready))
-            .file("text/plain"),
+        Route::new(Method::GET, "/readyz", Public, "Store and engine are ready", || {
+            web::route().to(health::ready)
+        })
+        .file("text/plain"),
         Route::new(Method::GET, "/api/v1/openapi.json", Public, "This API's description", || {
             web::route().to(appliance::openapi)
         })

@@ -46,9 +46,7 @@ pub async fn run(
     let connections = Connections::default();
     let data = web::Data::new(app);
     let server = HttpServer::new(move || {
-        actix_web::App::new()
-            .wrap(middleware::from_fn(boundary::around))
-            .configure(configure(data.clone()))
+        actix_web::App::new().wrap(middleware::from_fn(boundary::around)).configure(configure(data.clone()))
     })
     .on_connect(move |io, extensions| connections.note(io, extensions))
     .workers(WORKERS)

@@ -37,10 +37,7 @@ pub(super) fn keep_alive() -> Bytes {
 }
 
 /// The response that carries a stream of events.
-pub(super) fn response(
-    request: &HttpRequest,
-    events: impl Stream<Item = Bytes> + 'static,
-) -> HttpResponse {
+pub(super) fn response(request: &HttpRequest, events: impl Stream<Item = Bytes> + 'static) -> HttpResponse {
     let progress = Arc::new(Progress::new());
     if let Some(connection) = request.conn_data::<Connection>() {
         tokio::spawn(watch(Arc::downgrade(&progress), connection.clone()));

@@ -34,7 +34,9 @@ impl Identity {
             created_at: self.clock.now_us(),
         };
         let sealed = match &new.totp {
-            Some(secret) => Some(self.store.seal(totp::SEAL_PURPOSE, user.id.as_bytes(), secret.as_bytes())?),
+            Some(secret) => {
+                Some(self.store.seal(totp::SEAL_PURPOSE, user.id.as_bytes(), secret.as_bytes())?)
+            }
             None => None,
         };
         let inserted = user.clone();

@@ -46,7 +46,12 @@ impl ApiCaller {
 
 impl Identity {
     /// Makes a key for a person. Blocks: for the command line.
-    pub fn create_api_key_blocking(&self, user: &User, name: &str, parallel: u32) -> Result<PlainApiKey, Error> {
+    pub fn create_api_key_blocking(
+        &self,
+        user: &User,
+        name: &str,
+        parallel: u32,
+    ) -> Result<PlainApiKey, Error> {
         let secret = BASE64URL_NOPAD.encode(&random::bytes::<32>(self.random.as_ref())?);
         let plain = PlainApiKey(format!("{PREFIX}{secret}"));
         let key = ApiKey {

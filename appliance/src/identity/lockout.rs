@@ -41,7 +41,13 @@ impl Identity {
     /// Counts a failure and records it; a second record tells of the lock, if this failure brought it.
     ///
     /// Runs in a transaction that does nothing else, so that nothing can roll the count back.
-    pub(super) fn count_failure(&self, tx: &mut Tx<'_>, key: &LockoutKey, failure: Draft, lock: Draft) -> Result<(), Error> {
+    pub(super) fn count_failure(
+        &self,
+        tx: &mut Tx<'_>,
+        key: &LockoutKey,
+        failure: Draft,
+        lock: Draft,
+    ) -> Result<(), Error> {
         let now = tx.now_us();
         let window_us = i64::from(self.limits.window_seconds) * SECOND_US;
         let lock_us = i64::from(self.limits.lock_seconds) * SECOND_US;

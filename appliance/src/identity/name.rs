@@ -5,7 +5,7 @@ use std::fmt;
 use unicode_normalization::UnicodeNormalization;
 
 /// The longest user name, in characters after normalisation.
-pub const MAX_CHARACTERS: usize = 128;
+pub(super) const MAX_CHARACTERS: usize = 128;
 
 /// A normalised user name: NFKC, lower case, no surrounding space, 1 to 128 characters, none of them a
 /// control character.

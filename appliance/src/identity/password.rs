@@ -11,9 +11,9 @@ use zeroize::Zeroizing;
 use crate::random::{self, NoRandomness, Random};
 
 /// The shortest password, in characters (DISA Application Security STIG: 15).
-pub const MIN_CHARACTERS: usize = 15;
+pub(super) const MIN_CHARACTERS: usize = 15;
 /// The longest password, in bytes, so that nobody can make us hash megabytes.
-pub const MAX_BYTES: usize = 1024;
+pub(super) const MAX_BYTES: usize = 1024;
 /// How many hashes are computed at once: each takes 19 MiB and a core for some tens of milliseconds.
 const PARALLEL_HASHES: usize = 2;
 
@@ -53,7 +53,7 @@ pub enum Weak {
 }
 
 /// The rules for a new password (NIST SP 800-63B: length and a list of common ones, no composition).
-pub fn check_new(password: &PlainPassword, username: &str) -> Result<(), Weak> {
+pub(super) fn check_new(password: &PlainPassword, username: &str) -> Result<(), Weak> {
     let folded = password.0.to_lowercase();
     if password.0.chars().count() < MIN_CHARACTERS {
         return Err(Weak::Short);
@@ -75,7 +75,7 @@ fn is_repetitive(password: &str) -> bool {
 
 /// Hashes and checks passwords, a bounded number at once.
 #[derive(Clone)]
-pub struct Passwords {
+pub(super) struct Passwords {
     permits: Arc<Semaphore>,
     random: Arc<dyn Random>,
     /// The hash of a password that nobody knows: an unknown name costs what a known one does.
@@ -92,19 +92,23 @@ pub enum Error {
 }
 
 impl Passwords {
-    pub fn new(random: Arc<dyn Random>) -> Result<Self, Error> {
+    pub(super) fn new(random: Arc<dyn Random>) -> Result<Self, Error> {
         let secret = data_encoding::BASE64.encode(&random::bytes::<32>(random.as_ref())?);
         let decoy = hash(random.as_ref(), secret.as_bytes())?;
         Ok(Self { permits: Arc::new(Semaphore::new(PARALLEL_HASHES)), random, decoy: decoy.into() })
     }
 
     /// A PHC string (`$argon2id$v=19$…`) with a fresh salt. Blocks for some tens of milliseconds.
-    pub fn hash_blocking(&self, password: &PlainPassword) -> Result<String, Error> {
+    pub(super) fn hash_blocking(&self, password: &PlainPassword) -> Result<String, Error> {
         hash(self.random.as_ref(), password.bytes())
     }
 
     /// Whether the password is the one behind `stored`; `None` does the same work and is always false.
-    pub async fn verify(&self, password: PlainPassword, stored: Option<String>) -> Result<bool, Error> {
+    pub(super) async fn verify(
+        &self,
+        password: PlainPassword,
+        stored: Option<String>,
+    ) -> Result<bool, Error> {
         let unavailable = |what: &str| Error::Hashing(what.to_owned());
         let permit = self.permits.clone().acquire_owned().await.map_err(|_| unavailable("shutting down"))?;
         let decoy = self.decoy.clone();

@@ -10,7 +10,7 @@ use redoubt_store::recovery_codes::RecoveryCode;
 use crate::random::{self, NoRandomness, Random};
 
 /// How many codes a set has.
-pub const CODES: usize = 10;
+pub(super) const CODES: usize = 10;
 /// 80 random bits a code (OWASP ASVS 6.5.2: below 112 bits a password hash is due).
 const CODE_BYTES: usize = 10;
 const SALT_BYTES: usize = 16;
@@ -26,28 +26,29 @@ pub enum Error {
 }
 
 /// A fresh set: the codes as the person gets them, once, and what is stored of each.
-pub struct NewSet {
+pub(super) struct NewSet {
     pub codes: Vec<String>,
     pub hashes: Vec<String>,
 }
 
 /// A typed recovery code, brought to its plain form.
-pub struct PlainRecoveryCode(String);
+pub(super) struct PlainRecoveryCode(String);
 
 impl PlainRecoveryCode {
     /// Accepts lower case, and any spaces and hyphens.
-    pub fn parse(typed: &str) -> Option<Self> {
+    pub(super) fn parse(typed: &str) -> Option<Self> {
         if typed.len() > 64 {
             return None;
         }
-        let plain: String = typed.chars().filter(|c| !matches!(c, ' ' | '-')).collect::<String>().to_uppercase();
+        let plain: String =
+            typed.chars().filter(|c| !matches!(c, ' ' | '-')).collect::<String>().to_uppercase();
         let whole = BASE32_NOPAD.decode(plain.as_bytes()).is_ok_and(|bytes| bytes.len() == CODE_BYTES);
         whole.then_some(Self(plain))
     }
 }
 
 /// Makes a set of codes in the form `ABCD-EFGH-IJKL-MNOP`. Blocks for the time of ten hashes.
-pub fn generate(random: &dyn Random) -> Result<NewSet, Error> {
+pub(super) fn generate(random: &dyn Random) -> Result<NewSet, Error> {
     let salt = random::bytes::<SALT_BYTES>(random)?;
     let mut set = NewSet { codes: Vec::new(), hashes: Vec::new() };
     for _ in 0..CODES {
@@ -59,7 +60,7 @@ pub fn generate(random: &dyn Random) -> Result<NewSet, Error> {
 }
 
 /// The id of the stored code that the typed one is, if it is one of a set. Blocks for the time of one hash.
-pub fn find_match(typed: &PlainRecoveryCode, stored: &[RecoveryCode]) -> Result<Option<i64>, Error> {
+pub(super) fn find_match(typed: &PlainRecoveryCode, stored: &[RecoveryCode]) -> Result<Option<i64>, Error> {
     let Some(salt) = stored.first().and_then(|code| code.hash.split_once('$')).map(|(salt, _)| salt) else {
         return Ok(None);
     };

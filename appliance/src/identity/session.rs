@@ -160,7 +160,13 @@ impl Identity {
     }
 
     /// Ends one of the person's own sessions, be it the present one (sign-out) or another.
-    pub async fn end_session(&self, user: &User, present: &SignedInSession, id: &str, via: &Via) -> Result<(), Error> {
+    pub async fn end_session(
+        &self,
+        user: &User,
+        present: &SignedInSession,
+        id: &str,
+        via: &Via,
+    ) -> Result<(), Error> {
         let (user, present, id, via) = (user.clone(), present.clone(), id.to_owned(), via.clone());
         self.store
             .write(move |tx| {

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
+use redoubt_store::recovery_codes::{self, RecoveryCode};
 use redoubt_store::sessions::{self, Session, Stage};
 use redoubt_store::users::{self, User};
-use redoubt_store::recovery_codes::{self, RecoveryCode};
 use redoubt_store::{Tx, lockouts, totp as totp_rows};
 
 use super::lockout::LockoutKey;
@@ -72,7 +72,12 @@ enum Proof {
 
 impl Identity {
     /// The first step. On success a pending session is open for five minutes.
-    pub async fn begin(&self, username: &str, password: String, via: &Via) -> Result<(PlainToken, Next), Error> {
+    pub async fn begin(
+        &self,
+        username: &str,
+        password: String,
+        via: &Via,
+    ) -> Result<(PlainToken, Next), Error> {
         let started = tokio::time::Instant::now();
         let outcome = self.check_password(username, password, via).await;
         if matches!(outcome, Err(Error::SignInFailed | Error::Locked { .. })) {
@@ -81,7 +86,12 @@ impl Identity {
         outcome
     }
 
-    async fn check_password(&self, typed: &str, password: String, via: &Via) -> Result<(PlainToken, Next), Error> {
+    async fn check_password(
+        &self,
+        typed: &str,
+        password: String,
+        via: &Via,
+    ) -> Result<(PlainToken, Next), Error> {
         let key = LockoutKey::of(typed);
         let user = self.find_by_name(typed).await?;
         // A password that no account can have goes through the same work and fails.
@@ -126,7 +136,12 @@ impl Identity {
         Err(verdict.into_refusal(Error::SignInFailed))
     }
 
-    async fn open_pending(&self, user: User, key: LockoutKey, via: &Via) -> Result<(PlainToken, Next), Error> {
+    async fn open_pending(
+        &self,
+        user: User,
+        key: LockoutKey,
+        via: &Via,
+    ) -> Result<(PlainToken, Next), Error> {
         let token = PlainToken::generate(self.random.as_ref())?;
         let secret = TotpSecret::generate(self.random.as_ref())?;
         let session = self.new_session(&user, &token, Stage::Pending, PENDING_SECONDS, via)?;
@@ -155,8 +170,7 @@ impl Identity {
     /// A new secret each time, so that one seen over a shoulder in an abandoned enrolment is worthless.
     fn offer_enrolment(&self, tx: &mut Tx<'_>, user: &User, secret: &TotpSecret) -> Result<Next, Error> {
         let sealed = self.store.seal(totp::SEAL_PURPOSE, user.id.as_bytes(), secret.as_bytes())?;
-        let offered =
-            totp_rows::Totp { user_id: user.id.clone(), sealed, last_step: 0, confirmed_at: None };
+        let offered = totp_rows::Totp { user_id: user.id.clone(), sealed, last_step: 0, confirmed_at: None };
         totp_rows::insert(tx, &offered)?;
         let otpauth = secret.otpauth(&user.name)?;
         let (qr_size, qr_path) = qr::svg_path(&otpauth)?;
@@ -203,7 +217,8 @@ impl Identity {
         match factor {
             Factor::Code(typed) => {
                 let Some(code) = Code::parse(&typed) else { return Ok(None) };
-                let secret = self.store.unseal(totp::SEAL_PURPOSE, pending.user.id.as_bytes(), &totp.sealed)?;
+                let secret =
+                    self.store.unseal(totp::SEAL_PURPOSE, pending.user.id.as_bytes(), &totp.sealed)?;
                 let step = TotpSecret::from_bytes(secret).matching_step(&code, self.clock.now_us())?;
                 Ok(step.map(|step| Proof::Step { step, enrols: totp.confirmed_at.is_none() }))
             }
@@ -247,7 +262,12 @@ impl Identity {
                     recovery_codes::insert_all(tx, &pending.user.id, hashes)?;
                     tx.audit(records::enrolled(&pending.user, &session, &via))?;
                 }
-                tx.audit(records::code_accepted(&pending.user, &session, matches!(proof, Some(Proof::Recovery { .. })), &via))?;
+                tx.audit(records::code_accepted(
+                    &pending.user,
+                    &session,
+                    matches!(proof, Some(Proof::Recovery { .. })),
+                    &via,
+                ))?;
                 Ok(Verdict::Passed(()))
             })
             .await?;
@@ -288,7 +308,7 @@ impl Identity {
             Some(Proof::Recovery { id }) => {
                 let now = tx.now_us();
                 recovery_codes::mark_used(tx, user_id, *id, now)?
-            },
+            }
         };
         Ok(if used { Ok(()) } else { Err("replay") })
     }

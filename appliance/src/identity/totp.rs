@@ -12,7 +12,7 @@ const STEP_SECONDS: u64 = 30;
 const SECRET_BYTES: usize = 20;
 /// The purpose under which the store seals these secrets; the person's id is the associated data, so that
 /// a secret moved to another person's row does not open.
-pub const SEAL_PURPOSE: &str = "totp-secret";
+pub(super) const SEAL_PURPOSE: &str = "totp-secret";
 
 /// A person's TOTP secret: 160 random bits.
 pub struct TotpSecret(Zeroizing<Vec<u8>>);

@@ -12,47 +12,54 @@ use crate::http::openapi;
 use crate::identity::{Analyst, Caller};
 
 #[derive(Serialize, ToSchema)]
-pub struct Appliance {
+pub(crate) struct Appliance {
     name: &'static str,
     version: &'static str,
     /// The appliance's clock, by which one-time codes are judged.
     time: String,
+    #[schema(required)]
     marking: Option<MarkingView>,
     /// To be accepted before the sign-in form.
+    #[schema(required)]
     notice: Option<String>,
 }
 
 /// The classification banner.
 #[derive(Serialize, ToSchema)]
-pub struct MarkingView {
+pub(crate) struct MarkingView {
     text: String,
     background: String,
     color: String,
 }
 
 #[derive(Serialize, ToSchema)]
-pub struct ModelPage {
+pub(crate) struct ModelPage {
     items: Vec<ModelView>,
+    #[schema(required)]
     next: Option<String>,
 }
 
 #[derive(Serialize, ToSchema)]
-pub struct ModelView {
+pub(crate) struct ModelView {
     id: String,
     title: String,
     /// Tokens that prompt and answer may have together.
     context: u32,
+    #[schema(required)]
     architecture: Option<String>,
+    #[schema(required)]
     parameters: Option<u64>,
+    #[schema(required)]
     quantization: Option<String>,
     /// Whether its engine is running.
     available: bool,
 }
 
 /// `GET /api/v1/appliance`
-pub async fn show(app: Data<App>) -> Json<Appliance> {
+pub(crate) async fn show(app: Data<App>) -> Json<Appliance> {
     let marking = &app.config.marking;
-    let or = |value: &String, default: &str| if value.is_empty() { default.to_owned() } else { value.clone() };
+    let or =
+        |value: &String, default: &str| if value.is_empty() { default.to_owned() } else { value.clone() };
     Json(Appliance {
         name: "Redoubt",
         version: env!("CARGO_PKG_VERSION"),
@@ -67,7 +74,7 @@ pub async fn show(app: Data<App>) -> Json<Appliance> {
 }
 
 /// `GET /api/v1/models`
-pub async fn models(_: Caller<Analyst>, app: Data<App>) -> Json<ModelPage> {
+pub(crate) async fn models(_: Caller<Analyst>, app: Data<App>) -> Json<ModelPage> {
     let manifest = app.chats.model();
     let engine = app.chats.engines().present();
     let loaded = engine.as_ref().map(redoubt_engine::Engine::model);
@@ -84,7 +91,7 @@ pub async fn models(_: Caller<Analyst>, app: Data<App>) -> Json<ModelPage> {
 }
 
 /// `GET /api/v1/openapi.json`
-pub async fn openapi() -> Result<HttpResponse, Error> {
+pub(crate) async fn openapi() -> Result<HttpResponse, Error> {
     let document = openapi::document().to_pretty_json().map_err(Error::internal)?;
     Ok(HttpResponse::Ok().content_type("application/json").body(document))
 }

@@ -18,7 +18,7 @@ const MAX_LIMIT: usize = 1000;
 #[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
-pub struct RecordQuery {
+pub(crate) struct RecordQuery {
     /// A sequence number or an RFC 3339 time, included.
     from: Option<String>,
     /// A sequence number or an RFC 3339 time, included.
@@ -36,9 +36,10 @@ pub struct RecordQuery {
 }
 
 #[derive(Serialize, ToSchema)]
-pub struct RecordPage {
+pub(crate) struct RecordPage {
     items: Vec<RecordView>,
     /// The cursor of the next page.
+    #[schema(required)]
     next: Option<String>,
     /// Records in the whole log.
     size: u64,
@@ -47,7 +48,7 @@ pub struct RecordPage {
 }
 
 #[derive(Serialize, ToSchema)]
-pub struct RecordView {
+pub(crate) struct RecordView {
     seq: u64,
     /// The record itself, as sealed.
     record: serde_json::Value,
@@ -64,7 +65,7 @@ impl RecordView {
 }
 
 /// `GET /api/v1/audit/records`
-pub async fn list(
+pub(crate) async fn list(
     caller: Caller<Auditor>,
     app: Data<App>,
     query: Query<RecordQuery>,

@@ -20,7 +20,7 @@ const MAX_LIMIT: usize = 200;
 #[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
-pub struct PageQuery {
+pub(crate) struct PageQuery {
     /// At most this many; 50 unless told, 200 at most.
     limit: Option<usize>,
     /// The `next` of the page before.
@@ -29,7 +29,7 @@ pub struct PageQuery {
 
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub struct NewChat {
+pub(crate) struct NewChat {
     title: Option<String>,
     model: Option<String>,
     /// There is one workspace so far, and it has no name.
@@ -38,7 +38,7 @@ pub struct NewChat {
 
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub struct ChatChanges {
+pub(crate) struct ChatChanges {
     #[schema(nullable = false)]
     title: Option<String>,
     /// The message at the end of the branch to show.
@@ -47,28 +47,31 @@ pub struct ChatChanges {
 }
 
 #[derive(Serialize, ToSchema)]
-pub struct ChatPage {
+pub(crate) struct ChatPage {
     items: Vec<ChatSummary>,
+    #[schema(required)]
     next: Option<String>,
 }
 
 #[derive(Serialize, ToSchema)]
-pub struct ChatSummary {
+pub(crate) struct ChatSummary {
     id: String,
     /// Empty until the first question.
     title: String,
     model: String,
+    #[schema(required)]
     head: Option<String>,
     created_at: String,
     updated_at: String,
 }
 
 #[derive(Serialize, ToSchema)]
-pub struct ChatView {
+pub(crate) struct ChatView {
     id: String,
     title: String,
     model: String,
     /// The message at the end of the branch that is shown.
+    #[schema(required)]
     head: Option<String>,
     created_at: String,
     updated_at: String,
@@ -77,33 +80,38 @@ pub struct ChatView {
 }
 
 #[derive(Serialize, ToSchema)]
-pub struct MessageView {
+pub(crate) struct MessageView {
     id: String,
+    #[schema(required)]
     parent: Option<String>,
     role: RoleView,
     content: String,
     status: StatusView,
+    #[schema(required)]
     model: Option<String>,
     created_at: String,
     /// `stop`, `length`, `cancelled` or `error`.
+    #[schema(required)]
     finish_reason: Option<String>,
+    #[schema(required)]
     usage: Option<UsageView>,
     /// Oldest messages that no longer fitted into the context.
     dropped_turns: u32,
+    #[schema(required)]
     elapsed_ms: Option<u64>,
 }
 
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 #[schema(as = MessageRole)]
-pub enum RoleView {
+pub(crate) enum RoleView {
     User,
     Assistant,
 }
 
 #[derive(Clone, Copy, Serialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
-pub enum StatusView {
+pub(crate) enum StatusView {
     Streaming,
     Done,
     Stopped,
@@ -111,7 +119,7 @@ pub enum StatusView {
 }
 
 #[derive(Clone, Copy, Serialize, ToSchema)]
-pub struct UsageView {
+pub(crate) struct UsageView {
     prompt_tokens: u32,
     completion_tokens: u32,
     /// Tokens of the prompt that need not be computed again.
@@ -191,7 +199,11 @@ fn usage(message: &Message) -> Option<UsageView> {
 }
 
 /// `GET /api/v1/chats`
-pub async fn list(caller: Caller<Analyst>, app: Data<App>, query: Query<PageQuery>) -> Result<Json<ChatPage>, Error> {
+pub(crate) async fn list(
+    caller: Caller<Analyst>,
+    app: Data<App>,
+    query: Query<PageQuery>,
+) -> Result<Json<ChatPage>, Error> {
     let limit = query.limit.unwrap_or(DEFAULT_LIMIT).clamp(1, MAX_LIMIT);
     let page = app.chats.list(&caller, limit, query.cursor.clone()).await?;
     Ok(Json(ChatPage { items: page.items.into_iter().map(ChatSummary::from).collect(), next: page.next }))
@@ -199,13 +211,18 @@ pub async fn list(caller: Caller<Analyst>, app: Data<App>, query: Query<PageQuer
 
 fn title(text: Option<String>) -> Result<Option<Title>, Error> {
     let parse = |text: String| {
-        Title::parse(&text).ok_or_else(|| Error::invalid("title", "A title is one line of 1 to 120 characters."))
+        Title::parse(&text)
+            .ok_or_else(|| Error::invalid("title", "A title is one line of 1 to 120 characters."))
     };
     text.map(parse).transpose()
 }
 
 /// `POST /api/v1/chats`
-pub async fn create(caller: Caller<Analyst>, app: Data<App>, body: Body<NewChat>) -> Result<HttpResponse, Error> {
+pub(crate) async fn create(
+    caller: Caller<Analyst>,
+    app: Data<App>,
+    body: Body<NewChat>,
+) -> Result<HttpResponse, Error> {
     let NewChat { title: text, model, workspace } = body.0;
     if workspace.is_some() {
         return Err(Error::invalid("workspace", "There is no such workspace."));
@@ -215,12 +232,16 @@ pub async fn create(caller: Caller<Analyst>, app: Data<App>, body: Body<NewChat>
 }
 
 /// `GET /api/v1/chats/{id}`
-pub async fn show(caller: Caller<Analyst>, app: Data<App>, id: Path<String>) -> Result<Json<ChatView>, Error> {
+pub(crate) async fn show(
+    caller: Caller<Analyst>,
+    app: Data<App>,
+    id: Path<String>,
+) -> Result<Json<ChatView>, Error> {
     Ok(Json(app.chats.open(&caller, &id).await?.into()))
 }
 
 /// `PATCH /api/v1/chats/{id}`
-pub async fn update(
+pub(crate) async fn update(
     caller: Caller<Analyst>,
     app: Data<App>,
     id: Path<String>,
@@ -235,7 +256,11 @@ pub async fn update(
 }
 
 /// `DELETE /api/v1/chats/{id}`
-pub async fn delete(caller: Caller<Analyst>, app: Data<App>, id: Path<String>) -> Result<HttpResponse, Error> {
+pub(crate) async fn delete(
+    caller: Caller<Analyst>,
+    app: Data<App>,
+    id: Path<String>,
+) -> Result<HttpResponse, Error> {
     app.chats.delete(&caller, &id).await?;
     Ok(HttpResponse::NoContent().finish())
 }

@@ -20,7 +20,7 @@ use crate::identity::ApiCaller;
 
 /// The fields that are honoured; others are ignored, as OpenAI's clients expect.
 #[derive(Deserialize)]
-pub struct CompletionRequest {
+pub(crate) struct CompletionRequest {
     model: String,
     messages: Vec<ChatMessage>,
     #[serde(default)]
@@ -74,13 +74,13 @@ enum Stop {
 }
 
 /// `GET /v1/models`
-pub async fn models(_: ApiCaller, app: Data<App>) -> Json<Value> {
+pub(crate) async fn models(_: ApiCaller, app: Data<App>) -> Json<Value> {
     let model = json!({"id": app.chats.model().id, "object": "model", "created": 0, "owned_by": "redoubt"});
     Json(json!({"object": "list", "data": [model]}))
 }
 
 /// `POST /v1/chat/completions`
-pub async fn create(
+pub(crate) async fn create(
     caller: ApiCaller,
     app: Data<App>,
     request: HttpRequest,
@@ -94,7 +94,8 @@ pub async fn create(
     if body.n.is_some_and(|n| n != 1) {
         return Err(Error::invalid("n", "One choice a request; ask again for another."));
     }
-    let (streams, usage) = (body.stream, body.stream_options.as_ref().is_some_and(|options| options.include_usage));
+    let (streams, usage) =
+        (body.stream, body.stream_options.as_ref().is_some_and(|options| options.include_usage));
     let prompt = Prompt::Chat(turns(&body.messages)?);
     let sampling = sampling(body);
     sampling.validate().map_err(chat::refusal)?;
@@ -160,7 +161,8 @@ async fn whole(mut running: Running) -> Result<HttpResponse, Error> {
                     break;
                 }
                 let message = json!({"role": "assistant", "content": text});
-                let choice = json!({"index": 0, "message": message, "finish_reason": finish_reason(end.reason)});
+                let choice =
+                    json!({"index": 0, "message": message, "finish_reason": finish_reason(end.reason)});
                 let mut answer = envelope(&running.completion, "chat.completion", json!([choice]));
                 answer["usage"] = usage(&end);
                 return Ok(HttpResponse::Ok().json(answer));

@@ -14,19 +14,20 @@ use crate::identity::{Analyst, Caller};
 #[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
-pub struct ExportQuery {
+pub(crate) struct ExportQuery {
+    #[param(inline)]
     format: FormatView,
 }
 
 #[derive(Clone, Copy, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
-pub enum FormatView {
+pub(crate) enum FormatView {
     Markdown,
     Json,
 }
 
 /// `GET /api/v1/chats/{id}/export`
-pub async fn show(
+pub(crate) async fn show(
     caller: Caller<Analyst>,
     app: Data<App>,
     id: Path<String>,

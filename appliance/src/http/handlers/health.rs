@@ -6,12 +6,12 @@ use actix_web::web::Data;
 use crate::app::App;
 
 /// `GET /healthz`: the process answers.
-pub async fn live() -> &'static str {
+pub(crate) async fn live() -> &'static str {
     "ok\n"
 }
 
 /// `GET /readyz`: the store takes writes and the engine has its model.
-pub async fn ready(app: Data<App>) -> HttpResponse {
+pub(crate) async fn ready(app: Data<App>) -> HttpResponse {
     let problem = match (app.store.failed(), app.chats.engines().present()) {
         (true, _) => "the store takes no writes\n",
         (false, None) => "the engine is not ready\n",

@@ -24,7 +24,7 @@ const DEFAULT_MAX_TOKENS: u32 = 1024;
 
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub struct NewMessage {
+pub(crate) struct NewMessage {
     content: String,
     /// Absent: after the branch that is shown. `null`: a new first question. Else the answer that it follows.
     #[serde(default, deserialize_with = "present")]
@@ -38,7 +38,7 @@ pub struct NewMessage {
 
 #[derive(Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub struct Regeneration {
+pub(crate) struct Regeneration {
     #[schema(nullable = false)]
     params: Option<Params>,
 }
@@ -111,7 +111,7 @@ impl From<Params> for Sampling {
 }
 
 /// `POST /api/v1/chats/{id}/messages`
-pub async fn create(
+pub(crate) async fn create(
     caller: Caller<Analyst>,
     app: Data<App>,
     id: Path<String>,
@@ -130,7 +130,7 @@ pub async fn create(
 }
 
 /// `POST /api/v1/chats/{id}/messages/{mid}/regenerate`
-pub async fn regenerate(
+pub(crate) async fn regenerate(
     caller: Caller<Analyst>,
     app: Data<App>,
     ids: Path<(String, String)>,
@@ -143,7 +143,7 @@ pub async fn regenerate(
 }
 
 /// `GET /api/v1/chats/{id}/messages/{mid}/events`
-pub async fn events(
+pub(crate) async fn events(
     caller: Caller<Analyst>,
     app: Data<App>,
     ids: Path<(String, String)>,
@@ -154,7 +154,11 @@ pub async fn events(
 }
 
 /// `POST /api/v1/chats/{id}/stop`
-pub async fn stop(caller: Caller<Analyst>, app: Data<App>, id: Path<String>) -> Result<HttpResponse, Error> {
+pub(crate) async fn stop(
+    caller: Caller<Analyst>,
+    app: Data<App>,
+    id: Path<String>,
+) -> Result<HttpResponse, Error> {
     app.chats.stop(&caller, &id).await?;
     Ok(HttpResponse::NoContent().finish())
 }
@@ -215,9 +219,9 @@ impl Feed {
 
 fn problem_of(failure: Failure) -> Error {
     match failure {
-        Failure::Engine => {
-            Error::new(Code::Busy).title("The model stopped in the middle of the answer. Ask again.").retry_after(2)
-        }
+        Failure::Engine => Error::new(Code::Busy)
+            .title("The model stopped in the middle of the answer. Ask again.")
+            .retry_after(2),
         Failure::Busy { retry_after_seconds } => Error::new(Code::Busy).retry_after(retry_after_seconds),
         Failure::Unrecorded => Error::new(Code::AuditUnavailable)
             .title("The answer could not be recorded yet. It is kept and stored as soon as possible."),

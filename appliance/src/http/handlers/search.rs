@@ -17,7 +17,7 @@ const MAX_QUERY_CHARACTERS: usize = 200;
 #[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
-pub struct SearchQuery {
+pub(crate) struct SearchQuery {
     /// Words, each of which a hit contains; the last one may be a beginning.
     q: String,
     /// At most this many; 20 unless told, 100 at most.
@@ -25,21 +25,22 @@ pub struct SearchQuery {
 }
 
 #[derive(Serialize, ToSchema)]
-pub struct Hits {
+pub(crate) struct Hits {
     items: Vec<HitView>,
 }
 
 #[derive(Serialize, ToSchema)]
-pub struct HitView {
+pub(crate) struct HitView {
     chat: ChatSummary,
     /// The message that was found; `null` if it was the title.
+    #[schema(required)]
     message: Option<String>,
     snippet: Vec<PartView>,
 }
 
 /// A piece of a snippet.
 #[derive(Serialize, ToSchema)]
-pub struct PartView {
+pub(crate) struct PartView {
     text: String,
     /// Whether this piece is what was searched for.
     r#match: bool,
@@ -57,7 +58,11 @@ impl From<Hit> for HitView {
 }
 
 /// `GET /api/v1/search`
-pub async fn show(caller: Caller<Analyst>, app: Data<App>, query: Query<SearchQuery>) -> Result<Json<Hits>, Error> {
+pub(crate) async fn show(
+    caller: Caller<Analyst>,
+    app: Data<App>,
+    query: Query<SearchQuery>,
+) -> Result<Json<Hits>, Error> {
     let SearchQuery { q, limit } = query.into_inner();
     if q.chars().count() > MAX_QUERY_CHARACTERS {
         return Err(Error::invalid("q", format!("A search has at most {MAX_QUERY_CHARACTERS} characters.")));

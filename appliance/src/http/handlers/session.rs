@@ -18,7 +18,7 @@ const PENDING_SECONDS: i64 = 5 * 60;
 
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub struct Credentials {
+pub(crate) struct Credentials {
     username: String,
     password: String,
 }
@@ -26,7 +26,7 @@ pub struct Credentials {
 /// What the second step asks for.
 #[derive(Serialize, ToSchema)]
 #[serde(tag = "next", rename_all = "lowercase")]
-pub enum NextStep {
+pub(crate) enum NextStep {
     Totp,
     Enrol {
         /// Base32, to be typed into an authenticator.
@@ -39,7 +39,7 @@ pub enum NextStep {
 
 /// A QR code as the dark modules' SVG path in a view box of `size` × `size`.
 #[derive(Serialize, ToSchema)]
-pub struct Qr {
+pub(crate) struct Qr {
     size: u32,
     path: String,
 }
@@ -47,7 +47,7 @@ pub struct Qr {
 /// One of the two.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub struct SecondFactor {
+pub(crate) struct SecondFactor {
     #[schema(nullable = false)]
     code: Option<String>,
     #[schema(nullable = false)]
@@ -55,7 +55,7 @@ pub struct SecondFactor {
 }
 
 #[derive(Serialize, ToSchema)]
-pub struct SignedInView {
+pub(crate) struct SignedInView {
     user: UserView,
     /// Shown once, after an authenticator was enrolled.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -64,7 +64,7 @@ pub struct SignedInView {
 }
 
 #[derive(Serialize, ToSchema)]
-pub struct UserView {
+pub(crate) struct UserView {
     id: String,
     username: String,
     role: RoleView,
@@ -72,7 +72,7 @@ pub struct UserView {
 
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
-pub enum RoleView {
+pub(crate) enum RoleView {
     Analyst,
     Admin,
     Auditor,
@@ -91,7 +91,11 @@ impl From<&User> for UserView {
 }
 
 /// `POST /api/v1/session`
-pub async fn create(request: HttpRequest, app: Data<App>, body: Body<Credentials>) -> Result<HttpResponse, Error> {
+pub(crate) async fn create(
+    request: HttpRequest,
+    app: Data<App>,
+    body: Body<Credentials>,
+) -> Result<HttpResponse, Error> {
     let Credentials { username, password } = body.0;
     let via = Via { typed_name: Some(username.clone()), ..extract::via(&request) };
     let (token, next) = app.identity.begin(&username, password, &via).await?;
@@ -108,7 +112,7 @@ pub async fn create(request: HttpRequest, app: Data<App>, body: Body<Credentials
 }
 
 /// `POST /api/v1/session/totp`
-pub async fn complete(
+pub(crate) async fn complete(
     request: HttpRequest,
     app: Data<App>,
     body: Body<SecondFactor>,
@@ -127,8 +131,9 @@ pub async fn complete(
 }
 
 /// `DELETE /api/v1/session`
-pub async fn delete(caller: Caller<Anyone>, app: Data<App>) -> Result<HttpResponse, Error> {
-    let ended = app.identity.end_session(&caller.user, &caller.session, &caller.session.id, &caller.via).await;
+pub(crate) async fn delete(caller: Caller<Anyone>, app: Data<App>) -> Result<HttpResponse, Error> {
+    let ended =
+        app.identity.end_session(&caller.user, &caller.session, &caller.session.id, &caller.via).await;
     match ended {
         // Ended by somebody else meanwhile: what was asked for is the case.
         Ok(()) | Err(identity::Error::NoSuchSession) => {}

@@ -13,7 +13,7 @@ use crate::http::error::Error;
 use crate::identity::{Anyone, Caller};
 
 #[derive(Serialize, ToSchema)]
-pub struct Me {
+pub(crate) struct Me {
     user: UserView,
     session: SessionView,
     /// Unused recovery codes.
@@ -21,13 +21,14 @@ pub struct Me {
 }
 
 #[derive(Serialize, ToSchema)]
-pub struct SessionPage {
+pub(crate) struct SessionPage {
     items: Vec<SessionView>,
+    #[schema(required)]
     next: Option<String>,
 }
 
 #[derive(Serialize, ToSchema)]
-pub struct SessionView {
+pub(crate) struct SessionView {
     id: String,
     created_at: String,
     last_seen_at: String,
@@ -55,7 +56,7 @@ impl SessionView {
 }
 
 /// `GET /api/v1/me`
-pub async fn me(caller: Caller<Anyone>, app: Data<App>) -> Result<Json<Me>, Error> {
+pub(crate) async fn me(caller: Caller<Anyone>, app: Data<App>) -> Result<Json<Me>, Error> {
     let sessions = app.identity.sessions(caller.id()).await?;
     let present = sessions.iter().find(|session| session.id == caller.session.id);
     let session = SessionView::new(present.ok_or_else(Error::not_found)?, &caller.session.id);
@@ -64,7 +65,7 @@ pub async fn me(caller: Caller<Anyone>, app: Data<App>) -> Result<Json<Me>, Erro
 }
 
 /// `GET /api/v1/sessions`
-pub async fn list(caller: Caller<Anyone>, app: Data<App>) -> Result<Json<SessionPage>, Error> {
+pub(crate) async fn list(caller: Caller<Anyone>, app: Data<App>) -> Result<Json<SessionPage>, Error> {
     let sessions = app.identity.sessions(caller.id()).await?;
     let complete = sessions.iter().filter(|session| session.stage == Stage::Full);
     let items = complete.map(|session| SessionView::new(session, &caller.session.id)).collect();
@@ -72,7 +73,11 @@ pub async fn list(caller: Caller<Anyone>, app: Data<App>) -> Result<Json<Session
 }
 
 /// `DELETE /api/v1/sessions/{id}`
-pub async fn delete(caller: Caller<Anyone>, app: Data<App>, id: Path<String>) -> Result<HttpResponse, Error> {
+pub(crate) async fn delete(
+    caller: Caller<Anyone>,
+    app: Data<App>,
+    id: Path<String>,
+) -> Result<HttpResponse, Error> {
     app.identity.end_session(&caller.user, &caller.session, &id, &caller.via).await?;
     app.chats.stop_session(&id);
     Ok(HttpResponse::NoContent().finish())
