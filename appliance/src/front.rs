@@ -64,7 +64,8 @@ pub fn serve(parts: FrontParts) -> anyhow::Result<()> {
     let settings: FrontSettings =
         serde_json::from_value(parts.settings.clone()).context("the front's settings")?;
     let config = settings.config;
-    let logs = logs::to_folder(&config.data.dir.join("logs"), &config.log.level)?;
+    let max_log_bytes = u64::from(config.log.max_total_mib) << 20;
+    let logs = logs::to_folder(&config.data.dir.join("logs"), &config.log.level, max_log_bytes)?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
     let random: Arc<dyn Random> = Arc::new(SystemRandom::new());
     let store =
@@ -72,14 +73,13 @@ pub fn serve(parts: FrontParts) -> anyhow::Result<()> {
     let tls = tls::server_config(&config.data.dir, &config.listen, &store)?;
     let engines = Engines::default();
     let model = settings.model;
-    let max_log_bytes = u64::from(config.log.max_total_mib) << 20;
     let app =
         App::build(Parts { config, store: store.clone(), clock, random, engines: engines.clone(), model })?;
     let lockdown = parts.report.to_string();
     let model = records::model(app.chats.model());
     store.write_blocking(move |tx| tx.audit(records::booted(&lockdown, &model)))?;
     tracing::info!(report = %parts.report, engine = %parts.engine_report, "locked in");
-    let served = actix_web::rt::System::new().block_on(run(app, parts, tls, engines, logs, max_log_bytes));
+    let served = actix_web::rt::System::new().block_on(run(app, parts, tls, engines, logs));
     let recorded = store.write_blocking(|tx| tx.audit(records::stopped()));
     store.close()?;
     served.and(recorded.map(|_| ()).map_err(anyhow::Error::from))
@@ -91,14 +91,13 @@ async fn run(
     tls: rustls::ServerConfig,
     engines: Engines,
     logs: Logs,
-    max_log_bytes: u64,
 ) -> anyhow::Result<()> {
     let FrontParts { listener, engines: mut sockets, control, .. } = parts;
     connect_next(&mut sockets, &engines).await.context("the supervisor gave no engine")??;
     let (keeper, restarts) = (app.clone(), app.clone());
     actix_web::rt::spawn(async move { keeper.keep_house().await });
     actix_web::rt::spawn(follow_engines(sockets, engines, restarts));
-    actix_web::rt::spawn(keep_logs_small(logs, max_log_bytes));
+    actix_web::rt::spawn(keep_logs_small(logs));
     control.ready(serde_json::json!({"ca": tls::ca_path(&app.config.data.dir)}))?;
     http::run(app, listener, tls, control.shutdown()).await?;
     Ok(())
@@ -139,9 +138,9 @@ async fn follow_engines(
     }
 }
 
-async fn keep_logs_small(logs: Logs, max_bytes: u64) {
+async fn keep_logs_small(logs: Logs) {
     loop {
-        if let Err(error) = logs.trim(max_bytes) {
+        if let Err(error) = logs.trim() {
             tracing::warn!(%error, folder = %logs.folder().display(), "old logs could not be deleted");
         }
         tokio::time::sleep(TRIM_LOGS_EVERY).await;

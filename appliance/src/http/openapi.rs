@@ -115,3 +115,18 @@ fn problem() -> utoipa::openapi::Response {
         .content("application/problem+json", Content::new(Some(Ref::from_schema_name("Problem"))))
         .build()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_committed_description_is_the_present_one() {
+        let committed = include_str!("../../../webui/openapi.json");
+        let present = document().to_pretty_json().unwrap();
+        assert!(
+            committed.trim_end() == present,
+            "webui/openapi.json is old: `redoubt openapi > webui/openapi.json`, then `npm run api` in webui"
+        );
+    }
+}
