@@ -40,7 +40,7 @@ web_packages() {
   local stamp=webui/node_modules/.installed
   if [ ! -f "$stamp" ] || ! cmp -s webui/package-lock.json "$stamp"; then
     say "Installing the web interface's packages"
-    (cd webui && npm ci --no-audit --no-fund --loglevel=error) >&2
+    (cd webui && npm ci --no-audit --no-fund --no-progress --loglevel=error) >&2
     cp webui/package-lock.json "$stamp"
   fi
 }

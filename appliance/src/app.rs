@@ -10,11 +10,11 @@ use crate::chat::{Chats, Engines};
 use crate::clock::DAY_US;
 use crate::completions::Completions;
 use crate::config::Config;
-use crate::http::Refusals;
 use crate::identity::Identity;
 use crate::models::Manifest;
 use crate::random::Random;
 use crate::records;
+use crate::refusals::Refusals;
 
 /// How often limits are enforced that nobody's request would notice.
 const HOUSEKEEPING: Duration = Duration::from_secs(5);
@@ -49,7 +49,13 @@ impl App {
         let Parts { config, store, clock, random, engines, model } = parts;
         close_interrupted_answers(&store)?;
         let refusals = Refusals::default();
-        let identity = Identity::new(store.clone(), clock.clone(), random.clone(), config.sign_in.clone())?;
+        let identity = Identity::new(
+            store.clone(),
+            clock.clone(),
+            random.clone(),
+            refusals.clone(),
+            config.sign_in.clone(),
+        )?;
         let chats = Chats::new(store.clone(), clock.clone(), random.clone(), engines.clone(), model.clone());
         let completions = Completions::new(store.clone(), clock.clone(), random.clone(), engines, model);
         let config = Arc::new(config);

@@ -75,7 +75,16 @@ impl Completions {
                 tx.audit(draft)
             })
             .await?;
-        let reply = engine.submit(request).await.map_err(chat::refusal)?;
+        let reply = match engine.submit(request).await {
+            Ok(reply) => reply,
+            Err(error) => {
+                let completion_id = &completion.id;
+                let (prompt_tokens, completion_tokens) = (0, 0);
+                let end = CompletionEnd { reason: "error", prompt_tokens, completion_tokens, completion_id };
+                self.record_end(&caller, &end).await?;
+                return Err(chat::refusal(error));
+            }
+        };
         Ok(Running {
             completion,
             reply,

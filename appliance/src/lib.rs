@@ -18,3 +18,4 @@ pub mod models;
 pub mod processes;
 pub mod random;
 pub mod records;
+pub mod refusals;

@@ -31,7 +31,6 @@ pub struct Ended {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Failure {
     Engine,
-    Busy { retry_after_seconds: u64 },
     Unrecorded,
 }
 

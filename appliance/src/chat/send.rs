@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use redoubt_engine::{CacheScope, Engine, Event, Finish, Prompt, Reply, Request, Sampling, Turn};
+use redoubt_engine::{CacheScope, Event, Finish, Prompt, Reply, Request, Sampling, Turn};
 use redoubt_store::chats::{self, Chat};
 use redoubt_store::messages::{self, Message, Role, Status};
 
@@ -190,8 +190,18 @@ impl Chats {
             cache_scope: CacheScope { shared: self.model.id.clone(), private: caller.id().to_owned() },
             party: caller.id().to_owned(),
         };
-        tokio::spawn(self.clone().run(engine, request, caller.clone(), plan, reserved));
-        Ok(answer)
+        match engine.submit(request).await {
+            Ok(reply) => {
+                tokio::spawn(self.clone().run(reply, caller.clone(), plan, reserved));
+                Ok(answer)
+            }
+            // The question stays, its answer has failed: both are as recorded.
+            Err(error) => {
+                let ended = outcome(Finish::Error, Usage::default(), Some(Failure::Engine));
+                self.write_end(caller, &plan, &answer, &ended).await?;
+                Err(refusal(error))
+            }
+        }
     }
 
     /// One answer at a time in a chat; the place is free again when the reservation is dropped.
@@ -235,20 +245,10 @@ impl Chats {
             .await
     }
 
-    /// Steps 2 to 4: the engine's words into the answer, then the outcome into the store.
-    async fn run(
-        self,
-        engine: Engine,
-        request: Request,
-        caller: Caller<Analyst>,
-        plan: Plan,
-        reserved: Reservation,
-    ) {
+    /// Steps 3 and 4: the engine's words into the answer, then the outcome into the store.
+    async fn run(self, reply: Reply, caller: Caller<Analyst>, plan: Plan, reserved: Reservation) {
         let answer = reserved.answer.clone();
-        let mut ended = match engine.submit(request).await {
-            Ok(reply) => follow(reply, &answer).await,
-            Err(error) => failed_start(&error),
-        };
+        let mut ended = follow(reply, &answer).await;
         ended.elapsed_ms =
             u64::try_from((self.clock.now_us() - plan.answer.created_at) / 1000).unwrap_or_default();
         if self.write_end(&caller, &plan, &answer, &ended).await.is_ok() {
@@ -345,21 +345,6 @@ fn outcome(reason: Finish, usage: Usage, error: Option<Failure>) -> Ended {
         Finish::Error => (Status::Failed, "error"),
     };
     Ended { status, finish_reason, usage, elapsed_ms: 0, error }
-}
-
-fn failed_start(error: &redoubt_engine::Error) -> Ended {
-    let failure = match refusal_ref(error) {
-        Some(retry_after_seconds) => Failure::Busy { retry_after_seconds },
-        None => Failure::Engine,
-    };
-    outcome(Finish::Error, Usage::default(), Some(failure))
-}
-
-fn refusal_ref(error: &redoubt_engine::Error) -> Option<u64> {
-    match error {
-        redoubt_engine::Error::Busy { retry_after_s } => Some(u64::from(*retry_after_s)),
-        _ => None,
-    }
 }
 
 /// The engine's refusals as the chat's own.

@@ -18,6 +18,7 @@ use crate::http::tls;
 use crate::identity::Identity;
 use crate::random::{self, Random};
 use crate::records;
+use crate::refusals::Refusals;
 
 const ROOT_SEAL_PURPOSE: &str = "audit-root";
 
@@ -52,7 +53,7 @@ pub(super) fn create(config: &Config) -> anyhow::Result<Fresh> {
     tls::create(data_dir, &config.listen.certificate_names(), &store, clock.as_ref())?;
     let trust = create_root(data_dir, &store, &system)?;
     let random: Arc<dyn Random> = Arc::new(system);
-    let identity = Identity::new(store.clone(), clock, random, config.sign_in.clone())?;
+    let identity = Identity::new(store.clone(), clock, random, Refusals::default(), config.sign_in.clone())?;
     Ok(Fresh { store, identity, recovery_key, trust })
 }
 
@@ -89,7 +90,7 @@ fn create_root(data_dir: &Path, store: &Store, random: &SystemRandom) -> anyhow:
     let pkcs8 = Ed25519KeyPair::generate_pkcs8(random).map_err(unspecified)?;
     let pair = Ed25519KeyPair::from_pkcs8(pkcs8.as_ref()).map_err(|error| anyhow::anyhow!("{error}"))?;
     let sealed = store.seal(ROOT_SEAL_PURPOSE, b"root", pkcs8.as_ref())?;
-    fs::write(data_dir.join("audit-root.sealed"), sealed)?;
+    tls::write_private(&data_dir.join("audit-root.sealed"), &sealed)?;
     let trust = trust_line(pair.public_key().as_ref());
     fs::write(trust_path(data_dir), format!("{trust}\n"))?;
     Ok(trust)

@@ -1,5 +1,6 @@
 //! The web interface's files, embedded in the executable and compressed when it was built.
 
+use actix_web::http::Method;
 use actix_web::http::header::{self, HeaderValue};
 use actix_web::{HttpRequest, HttpResponse};
 use rust_embed::{EmbeddedFile, RustEmbed};

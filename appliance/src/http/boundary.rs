@@ -101,12 +101,15 @@ async fn record_refusal(app: &App, request: &HttpRequest, code: Code) -> Result<
         Code::NotSignedIn => "not_signed_in",
         Code::SessionExpired => "session_expired",
         Code::Forbidden => "forbidden",
+        // Somebody else's chat looks like a missing one; whoever tries ids shows here.
+        Code::NotFound if route(request).contains('{') => "not_found_or_foreign",
         // Failed sign-ins are recorded with their counters, by `identity`.
         _ => return Ok(()),
     };
     let via = extract::via(request);
     let actor = request.extensions().get::<KnownActor>().map(|known| known.0.clone());
-    if actor.is_none() && !app.refusals.admit(&via.source.ip, app.clock.now_us()) {
+    let recorded_always = actor.is_some() && code == Code::Forbidden;
+    if !recorded_always && !app.refusals.admit(&via.source.ip, app.clock.now_us()) {
         return Ok(());
     }
     let draft =

@@ -1,6 +1,8 @@
 //! Every route of the appliance with the role that it needs: the one list that registers the handlers,
 //! describes the API and is walked by the tests with every wrong role.
 
+use std::collections::BTreeMap;
+
 use actix_web::http::Method;
 use actix_web::web;
 use utoipa::openapi::path::Parameter;
@@ -97,11 +99,18 @@ impl Route {
         T::schemas(&mut self.schemas);
         (T::name().into_owned(), T::schema())
     }
+}
 
-    /// Adds the route to an application.
-    pub(super) fn register(&self, config: &mut web::ServiceConfig) {
-        config.route(self.path, (self.handler)().method(self.method.clone()));
+/// Adds every route to an application: one resource a path, so that a wrong method is told from a wrong address.
+pub(super) fn register(config: &mut web::ServiceConfig) {
+    let mut resources = BTreeMap::new();
+    for route in all() {
+        let resource = resources.remove(route.path).unwrap_or_else(|| web::resource(route.path));
+        resources.insert(route.path, resource.route((route.handler)().method(route.method)));
     }
+    resources.into_values().for_each(|resource| {
+        config.service(resource);
+    });
 }
 
 /// The whole list.

@@ -3,10 +3,12 @@
 use std::net::TcpListener;
 use std::time::Duration;
 
-use actix_web::{HttpServer, middleware, web};
+use actix_web::error::QueryPayloadError;
+use actix_web::{HttpRequest, HttpServer, middleware, web};
 use rustls::ServerConfig;
 
 use super::connection::Connections;
+use super::error::{Code, Error};
 use super::{assets, boundary, routes};
 use crate::app::App;
 
@@ -24,16 +26,25 @@ const SHUTDOWN_SECONDS: u64 = 5;
 pub fn configure(app: web::Data<App>) -> impl FnOnce(&mut web::ServiceConfig) {
     move |config| {
         config.app_data(app);
-        routes::all().iter().for_each(|route| route.register(config));
+        config.app_data(web::QueryConfig::default().error_handler(refuse_query));
+        routes::register(config);
         // An unknown address of an API is an error; everything else is the interface's to show.
         config.service(web::scope("/api").default_service(web::to(missing)));
         config.service(web::scope("/v1").default_service(web::to(missing)));
-        config.default_service(web::get().to(assets::show));
+        config.default_service(web::to(assets::show));
     }
 }
 
-async fn missing() -> Result<&'static str, super::Error> {
-    Err(super::Error::not_found())
+fn refuse_query(error: QueryPayloadError, _: &HttpRequest) -> actix_web::Error {
+    let title = match error {
+        QueryPayloadError::Deserialize(why) => format!("The query is not valid: {why}."),
+        _ => "The query is not valid.".to_owned(),
+    };
+    Error::new(Code::Invalid).title(title).into()
+}
+
+async fn missing() -> Result<&'static str, Error> {
+    Err(Error::not_found())
 }
 
 /// Serves until `shutdown` resolves, then lets running requests end for a few seconds.

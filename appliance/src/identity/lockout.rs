@@ -38,14 +38,15 @@ impl Identity {
         Ok(lockout.locked_until.filter(|until| *until > now).map(|until| seconds_up(until - now)))
     }
 
-    /// Counts a failure and records it; a second record tells of the lock, if this failure brought it.
+    /// Counts a failure and records it (`None`: the flood is counted elsewhere); a second record tells of the
+    /// lock, if this failure brought it.
     ///
     /// Runs in a transaction that does nothing else, so that nothing can roll the count back.
     pub(super) fn count_failure(
         &self,
         tx: &mut Tx<'_>,
         key: &LockoutKey,
-        failure: Draft,
+        failure: Option<Draft>,
         lock: Draft,
     ) -> Result<(), Error> {
         let now = tx.now_us();
@@ -53,7 +54,9 @@ impl Identity {
         let lock_us = i64::from(self.limits.lock_seconds) * SECOND_US;
         let max = self.limits.max_failures;
         let lockout = lockouts::record_failure(tx, &key.0, now, max, window_us, lock_us)?;
-        tx.audit(failure)?;
+        if let Some(failure) = failure {
+            tx.audit(failure)?;
+        }
         if lockout.is_locked(now) {
             tx.audit(lock)?;
         }

@@ -33,6 +33,7 @@ pub use totp::TotpSecret;
 
 use crate::config::SignIn;
 use crate::random::Random;
+use crate::refusals::Refusals;
 use password::Passwords;
 
 /// Everything about people and their sessions.
@@ -42,6 +43,7 @@ pub struct Identity {
     clock: Arc<dyn Clock>,
     random: Arc<dyn Random>,
     passwords: Passwords,
+    refusals: Refusals,
     limits: SignIn,
 }
 
@@ -50,9 +52,10 @@ impl Identity {
         store: Store,
         clock: Arc<dyn Clock>,
         random: Arc<dyn Random>,
+        refusals: Refusals,
         limits: SignIn,
     ) -> Result<Self, Error> {
         let passwords = Passwords::new(random.clone())?;
-        Ok(Self { store, clock, random, passwords, limits })
+        Ok(Self { store, clock, random, passwords, refusals, limits })
     }
 }

@@ -120,16 +120,21 @@ impl Identity {
         key: LockoutKey,
         via: &Via,
     ) -> Result<(PlainToken, Next), Error> {
+        // A flood of failures is counted by the lock and by its source, not recorded line by line.
+        let single = self.refusals.admit(&via.source.ip, self.clock.now_us());
         let (this, via) = (self.clone(), via.clone());
         let verdict: Verdict<()> = self
             .store
             .write(move |tx| {
                 if let Some(seconds) = this.locked_seconds(tx, &key)? {
-                    tx.audit(records::password_locked(user.as_ref(), &via))?;
+                    if single {
+                        tx.audit(records::password_locked(user.as_ref(), &via))?;
+                    }
                     return Ok::<_, Error>(Verdict::Locked(seconds));
                 }
                 let lock = records::account_locked(user.as_ref(), &via);
-                this.count_failure(tx, &key, records::password_refused(user.as_ref(), &via), lock)?;
+                let failure = single.then(|| records::password_refused(user.as_ref(), &via));
+                this.count_failure(tx, &key, failure, lock)?;
                 Ok(Verdict::Refused)
             })
             .await?;
@@ -252,7 +257,7 @@ impl Identity {
                 if let Err(reason) = this.accept(tx, &pending, &proof)? {
                     let lock = records::account_locked(Some(&pending.user), &via);
                     let failure = records::code_refused(&pending.user, reason, &via);
-                    this.count_failure(tx, &key, failure, lock)?;
+                    this.count_failure(tx, &key, Some(failure), lock)?;
                     return Ok(Verdict::Refused);
                 }
                 lockouts::clear(tx, key.as_str())?;

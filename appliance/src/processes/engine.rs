@@ -22,7 +22,7 @@ pub fn run_engine() -> anyhow::Result<()> {
     let report = lockdown::enter(&Cage::Engine, start.policy)?;
     entry::check_parent(start.supervisor)?;
     message::send(&socket, &EngineCaged { report }, None)?;
-    tracing_subscriber::fmt().json().with_max_level(LevelFilter::INFO).with_writer(io::stderr).init();
+    tracing_subscriber::fmt().json().with_max_level(LevelFilter::WARN).with_writer(io::stderr).init();
     worker::serve(socket, File::from(model), start.settings)?;
     Ok(())
 }

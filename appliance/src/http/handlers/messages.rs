@@ -222,7 +222,6 @@ fn problem_of(failure: Failure) -> Error {
         Failure::Engine => Error::new(Code::Busy)
             .title("The model stopped in the middle of the answer. Ask again.")
             .retry_after(2),
-        Failure::Busy { retry_after_seconds } => Error::new(Code::Busy).retry_after(retry_after_seconds),
         Failure::Unrecorded => Error::new(Code::AuditUnavailable)
             .title("The answer could not be recorded yet. It is kept and stored as soon as possible."),
     }

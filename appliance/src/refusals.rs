@@ -1,4 +1,4 @@
-//! Refusals without a session are recorded singly up to ten a minute and source, then counted, so that
+//! Refusals of requests and sign-ins without a session are recorded singly up to ten a minute and source, then counted, so that
 //! nobody can fill the log from outside.
 
 use std::collections::HashMap;
