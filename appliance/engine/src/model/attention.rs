@@ -8,7 +8,6 @@ use super::forward::Span;
 use super::shape::Shape;
 use super::simd::{self, Softmax};
 use crate::kernels::Team;
-use half::slice::HalfFloatSliceExt;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// Rows of one sequence that share a block while it is in the nearest cache.
@@ -111,8 +110,8 @@ impl Attention<'_> {
             let last = span.position + unit.rows.end - 1;
             for (block, id) in span.table[..=last / BLOCK].iter().enumerate() {
                 let (keys, values) = self.pool.tile(*id, self.layer, kv_head);
-                keys.convert_to_f32_slice(&mut lane.keys);
-                values.convert_to_f32_slice(&mut lane.values);
+                simd::widen(keys, &mut lane.keys);
+                simd::widen(values, &mut lane.values);
                 for (row, of_span) in unit.rows.clone().enumerate() {
                     let seen = (span.position + of_span + 1).saturating_sub(block * BLOCK).min(BLOCK);
                     if seen == 0 {

@@ -2,9 +2,14 @@
 //!
 //! Order of sums is part of the result: it depends on absolute positions only, never on the company of a row.
 
-#![expect(unsafe_code, reason = "calls of functions compiled for instructions that were asked for before")]
+#![expect(
+    unsafe_code,
+    reason = "functions compiled for instructions that the processor is asked for before, and one load and store"
+)]
 
 use super::cache::BLOCK;
+use half::f16;
+use half::slice::HalfFloatSliceExt;
 
 /// Defines a function that runs the generic body compiled with AVX2 and FMA where the processor has them.
 macro_rules! dispatched {
@@ -25,6 +30,30 @@ macro_rules! dispatched {
             $body::<false>($($argument),*)
         }
     };
+}
+
+/// Widens 16-bit numbers.
+pub(crate) fn widen(narrow: &[f16], wide: &mut [f32]) {
+    #[cfg(target_arch = "x86_64")]
+    {
+        use std::arch::x86_64::{_mm_loadu_si128, _mm256_cvtph_ps, _mm256_storeu_ps};
+
+        #[target_feature(enable = "avx,f16c")]
+        fn with_f16c(narrow: &[[f16; 8]], wide: &mut [[f32; 8]]) {
+            for (narrow, wide) in narrow.iter().zip(wide) {
+                // SAFETY: each side is eight numbers, and neither load nor store needs them aligned.
+                unsafe {
+                    let eight = _mm_loadu_si128(narrow.as_ptr().cast());
+                    _mm256_storeu_ps(wide.as_mut_ptr(), _mm256_cvtph_ps(eight));
+                }
+            }
+        }
+        if is_x86_feature_detected!("avx") && is_x86_feature_detected!("f16c") {
+            // SAFETY: the processor was just asked for both features. Heads are multiples of eight wide.
+            return unsafe { with_f16c(narrow.as_chunks().0, wide.as_chunks_mut().0) };
+        }
+    }
+    narrow.convert_to_f32_slice(wide);
 }
 
 /// The running softmax of one query: everything seen so far, relative to the largest score.
@@ -121,22 +150,38 @@ fn attend_body<const FMA: bool>(
     gather::<FMA>(&scores[..seen], keep, values, gathered);
 }
 
-/// `gathered = keep · gathered + Σ weight · values`, eight dimensions at a time.
+/// `gathered = keep · gathered + Σ weight · values`, in the order of positions. Many dimensions at a time,
+/// because each sum waits for its last addition.
 #[inline(always)]
 fn gather<const FMA: bool>(weights: &[f32], keep: f32, values: &[f32], gathered: &mut [f32]) {
     let head = gathered.len();
-    for (part, gathered) in gathered.chunks_exact_mut(8).enumerate() {
-        let mut sums = [0.0_f32; 8];
-        for (sum, value) in sums.iter_mut().zip(&*gathered) {
-            *sum = value * keep;
-        }
-        for (weight, row) in weights.iter().zip(values.chunks_exact(head)) {
-            for (sum, value) in sums.iter_mut().zip(&row[part * 8..part * 8 + 8]) {
-                *sum = fused::<FMA>(*weight, *value, *sum);
-            }
-        }
-        gathered.copy_from_slice(&sums);
+    let (wide, rest) = gathered.as_chunks_mut::<32>();
+    let start = wide.len() * 32;
+    for (part, gathered) in wide.iter_mut().enumerate() {
+        gather_part::<FMA, 32>(weights, keep, &values[part * 32..], head, gathered);
     }
+    for (part, gathered) in rest.as_chunks_mut::<8>().0.iter_mut().enumerate() {
+        gather_part::<FMA, 8>(weights, keep, &values[start + part * 8..], head, gathered);
+    }
+}
+
+/// Some dimensions of [`gather`]; `values` begins with the first of them.
+#[inline(always)]
+fn gather_part<const FMA: bool, const WIDTH: usize>(
+    weights: &[f32],
+    keep: f32,
+    values: &[f32],
+    head: usize,
+    gathered: &mut [f32; WIDTH],
+) {
+    let mut sums = gathered.map(|value| value * keep);
+    for (weight, row) in weights.iter().zip(values.chunks(head)) {
+        let Some(row) = row.first_chunk::<WIDTH>() else { return };
+        for (sum, value) in sums.iter_mut().zip(row) {
+            *sum = fused::<FMA>(*weight, *value, *sum);
+        }
+    }
+    *gathered = sums;
 }
 
 #[inline(always)]
@@ -201,7 +246,7 @@ mod tests {
 
     #[test]
     fn attention_over_blocks_is_a_softmax_over_all_positions() {
-        let (head, positions) = (16, 45);
+        let (head, positions) = (40, 45);
         let key =
             |position: usize, dimension: usize| ((position * 7 + dimension * 3) % 11) as f32 / 5.0 - 1.0;
         let value = |position: usize, dimension: usize| ((position * 5 + dimension) % 13) as f32 - 6.0;
@@ -224,11 +269,19 @@ mod tests {
         let score = |position| (0..head).map(|d| f64::from(query[d] * key(position, d))).sum::<f64>();
         let weights: Vec<f64> = (0..positions).map(|position| score(position).exp()).collect();
         let total: f64 = weights.iter().sum();
-        for dimension in 0..head {
+        for (dimension, gathered) in gathered.iter().enumerate() {
             let exact: f64 =
                 (0..positions).map(|p| weights[p] * f64::from(value(p, dimension))).sum::<f64>() / total;
-            assert!((f64::from(gathered[dimension]) - exact).abs() < 1e-5, "{dimension}");
+            assert!((f64::from(*gathered) - exact).abs() < 1e-5, "{dimension}");
         }
+    }
+
+    #[test]
+    fn widening_is_exact() {
+        let narrow: Vec<f16> = (0..64).map(|n| f16::from_f32(n as f32 * 1.7 - 50.0)).collect();
+        let mut wide = vec![0.0; 64];
+        widen(&narrow, &mut wide);
+        assert!(wide.iter().zip(&narrow).all(|(wide, narrow)| *wide == narrow.to_f32()));
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! One answer at a time: its events, its text, its ends, its refusals.
 
-use crate::{events, exactly, file, ids, request, settings, start, text, turn};
+use crate::support::{events, exactly, file, ids, request, settings, start, text, turn};
 use redoubt_engine::fixture::Tiny;
 use redoubt_engine::worker::{self, Settings};
 use redoubt_engine::{Device, Engine, Error, Event, Finish, Prompt, Request, Role, Sampling};

@@ -1,79 +1,16 @@
 //! The engine as its callers meet it: over its protocol with a tiny model, on malformed files, and against
 //! candle's own model of the same weights.
 
+// `cfg(test)` holds for all of this; said again, it tells clippy that helpers are test code, too.
+#[cfg(test)]
 mod allocation;
+#[cfg(test)]
 mod answers;
+#[cfg(test)]
 mod malformed;
+#[cfg(test)]
 mod oracle;
+#[cfg(test)]
 mod sharing;
-
-use redoubt_engine::fixture::Tiny;
-use redoubt_engine::worker::{self, Settings};
-use redoubt_engine::{CacheScope, Engine, Event, Prompt, Reply, Request, Role, Sampling, Turn};
-use std::fs::File;
-use std::io::{Seek, Write};
-use std::os::unix::net::UnixStream;
-use std::thread;
-
-/// A file that has no name, with these bytes.
-fn file(bytes: &[u8]) -> File {
-    let mut file = tempfile::tempfile().unwrap();
-    file.write_all(bytes).unwrap();
-    file.rewind().unwrap();
-    file
-}
-
-fn settings() -> Settings {
-    Settings { threads: 2, ..Settings::default() }
-}
-
-/// An engine on a thread of its own, over the same protocol as a process.
-fn start(tiny: &Tiny, settings: Settings) -> Engine {
-    let (front, back) = UnixStream::pair().unwrap();
-    let model = file(&tiny.bytes().unwrap());
-    thread::spawn(move || worker::serve(back, model, settings));
-    Engine::connect(front).unwrap()
-}
-
-fn request(prompt: &str, party: &str, sampling: Sampling) -> Request {
-    Request {
-        prompt: Prompt::Text(prompt.to_owned()),
-        sampling,
-        cache_scope: CacheScope::default(),
-        party: party.to_owned(),
-    }
-}
-
-/// Greedy, for exactly so many tokens.
-fn exactly(max_tokens: u32) -> Sampling {
-    Sampling { ignore_eos: true, ..Sampling::greedy(max_tokens) }
-}
-
-fn turn(role: Role, content: &str) -> Turn {
-    Turn { role, content: content.to_owned() }
-}
-
-/// All events to the end.
-async fn events(mut reply: Reply) -> Vec<Event> {
-    let mut events = Vec::new();
-    while let Some(event) = reply.next().await {
-        events.push(event);
-    }
-    events
-}
-
-fn ids(events: &[Event]) -> Vec<u32> {
-    let id = |event: &Event| match event {
-        Event::Token { id, .. } => Some(*id),
-        _ => None,
-    };
-    events.iter().filter_map(id).collect()
-}
-
-fn text(events: &[Event]) -> String {
-    let text = |event: &Event| match event {
-        Event::Token { text, .. } => Some(text.clone()),
-        _ => None,
-    };
-    events.iter().filter_map(text).collect()
-}
+#[cfg(test)]
+mod support;

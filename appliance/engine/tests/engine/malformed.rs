@@ -2,7 +2,8 @@
 //!
 //! Named after the advisories in which another reader fell for the same lie.
 
-use crate::{allocation, file};
+use crate::allocation;
+use crate::support::file;
 use redoubt_engine::fixture::Tiny;
 use redoubt_engine::gguf::{Error as GgufError, Fault, Gguf};
 use redoubt_engine::model::Options;

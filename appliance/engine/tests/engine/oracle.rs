@@ -1,6 +1,6 @@
 //! The forward pass against candle's own model of the same weights, and against itself cut into other pieces.
 
-use crate::file;
+use crate::support::file;
 use candle_core::quantized::GgmlDType;
 use candle_core::quantized::gguf_file::Content;
 use candle_core::{Device, Tensor};

@@ -1,6 +1,6 @@
 //! Many answers at once: fair shares, a bounded queue, a cache that is too small for all.
 
-use crate::{events, exactly, ids, request, settings, start, text};
+use crate::support::{events, exactly, ids, request, settings, start, text};
 use redoubt_engine::fixture::Tiny;
 use redoubt_engine::worker::Settings;
 use redoubt_engine::{Error, Event, Finish, Reply};
