@@ -1,0 +1,156 @@
+//! Every route with everybody who may not use it, walked from the appliance's own list.
+
+use redoubt::http::{Access, Route, routes};
+use serde_json::{Value, json};
+
+use crate::support::{Answer, Client, shared};
+
+const NO_SUCH_ID: &str = "00000000-0000-4000-8000-000000000000";
+
+/// What exists of somebody else's.
+struct Foreign {
+    chat: String,
+    message: String,
+    session: String,
+}
+
+impl Foreign {
+    fn path(&self, route: &Route) -> String {
+        let id = if route.path.contains("/sessions/") { &self.session } else { &self.chat };
+        let path = route.path.replace("{id}", id).replace("{mid}", &self.message);
+        match route.path {
+            "/api/v1/search" => format!("{path}?q=word"),
+            "/api/v1/chats/{id}/export" => format!("{path}?format=json"),
+            _ => path,
+        }
+    }
+}
+
+/// A body that the route would take, so that nothing but the caller is wrong.
+fn body(route: &Route) -> Option<Value> {
+    route.request.as_ref()?;
+    Some(match (route.method.as_str(), route.path) {
+        ("POST", "/api/v1/session") => json!({"username": "nobody", "password": "nobody's password"}),
+        ("POST", "/api/v1/session/totp") => json!({"code": "000000"}),
+        ("POST", "/api/v1/chats") => json!({}),
+        ("PATCH", "/api/v1/chats/{id}") => json!({"title": "taken over"}),
+        ("POST", "/api/v1/chats/{id}/messages") => json!({"content": "taken over"}),
+        ("POST", "/api/v1/chats/{id}/messages/{mid}/regenerate") => json!({}),
+        ("POST", "/v1/chat/completions") => {
+            json!({"model": "m", "messages": [{"role": "user", "content": "x"}]})
+        }
+        (method, path) => panic!("say here what {method} {path} takes"),
+    })
+}
+
+fn call(client: &Client, route: &Route, path: &str) -> Answer {
+    match body(route) {
+        Some(body) => client.json(route.method.as_str(), path, &body),
+        None => client.send(route.method.as_str(), path, &[], None),
+    }
+}
+
+/// What a caller of this kind gets on a route that is not for them; `None` where it is.
+fn refusal(access: Access, caller: &str) -> Option<u16> {
+    match (access, caller) {
+        (Access::Public, _) => None,
+        (Access::Pending, "pending") => None,
+        (Access::Anyone, "analyst" | "admin" | "auditor") => None,
+        (Access::Analyst, "analyst") | (Access::Auditor, "auditor") | (Access::ApiKey, "program") => None,
+        (Access::Analyst, "admin" | "auditor") | (Access::Auditor, "analyst" | "admin") => Some(403),
+        _ => Some(401),
+    }
+}
+
+#[test]
+fn nobody_gets_through_a_route_that_is_not_theirs() {
+    let demo = shared();
+    let owner = demo.analyst();
+    let chat = owner.new_chat();
+    let asked = owner.ask(&chat, "Say yes.");
+    let session = owner.get("/api/v1/me").is(200).json()["session"]["id"].as_str().unwrap().to_owned();
+    let foreign = Foreign { message: asked.answer, chat, session };
+    let before = owner.chat(&foreign.chat);
+
+    let person = demo.next_analyst();
+    let mut pending = demo.client();
+    pending.offer_password(&person.username, &person.password).is(200);
+    let callers = [
+        ("nobody", demo.client()),
+        ("pending", pending),
+        ("analyst", demo.analyst()),
+        ("admin", demo.signed_in("admin")),
+        ("auditor", demo.signed_in("auditor")),
+        ("program", demo.program()),
+    ];
+    let mut refused = 0;
+    for route in routes() {
+        for (who, client) in &callers {
+            let Some(expected) = refusal(route.access, who) else { continue };
+            let answer = call(client, &route, &foreign.path(&route));
+            assert_eq!(answer.status, expected, "{who}: {} {}: {}", route.method, route.path, answer.text());
+            refused += 1;
+        }
+    }
+    assert!(refused > 80, "only {refused} cells");
+    assert_eq!(owner.chat(&foreign.chat), before, "something was changed by somebody else");
+}
+
+/// Somebody else's id is one that does not exist: the same answer, but for the request's own id.
+#[test]
+fn a_foreign_id_is_a_missing_one() {
+    let demo = shared();
+    let (owner, stranger) = (demo.analyst(), demo.analyst());
+    let chat = owner.new_chat();
+    let asked = owner.ask(&chat, "Say yes.");
+    let session = owner.get("/api/v1/me").is(200).json()["session"]["id"].as_str().unwrap().to_owned();
+    let foreign = Foreign { message: asked.answer, chat, session };
+    let id = NO_SUCH_ID.to_owned();
+    let missing = Foreign { chat: id.clone(), message: id.clone(), session: id };
+    let with_ids = routes().into_iter().filter(|route| route.path.contains("{id}"));
+    let mut walked = 0;
+    for route in with_ids {
+        let mut told = [&foreign, &missing].map(|ids| {
+            let mut problem = call(&stranger, &route, &ids.path(&route)).refuses(404, "not_found").json();
+            problem["request_id"].take();
+            problem
+        });
+        assert_eq!(told[0].take(), told[1].take(), "{} {}", route.method, route.path);
+        walked += 1;
+    }
+    assert!(walked >= 8, "only {walked} routes");
+    owner.get("/api/v1/me").is(200);
+    assert_eq!(owner.chat(&foreign.chat)["messages"].as_array().unwrap().len(), 2);
+}
+
+#[test]
+fn own_chats_with_foreign_messages_are_missing_too() {
+    let demo = shared();
+    let (owner, other) = (demo.analyst(), demo.analyst());
+    let (theirs, own) = (owner.new_chat(), other.new_chat());
+    let message = owner.ask(&theirs, "Say yes.").answer;
+    let content = json!({"content": "And then?", "parent": message});
+    other.post(&format!("/api/v1/chats/{own}/messages"), &content).refuses(404, "not_found");
+    other
+        .post(&format!("/api/v1/chats/{own}/messages/{message}/regenerate"), &json!({}))
+        .refuses(404, "not_found");
+    other.get(&format!("/api/v1/chats/{own}/messages/{message}/events")).refuses(404, "not_found");
+    other.patch(&format!("/api/v1/chats/{own}"), &json!({"head": message})).refuses(404, "not_found");
+}
+
+#[test]
+fn open_routes_answer_and_every_route_of_the_api_is_described() {
+    let demo = shared();
+    for route in routes().iter().filter(|route| route.access == Access::Public && route.method == "GET") {
+        demo.client().get(route.path).is(route.status);
+    }
+    let described = demo.client().get("/api/v1/openapi.json").is(200).json();
+    for route in routes().iter().filter(|route| route.path.starts_with("/api/")) {
+        let method = route.method.as_str().to_lowercase();
+        assert!(
+            described["paths"][route.path][&method].is_object(),
+            "{method} {} is not described",
+            route.path
+        );
+    }
+}

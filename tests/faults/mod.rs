@@ -1,0 +1,8 @@
+//! What is left after something died, filled up or was in the wrong place. Each test has a demo of its own.
+
+mod canaries;
+mod disk;
+mod engine;
+mod kills;
+mod starts;
+mod survey;

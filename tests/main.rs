@@ -1,0 +1,17 @@
+//! The tests of the whole program: they start the real executable with the real model and talk to it as its
+//! clients do. One binary, so that it is linked once. Each folder has one subject:
+//!
+//! - `api`: what a well-meant and an ill-meant client gets, over HTTPS; these share one running demo;
+//! - `faults`: what is left after something died, filled up or was in the wrong place; a demo for each;
+//! - `processes`: what the processes are and what they may; a demo for each;
+//! - `support`: the demo, the client, the codes and the events that the others use.
+
+// Marked as tests, so that the rules for tests hold for their helpers as well.
+#[cfg(test)]
+mod api;
+#[cfg(test)]
+mod faults;
+#[cfg(test)]
+mod processes;
+#[cfg(test)]
+mod support;
