@@ -201,6 +201,7 @@ export class Conversation {
     this.#add({
       ...newMessage(start.answer, start.question, 'assistant', ''),
       status: 'streaming',
+      model: this.model ?? null,
       dropped_turns: start.dropped_turns ?? 0,
     });
     this.head = start.answer;
