@@ -76,6 +76,9 @@ fn exit_code(error: &anyhow::Error) -> ExitCode {
         if let Some(child) = cause.downcast_ref::<setup::ChildFailed>() {
             return Some(child.code);
         }
+        if let Some(processes::NotStarted { code, .. }) = cause.downcast_ref() {
+            return *code;
+        }
         let locked = cause.downcast_ref::<keys::Error>().is_some()
             || matches!(
                 cause.downcast_ref::<redoubt_store::Error>(),

@@ -16,6 +16,9 @@ const HASHED: &str = "assets/";
 
 /// `GET` of everything outside the APIs: a file of the interface, else the page itself.
 pub(super) async fn show(request: HttpRequest) -> HttpResponse {
+    if request.method() != Method::GET {
+        return HttpResponse::MethodNotAllowed().finish();
+    }
     let path = request.path().trim_start_matches('/');
     if Files::get(path).is_some() && !is_variant(path) {
         return serve(&request, path);

@@ -30,7 +30,8 @@ pub(super) async fn around(
     // The request is shared only once it has been routed: routing writes into it.
     let (http_request, response) = match check_origin(&request) {
         Ok(()) => next.call(request).await?.map_into_boxed_body().into_parts(),
-        Err(error) => request.into_response(HttpResponse::from_error(error)).into_parts(),
+        // `into_response` would forget the error, and `finish` needs it.
+        Err(error) => (request.into_parts().0, HttpResponse::from_error(error)),
     };
     let mut response = finish(&app, &http_request, response, &id).await;
     headers::add(response.headers_mut());

@@ -30,6 +30,8 @@ pub(super) struct Death {
     pub(super) pid: u32,
     /// Its exit status and the last line that it said, which is where an error stands.
     pub(super) account: String,
+    /// Its exit status, unless a signal ended it.
+    pub(super) code: Option<u8>,
 }
 
 impl Child {
@@ -112,7 +114,9 @@ fn listen(mut process: process::Child, mut spoken: PipeReader) -> Death {
             Err(_) => break,
         }
     }
-    let ended = process.wait().map_or_else(|error| error.to_string(), |status| status.to_string());
+    let status = process.wait();
+    let code = status.as_ref().ok().and_then(|status| u8::try_from(status.code()?).ok());
+    let ended = status.map_or_else(|error| error.to_string(), |status| status.to_string());
     let last_words = String::from_utf8_lossy(&last_words);
     // A panic's last line is advice to developers.
     let mut lines = last_words.lines().filter(|line| !line.trim().is_empty() && !line.starts_with("note: "));
@@ -120,5 +124,5 @@ fn listen(mut process: process::Child, mut spoken: PipeReader) -> Death {
         Some(line) => format!("{ended}: {line}"),
         None => ended,
     };
-    Death { pid: process.id(), account }
+    Death { pid: process.id(), account, code }
 }

@@ -28,7 +28,7 @@ mod supervisor;
 
 pub use engine::run_engine;
 pub use front::{Control, FrontParts, run_front};
-pub use supervisor::{Pids, Plan, supervise};
+pub use supervisor::{NotStarted, Pids, Plan, supervise};
 
 /// Hidden verb of the front's process.
 pub const FRONT_VERB: &str = "@front";

@@ -35,6 +35,15 @@ const OTHER_GRACE: Duration = Duration::from_millis(300);
 /// An engine that lived this long did not die of its start.
 const ENGINE_STEADY: Duration = Duration::from_secs(5);
 
+/// Front or engine did not come up.
+#[derive(Debug, thiserror::Error)]
+#[error("{reasons}")]
+pub struct NotStarted {
+    reasons: String,
+    /// The front's exit status, which says what kind of failure it was.
+    pub code: Option<u8>,
+}
+
 /// What there is to supervise.
 pub struct Plan {
     /// Bound and listening.
@@ -228,7 +237,8 @@ impl Supervisor {
         };
         let reasons: Vec<_> =
             said(pids.front, "front").into_iter().chain(said(pids.engine, "engine")).collect();
-        anyhow!(reasons.join("; "))
+        let code = deaths.iter().find(|death| death.pid == pids.front).and_then(|death| death.code);
+        NotStarted { reasons: reasons.join("; "), code }.into()
     }
 
     /// Replaces what dies until the end is asked for.
