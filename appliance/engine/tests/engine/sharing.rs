@@ -1,39 +1,13 @@
-//! Many answers at once: fair shares, a bounded queue, a cache that is too small for all.
+//! Many answers at once: the same answers, a bounded queue, a cache that is too small for all.
 
 use crate::support::{events, exactly, ids, request, settings, start, text};
 use redoubt_engine::fixture::Tiny;
 use redoubt_engine::worker::Settings;
 use redoubt_engine::{Error, Event, Finish, Reply};
-use std::sync::{Arc, Mutex};
 
+/// With room for answers that no test sees the end of.
 fn long() -> Tiny {
-    Tiny { context: 2048, ..Tiny::default() }
-}
-
-#[tokio::test]
-async fn two_equal_requests_share_the_tokens_while_both_run() {
-    let engine = start(&long(), settings());
-    let order = Arc::new(Mutex::new(String::new()));
-    let mut readers = Vec::new();
-    for party in ['a', 'b'] {
-        let mut reply = engine.submit(request("first", &party.to_string(), exactly(1500))).await.unwrap();
-        let order = Arc::clone(&order);
-        readers.push(tokio::spawn(async move {
-            while let Some(event) = reply.next().await {
-                if matches!(event, Event::Token { .. }) {
-                    order.lock().unwrap().push(party);
-                }
-            }
-        }));
-    }
-    for reader in readers {
-        reader.await.unwrap();
-    }
-    // From the first token of the second to the last one of the first.
-    let order = order.lock().unwrap();
-    let both = &order[order.find('b').unwrap()..=order.rfind('a').unwrap()];
-    let of_a = both.matches('a').count() as f64 / both.len() as f64;
-    assert!(both.len() > 1000 && (0.4..=0.6).contains(&of_a), "{of_a} of {}", both.len());
+    Tiny { context: 1 << 16, ..Tiny::default() }
 }
 
 #[tokio::test]
@@ -56,7 +30,7 @@ async fn company_does_not_change_an_answer() {
 #[tokio::test]
 async fn a_full_queue_is_busy_and_those_who_wait_know_their_place() {
     let engine = start(&long(), Settings { max_parallel: 1, queue: 2, ..settings() });
-    let running = engine.submit(request("x", "a", exactly(2000))).await.unwrap();
+    let running = engine.submit(request("x", "a", exactly(60_000))).await.unwrap();
     let mut second = engine.submit(request("x", "a", exactly(3))).await.unwrap();
     let mut third = engine.submit(request("x", "b", exactly(3))).await.unwrap();
     match engine.submit(request("x", "c", exactly(3))).await {
@@ -75,7 +49,7 @@ async fn a_full_queue_is_busy_and_those_who_wait_know_their_place() {
 #[tokio::test]
 async fn a_cancelled_request_leaves_the_queue() {
     let engine = start(&long(), Settings { max_parallel: 1, queue: 2, ..settings() });
-    let running = engine.submit(request("x", "a", exactly(2000))).await.unwrap();
+    let running = engine.submit(request("x", "a", exactly(60_000))).await.unwrap();
     let waiting = engine.submit(request("x", "a", exactly(3))).await.unwrap();
     waiting.cancel();
     let events = events(waiting).await;
@@ -87,7 +61,7 @@ async fn a_cancelled_request_leaves_the_queue() {
 #[tokio::test]
 async fn parties_take_turns_in_the_queue() {
     let engine = start(&long(), Settings { max_parallel: 1, queue: 8, ..settings() });
-    let running = engine.submit(request("x", "z", exactly(2000))).await.unwrap();
+    let running = engine.submit(request("x", "z", exactly(60_000))).await.unwrap();
     let mut greedy: Vec<Reply> = Vec::new();
     for _ in 0..3 {
         greedy.push(engine.submit(request("x", "many", exactly(3))).await.unwrap());

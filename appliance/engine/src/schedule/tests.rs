@@ -1,0 +1,127 @@
+//! What depends on the order of steps, step by step and without a clock.
+
+use super::{Order, Scheduler, Ticket};
+use crate::context::Fitted;
+use crate::fixture::Tiny;
+use crate::model::Options;
+use crate::protocol::FromWorker;
+use crate::{Event, Finish, Model, Sampling};
+use std::io::Seek;
+use std::sync::Arc;
+use std::sync::mpsc::{self, Receiver, Sender};
+
+struct Bench {
+    scheduler: Scheduler,
+    orders: Sender<Order>,
+    incoming: Receiver<Order>,
+    answers: Sender<FromWorker>,
+    events: Receiver<FromWorker>,
+}
+
+impl Bench {
+    fn new(most: usize) -> Bench {
+        let mut file = tempfile::tempfile().unwrap();
+        Tiny { context: 4096, ..Tiny::default() }.write(&file).unwrap();
+        file.rewind().unwrap();
+        let model = Model::load(&file, &Options { threads: 1, context: None }).unwrap();
+        let (orders, incoming) = mpsc::channel();
+        let (answers, events) = mpsc::channel();
+        let scheduler = Scheduler::new(Arc::new(model), most, 1 << 30);
+        Bench { scheduler, orders, incoming, answers, events }
+    }
+
+    fn order(&self, id: u64, party: &str, prompt: usize, max_tokens: u32) -> Arc<Ticket> {
+        let ticket = Ticket::new(id, std::time::Instant::now());
+        let tokens = (0..prompt).map(|n| (n * 31 % 256) as u32).collect();
+        let order = Order {
+            ticket: Arc::clone(&ticket),
+            prompt: Fitted { tokens, dropped_turns: 0 },
+            sampling: Sampling { ignore_eos: true, ..Sampling::greedy(max_tokens) },
+            party: party.to_owned(),
+        };
+        self.orders.send(order).unwrap();
+        ticket
+    }
+
+    /// One round; what was told in it.
+    fn round(&mut self) -> Vec<(u64, Event)> {
+        assert!(self.scheduler.take_orders(&self.incoming));
+        self.scheduler.drop_cancelled(&self.answers);
+        self.scheduler.admit(&self.answers);
+        self.scheduler.tell_positions(&self.answers);
+        self.scheduler.step(&self.answers);
+        let told = self.events.try_iter().map(|message| match message {
+            FromWorker::Event { id, event } => (id, event),
+            other => panic!("not an event: {other:?}"),
+        });
+        told.collect()
+    }
+}
+
+fn tokens_of(events: &[(u64, Event)], of: u64) -> usize {
+    events.iter().filter(|(id, event)| *id == of && matches!(event, Event::Token { .. })).count()
+}
+
+#[test]
+fn two_equal_requests_get_equal_shares_while_both_run() {
+    let mut bench = Bench::new(8);
+    bench.order(1, "a", 600, 100);
+    bench.order(2, "b", 600, 100);
+    let mut told = Vec::new();
+    while tokens_of(&told, 1) < 100 || tokens_of(&told, 2) < 100 {
+        told.extend(bench.round());
+    }
+    let token = |of: u64| move |(id, event): &(u64, Event)| *id == of && matches!(event, Event::Token { .. });
+    let begun = told.iter().position(token(1)).unwrap().max(told.iter().position(token(2)).unwrap());
+    let over = told.iter().rposition(token(1)).unwrap().min(told.iter().rposition(token(2)).unwrap());
+    let (one, two) = (tokens_of(&told[begun..=over], 1), tokens_of(&told[begun..=over], 2));
+    let share = one as f64 / (one + two) as f64;
+    assert!(one + two > 150 && (0.4..=0.6).contains(&share), "{one} and {two}");
+}
+
+#[test]
+fn a_long_prompt_does_not_keep_a_running_answer_from_its_next_token() {
+    let mut bench = Bench::new(8);
+    bench.order(1, "a", 5, 2000);
+    while tokens_of(&bench.round(), 1) == 0 {}
+    bench.order(2, "b", 3000, 5);
+    let mut rounds = 0;
+    loop {
+        let told = bench.round();
+        assert_eq!(tokens_of(&told, 1), 1);
+        rounds += 1;
+        if tokens_of(&told, 2) > 0 {
+            break;
+        }
+    }
+    assert!(rounds > 3000 / crate::model::forward::MOST_ROWS, "{rounds}");
+}
+
+#[test]
+fn prompts_of_one_party_do_not_hold_up_those_of_another() {
+    let mut bench = Bench::new(8);
+    bench.order(1, "many", 2000, 1);
+    bench.order(2, "many", 2000, 1);
+    bench.order(3, "one", 300, 1);
+    let mut told = Vec::new();
+    while tokens_of(&told, 3) == 0 {
+        told.extend(bench.round());
+    }
+    assert_eq!((tokens_of(&told, 1), tokens_of(&told, 2)), (0, 0));
+}
+
+#[test]
+fn a_cancelled_answer_gets_no_further_token() {
+    let mut bench = Bench::new(8);
+    let ticket = bench.order(1, "a", 5, 2000);
+    bench.order(2, "b", 5, 2000);
+    while tokens_of(&bench.round(), 1) == 0 {}
+    ticket.cancel();
+    let told = bench.round();
+    assert_eq!((tokens_of(&told, 1), tokens_of(&told, 2)), (0, 1));
+    let end = told.iter().find_map(|(id, event)| match event {
+        Event::End(end) if *id == 1 => Some(end.reason),
+        _ => None,
+    });
+    assert_eq!(end, Some(Finish::Cancelled));
+}
