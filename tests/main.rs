@@ -3,6 +3,7 @@
 //!
 //! - `api`: what a well-meant and an ill-meant client gets, over HTTPS; these share one running demo;
 //! - `faults`: what is left after something died, filled up or was in the wrong place; a demo for each;
+//! - `identity`: sign-in and sessions within this process, under a clock that the tests move;
 //! - `processes`: what the processes are and what they may; a demo for each;
 //! - `support`: the demo, the client, the codes and the events that the others use.
 
@@ -11,6 +12,8 @@
 mod api;
 #[cfg(test)]
 mod faults;
+#[cfg(test)]
+mod identity;
 #[cfg(test)]
 mod processes;
 #[cfg(test)]

@@ -1,6 +1,8 @@
 //! One-time codes as an authenticator makes them (RFC 6238: SHA-1, 6 digits, 30 s), written for the tests
 //! alone, so that they check the appliance's.
 
+use std::process::Command;
+
 use data_encoding::BASE32_NOPAD;
 use redoubt::clock::{Clock, SECOND_US, SystemClock};
 use ring::hmac;
@@ -29,4 +31,15 @@ fn codes_are_those_of_the_standard() {
     let secret = BASE32_NOPAD.encode(b"12345678901234567890");
     assert_eq!(code(&secret, 59 / 30), "287082");
     assert_eq!(code(&secret, 1_111_111_109 / 30), "081804");
+}
+
+/// The same codes as the tool that the demo's printout names.
+#[test]
+fn codes_are_those_of_oathtool() {
+    let secret = BASE32_NOPAD.encode(b"12345678901234567890");
+    let step = present_step();
+    let moment = format!("@{}", step * u64::try_from(STEP_SECONDS).unwrap());
+    let told = Command::new("oathtool").args(["--totp", "--base32", "--now", &moment, &secret]).output();
+    let told = told.expect("oathtool; scripts/test installs it");
+    assert_eq!(String::from_utf8(told.stdout).unwrap().trim(), code(&secret, step));
 }

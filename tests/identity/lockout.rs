@@ -1,0 +1,89 @@
+//! The lock after failures: when it comes, when it goes, and that nothing gets around it.
+
+use redoubt::identity::Error;
+use redoubt_store::users::Role;
+
+use super::appliance::{Fixture, PASSWORD};
+
+const MINUTE: i64 = 60;
+
+async fn fail(fixture: &Fixture) {
+    assert!(matches!(fixture.password("not the right password").await, Err(Error::SignInFailed)));
+}
+
+async fn is_locked(fixture: &Fixture) -> bool {
+    matches!(fixture.password(PASSWORD).await, Err(Error::Locked { .. }))
+}
+
+#[tokio::test]
+async fn the_lock_is_over_after_fifteen_minutes() {
+    let fixture = Fixture::with(Role::Analyst);
+    for _ in 0..3 {
+        fail(&fixture).await;
+    }
+    assert!(is_locked(&fixture).await);
+    fixture.clock.advance(15 * MINUTE - 1);
+    assert!(is_locked(&fixture).await);
+    fixture.clock.advance(1);
+    fixture.sign_in().await;
+}
+
+#[tokio::test]
+async fn failures_further_apart_than_the_window_do_not_lock() {
+    let fixture = Fixture::with(Role::Analyst);
+    for _ in 0..4 {
+        fail(&fixture).await;
+        fixture.clock.advance(8 * MINUTE);
+    }
+    fixture.sign_in().await;
+}
+
+#[tokio::test]
+async fn only_a_complete_sign_in_clears_the_count() {
+    let fixture = Fixture::with(Role::Analyst);
+    fail(&fixture).await;
+    fail(&fixture).await;
+    // The right password alone must not give whoever guesses codes a fresh start.
+    fixture.password(PASSWORD).await.unwrap();
+    fail(&fixture).await;
+    assert!(is_locked(&fixture).await);
+}
+
+#[tokio::test]
+async fn wrong_codes_count_like_wrong_passwords() {
+    let fixture = Fixture::with(Role::Analyst);
+    let pending = fixture.password(PASSWORD).await.unwrap();
+    for _ in 0..3 {
+        let refused = fixture.code(&pending, "not a code".to_owned()).await;
+        assert!(matches!(refused, Err(Error::CodeRefused)));
+    }
+    let locked = fixture.code(&pending, fixture.present_code()).await;
+    assert!(matches!(locked, Err(Error::Locked { .. })));
+}
+
+#[tokio::test]
+async fn a_code_is_accepted_once_however_many_try_it_at_once() {
+    let fixture = Fixture::with(Role::Analyst);
+    let mut pending = Vec::new();
+    for _ in 0..10 {
+        pending.push(fixture.password(PASSWORD).await.unwrap());
+    }
+    let code = fixture.present_code();
+    let attempts = pending.iter().map(|pending| fixture.code(pending, code.clone()));
+    let accepted = futures_util::future::join_all(attempts).await.into_iter().filter(Result::is_ok).count();
+    assert_eq!(accepted, 1);
+}
+
+#[tokio::test]
+async fn thirty_failures_in_a_day_lock_until_it_is_over() {
+    let fixture = Fixture::with(Role::Analyst);
+    for _ in 0..10 {
+        for _ in 0..3 {
+            fail(&fixture).await;
+        }
+        fixture.clock.advance(16 * MINUTE);
+    }
+    assert!(is_locked(&fixture).await, "the day's budget is used up");
+    fixture.clock.advance(24 * 60 * MINUTE);
+    fixture.sign_in().await;
+}
