@@ -7,7 +7,8 @@ mod pace;
 mod queue;
 mod sequence;
 mod step;
-#[cfg(all(test, feature = "fixture"))]
+#[cfg(test)]
+#[cfg(feature = "fixture")]
 mod tests;
 
 pub(crate) use sequence::{Order, Ticket};

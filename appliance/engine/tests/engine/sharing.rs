@@ -30,7 +30,8 @@ async fn company_does_not_change_an_answer() {
 #[tokio::test]
 async fn a_full_queue_is_busy_and_those_who_wait_know_their_place() {
     let engine = start(&long(), Settings { max_parallel: 1, queue: 2, ..settings() });
-    let running = engine.submit(request("x", "a", exactly(60_000))).await.unwrap();
+    let mut running = engine.submit(request("x", "a", exactly(60_000))).await.unwrap();
+    assert!(matches!(running.next().await, Some(Event::Started { .. })));
     let mut second = engine.submit(request("x", "a", exactly(3))).await.unwrap();
     let mut third = engine.submit(request("x", "b", exactly(3))).await.unwrap();
     match engine.submit(request("x", "c", exactly(3))).await {
@@ -49,7 +50,8 @@ async fn a_full_queue_is_busy_and_those_who_wait_know_their_place() {
 #[tokio::test]
 async fn a_cancelled_request_leaves_the_queue() {
     let engine = start(&long(), Settings { max_parallel: 1, queue: 2, ..settings() });
-    let running = engine.submit(request("x", "a", exactly(60_000))).await.unwrap();
+    let mut running = engine.submit(request("x", "a", exactly(60_000))).await.unwrap();
+    assert!(matches!(running.next().await, Some(Event::Started { .. })));
     let waiting = engine.submit(request("x", "a", exactly(3))).await.unwrap();
     waiting.cancel();
     let events = events(waiting).await;
@@ -61,7 +63,8 @@ async fn a_cancelled_request_leaves_the_queue() {
 #[tokio::test]
 async fn parties_take_turns_in_the_queue() {
     let engine = start(&long(), Settings { max_parallel: 1, queue: 8, ..settings() });
-    let running = engine.submit(request("x", "z", exactly(60_000))).await.unwrap();
+    let mut running = engine.submit(request("x", "z", exactly(60_000))).await.unwrap();
+    assert!(matches!(running.next().await, Some(Event::Started { .. })));
     let mut greedy: Vec<Reply> = Vec::new();
     for _ in 0..3 {
         greedy.push(engine.submit(request("x", "many", exactly(3))).await.unwrap());
