@@ -55,6 +55,7 @@ stage.test('an answer grows in many steps', async () => {
             if (answer) globalThis.lengths.add(answer.textContent.length);
         }).observe(document.body, { subtree: true, childList: true, characterData: true });
     });
+    await visitor.askForLikeliest();
     await ask(page, LONG);
     await grown(page, 300);
     const lengths = await page.evaluate(() => [...globalThis.lengths]);
@@ -108,6 +109,7 @@ for (const hand of [pointer, keyboard]) {
     stage.test(`a long answer is stopped, by ${hand.name}`, async () => {
         const visitor = await stage.signedIn(hand === pointer ? 'analyst1' : 'analyst2');
         const { page } = visitor;
+        await visitor.askForLikeliest();
         await ask(page, LONG);
         await grown(page, 60);
         if (hand === pointer) await button(page, 'Stop').click();
@@ -124,6 +126,7 @@ for (const hand of [pointer, keyboard]) {
 stage.test('an answer goes on while its page is loaded again', async () => {
     const visitor = await stage.signedIn('analyst2');
     const { page } = visitor;
+    await visitor.askForLikeliest();
     await ask(page, LONG);
     const before = (await grown(page, 120)).slice(0, 60);
     await page.reload();
@@ -138,6 +141,7 @@ stage.test('an answer goes on while its page is loaded again', async () => {
 stage.test('an answer goes on while one is elsewhere', async () => {
     const visitor = await stage.signedIn('analyst1');
     const { page } = visitor;
+    await visitor.askForLikeliest();
     await ask(page, LONG);
     const before = (await grown(page, 60)).slice(0, 30);
     await page.getByRole('link', { name: 'Help', exact: true }).click();
