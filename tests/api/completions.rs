@@ -56,7 +56,8 @@ fn a_whole_completion_has_openai_s_shape() {
 
 #[test]
 fn a_streamed_completion_has_one_chunk_a_token_and_says_when_it_is_done() {
-    let more = json!({"stream": true, "stream_options": {"include_usage": true}, "max_tokens": 20, "ignore_eos": true});
+    let usage = json!({"include_usage": true});
+    let more = json!({"stream": true, "stream_options": usage, "max_tokens": 20, "ignore_eos": true});
     let body = request("Name three fruits.", more);
     let events: Vec<Event> = shared().program().stream("POST", PATH, Some(&body)).collect();
     assert!(events.iter().all(|event| event.name.is_empty()));

@@ -54,7 +54,7 @@ fn type_everywhere(client: &Client, number: usize) {
     let params = json!({"max_tokens": 1});
     let question = json!({"content": format!("{CANARY} question {number}"), "params": params});
     assert_eq!(client.begin(id, &question).finish().end["status"], "done");
-    if number % 10 == 0 {
+    if number.is_multiple_of(10) {
         client.get(&format!("/api/v1/search?q={CANARY}")).is(200);
         client.get(&format!("/api/v1/chats/{id}/export?format=markdown")).is(200);
         client.get(&format!("/api/v1/chats/{CANARY}")).refuses(404, "not_found");
@@ -88,10 +88,10 @@ fn nothing_that_was_typed_is_found_in_the_clear() {
     let found = client.get(&format!("/api/v1/search?q={CANARY}&limit=100")).is(200).json();
     assert!(found["items"].as_array().unwrap().len() >= 40, "the words did not arrive: {found}");
 
-    assert_eq!(tainted(&root), [PathBuf::new(); 0], "while it runs");
+    assert_eq!(tainted(&root), Vec::<PathBuf>::new(), "while it runs");
     let (status, folder) = demo.stop();
     assert_eq!(status.code(), Some(0));
-    assert_eq!(tainted(&root), [PathBuf::new(); 0], "after it ended");
+    assert_eq!(tainted(&root), Vec::<PathBuf>::new(), "after it ended");
     for name in ["data/redoubt.db", "data/logs", "stderr"] {
         assert!(root.join(name).exists(), "{name} was not searched");
     }
@@ -104,7 +104,7 @@ fn the_search_for_traces_finds_them() {
     let folder = tempfile::tempdir().unwrap();
     fs::create_dir(folder.path().join("deep")).unwrap();
     fs::write(folder.path().join("clean"), b"nothing").unwrap();
-    assert_eq!(tainted(folder.path()), [PathBuf::new(); 0]);
+    assert_eq!(tainted(folder.path()), Vec::<PathBuf>::new());
     let padded = format!("xx{CANARY}yy");
     let utf16: Vec<u8> = padded.encode_utf16().flat_map(u16::to_le_bytes).collect();
     let forms = [

@@ -19,7 +19,7 @@ const JSON: &[(&str, &str)] = &[("content-type", "application/json")];
 struct Chat {
     owner: String,
     id: String,
-    /// The title acknowledged last, then those sent after it without an answer: one of them is the present one.
+    /// The title acknowledged last, then the one sent after it without an answer: one of them it has.
     titles: Vec<String>,
     /// A question and its answer whose start was acknowledged.
     messages: Vec<String>,
@@ -53,7 +53,7 @@ fn write(client: &Client, owner: &str, number: usize) -> Option<Chat> {
     if written(client, "PATCH", &path, &json!({"title": renamed}), 200).is_some() {
         chat.titles = vec![renamed];
     }
-    if number % 4 == 0 {
+    if number.is_multiple_of(4) {
         ask(client, &path, &mut chat);
     }
     Some(chat)

@@ -1,6 +1,7 @@
 //! What is left after something died, filled up or was in the wrong place. Each test has a demo of its own.
 
 mod canaries;
+mod crowd;
 mod disk;
 mod engine;
 mod kills;

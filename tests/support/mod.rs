@@ -7,7 +7,7 @@ mod totp;
 
 pub(crate) use client::{Answer, Client};
 pub(crate) use demo::{Demo, Person, executable_with, model, shared};
-pub(crate) use events::{Asked, Event};
+pub(crate) use events::{Asked, Event, Events};
 
 use std::thread;
 use std::time::{Duration, Instant};
