@@ -5,6 +5,7 @@ use std::io::{self, Read};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
+use redoubt_engine::{Role, Sampling, Turn};
 use ring::digest;
 use serde::{Deserialize, Serialize};
 
@@ -12,7 +13,7 @@ use serde::{Deserialize, Serialize};
 const BUILT_IN: &[&str] = &[include_str!("../../models/smollm2-135m-instruct-q4_1.toml")];
 
 /// What a model file must be, and what people are told of it. `models/README.md` explains the fields.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Manifest {
     pub id: String,
@@ -21,8 +22,32 @@ pub struct Manifest {
     pub size: u64,
     pub sha256: String,
     pub context: u32,
+    pub system: Option<String>,
+    pub temperature: Option<f32>,
+    pub top_p: Option<f32>,
     pub licence: String,
     pub source: String,
+}
+
+impl Manifest {
+    /// How answers are sampled where a request does not say.
+    pub fn sampling(&self) -> Sampling {
+        let default = Sampling::default();
+        Sampling {
+            temperature: self.temperature.unwrap_or(default.temperature),
+            top_p: self.top_p.unwrap_or(default.top_p),
+            ..default
+        }
+    }
+
+    /// The turns with this model's system prompt before them, if they bring none.
+    pub fn with_system(&self, mut turns: Vec<Turn>) -> Vec<Turn> {
+        let brings_one = turns.iter().any(|turn| turn.role == Role::System);
+        if let Some(system) = self.system.as_ref().filter(|_| !brings_one) {
+            turns.insert(0, Turn { role: Role::System, content: system.clone() });
+        }
+        turns
+    }
 }
 
 /// Why a model file is not used. Every message names the file.

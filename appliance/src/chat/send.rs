@@ -177,6 +177,7 @@ impl Chats {
     async fn start(&self, caller: &Caller<Analyst>, mut plan: Plan) -> Result<Answer, Error> {
         plan.sampling.validate().map_err(refusal)?;
         let engine = self.engines.present().ok_or(Error::Busy { retry_after_seconds: 2 })?;
+        plan.turns = self.model.with_system(std::mem::take(&mut plan.turns));
         let prompt = Prompt::Chat(plan.turns.clone());
         let measure = engine.measure(prompt, plan.sampling.max_tokens).await.map_err(refusal)?;
         plan.dropped_turns = measure.dropped_turns;

@@ -96,8 +96,9 @@ pub(crate) async fn create(
     }
     let (streams, usage) =
         (body.stream, body.stream_options.as_ref().is_some_and(|options| options.include_usage));
-    let prompt = Prompt::Chat(turns(&body.messages)?);
-    let sampling = sampling(body);
+    let manifest = app.chats.model();
+    let prompt = Prompt::Chat(manifest.with_system(turns(&body.messages)?));
+    let sampling = sampling(body, manifest.sampling());
     sampling.validate().map_err(chat::refusal)?;
     let cache_scope = CacheScope { shared: app.chats.model().id.clone(), private: caller.user.id.clone() };
     let ask = Request { prompt, sampling, cache_scope, party: caller.user.id.clone() };
@@ -131,8 +132,7 @@ fn turn(message: &ChatMessage) -> Result<Turn, Error> {
     Ok(Turn { role, content })
 }
 
-fn sampling(body: CompletionRequest) -> Sampling {
-    let default = Sampling::default();
+fn sampling(body: CompletionRequest, default: Sampling) -> Sampling {
     Sampling {
         temperature: body.temperature.unwrap_or(default.temperature),
         top_k: body.top_k.unwrap_or(default.top_k),

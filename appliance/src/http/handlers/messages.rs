@@ -46,7 +46,7 @@ pub(crate) struct Regeneration {
 /// How the answer is sampled; what is absent has the model's default.
 #[derive(Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub struct Params {
+pub(crate) struct Params {
     temperature: Option<f32>,
     top_k: Option<u32>,
     top_p: Option<f32>,
@@ -93,18 +93,18 @@ fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Option<S
     Option::deserialize(deserializer).map(Some)
 }
 
-impl From<Params> for Sampling {
-    fn from(params: Params) -> Self {
-        let default = Self { max_tokens: DEFAULT_MAX_TOKENS, ..Self::default() };
-        Self {
-            temperature: params.temperature.unwrap_or(default.temperature),
-            top_k: params.top_k.unwrap_or(default.top_k),
-            top_p: params.top_p.unwrap_or(default.top_p),
-            min_p: params.min_p.unwrap_or(default.min_p),
-            repeat_penalty: params.repeat_penalty.unwrap_or(default.repeat_penalty),
-            seed: params.seed.or(default.seed),
-            max_tokens: params.max_tokens.unwrap_or(default.max_tokens),
-            stop: params.stop.unwrap_or_default(),
+impl Params {
+    /// What is absent is as in `default`.
+    fn over(self, default: Sampling) -> Sampling {
+        Sampling {
+            temperature: self.temperature.unwrap_or(default.temperature),
+            top_k: self.top_k.unwrap_or(default.top_k),
+            top_p: self.top_p.unwrap_or(default.top_p),
+            min_p: self.min_p.unwrap_or(default.min_p),
+            repeat_penalty: self.repeat_penalty.unwrap_or(default.repeat_penalty),
+            seed: self.seed.or(default.seed),
+            max_tokens: self.max_tokens.unwrap_or(DEFAULT_MAX_TOKENS),
+            stop: self.stop.unwrap_or_default(),
             ..default
         }
     }
@@ -124,7 +124,12 @@ pub(crate) async fn create(
         Some(None) => Parent::Root,
         Some(Some(answer)) => Parent::Message(answer),
     };
-    let question = NewQuestion { content, parent, model, sampling: params.unwrap_or_default().into() };
+    let question = NewQuestion {
+        content,
+        parent,
+        model,
+        sampling: params.unwrap_or_default().over(app.chats.model().sampling()),
+    };
     let answer = app.chats.send(&caller, &id, question).await?;
     Ok(stream(&request, &caller, &answer))
 }
@@ -137,7 +142,7 @@ pub(crate) async fn regenerate(
     request: HttpRequest,
     body: Body<Regeneration>,
 ) -> Result<HttpResponse, Error> {
-    let sampling = body.0.params.unwrap_or_default().into();
+    let sampling = body.0.params.unwrap_or_default().over(app.chats.model().sampling());
     let answer = app.chats.regenerate(&caller, &ids.0, &ids.1, sampling).await?;
     Ok(stream(&request, &caller, &answer))
 }
