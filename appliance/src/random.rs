@@ -1,7 +1,6 @@
 //! Randomness, as an argument: tokens, secrets, ids and salts all come from the source given here.
 
 use ring::rand::{SecureRandom, SystemRandom};
-use uuid::Uuid;
 
 /// The kernel gave no random bytes. Nothing that needs them may go on.
 #[derive(Debug, thiserror::Error)]
@@ -29,9 +28,4 @@ pub fn bytes<const N: usize>(random: &dyn Random) -> Result<[u8; N], NoRandomnes
 /// A new random id (UUID version 4, 122 random bits: not to be guessed).
 pub fn id(random: &dyn Random) -> Result<String, NoRandomness> {
     Ok(uuid::Builder::from_random_bytes(bytes(random)?).into_uuid().to_string())
-}
-
-/// Whether a text from outside has the form of an id of ours.
-pub fn is_id(text: &str) -> bool {
-    text.len() == 36 && Uuid::try_parse(text).is_ok()
 }

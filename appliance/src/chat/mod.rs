@@ -230,11 +230,6 @@ impl Chats {
         self.stop_where(|running| running.session_id == session_id);
     }
 
-    /// How many answers are being written.
-    pub fn running_count(&self) -> usize {
-        self.running().len()
-    }
-
     fn stop_where(&self, matches: impl Fn(&Running) -> bool) {
         self.running().values().filter(|running| matches(running)).for_each(|running| running.answer.stop());
     }

@@ -27,7 +27,7 @@ pub use caller::{Admin, Analyst, Anyone, Auditor, Caller, RoleSet};
 pub use error::Error;
 pub use name::Username;
 pub use password::{PlainPassword, Weak};
-pub use session::{HashedToken, PlainToken, SignedInSession};
+pub use session::{HashedToken, PENDING_SECONDS, PlainToken, SignedInSession};
 pub use sign_in::{Enrolment, Factor, Next, SignedIn};
 pub use totp::TotpSecret;
 

@@ -11,7 +11,7 @@ use crate::random::{self, NoRandomness, Random};
 use crate::records::{self, Via};
 
 /// How long the second step of a sign-in may take.
-pub(super) const PENDING_SECONDS: i64 = 5 * 60;
+pub const PENDING_SECONDS: i64 = 5 * 60;
 /// Being seen is written down at most this often, so that reading costs no write.
 const TOUCH_EVERY_SECONDS: i64 = 30;
 

@@ -10,11 +10,8 @@ use crate::app::App;
 use crate::http::body::Body;
 use crate::http::error::{Code, Error};
 use crate::http::extract::{self, PENDING_COOKIE, SESSION_COOKIE};
-use crate::identity::{self, Anyone, Caller, Factor, Next};
+use crate::identity::{self, Anyone, Caller, Factor, Next, PENDING_SECONDS};
 use crate::records::Via;
-
-/// How long the browser keeps the cookie between the two steps.
-const PENDING_SECONDS: i64 = 5 * 60;
 
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]

@@ -8,7 +8,7 @@ export interface Explanation {
 }
 
 /** What the appliance's own sentence leaves open. */
-const TODO: Record<string, string> = {
+const ADVICE: Record<string, string> = {
   unreachable: 'Check the network cable or ask your operator. Nothing that you sent before is lost.',
   forbidden: 'Ask an administrator if you need it.',
   not_found: 'It may have been deleted, or it is not yours.',
@@ -26,7 +26,7 @@ export function explain(error: unknown): Explanation {
     };
   }
   const { code, title, request_id } = error.problem;
-  const todo = [TODO[code]];
+  const todo = [ADVICE[code]];
   if (error.retryAfter !== null) todo.push(`Try again in ${duration(error.retryAfter)}.`);
   return { what: title, todo: todo.filter(Boolean).join(' '), requestId: request_id ?? null };
 }
