@@ -6,10 +6,12 @@ mod attention;
 pub(crate) mod cache;
 pub(crate) mod forward;
 mod info;
+mod keys;
 mod rope;
 mod session;
 mod shape;
 pub(crate) mod simd;
+mod tensors;
 mod weights;
 
 pub use info::inspect;
@@ -59,6 +61,8 @@ pub struct Model {
     shape: Shape,
     weights: Weights,
     rotation: Rotation,
+    /// Of layers with a window, where it is another one.
+    local_rotation: Option<Rotation>,
     tokenizer: Tokenizer,
     template: Option<Template>,
     team: Team,
@@ -91,11 +95,22 @@ impl Model {
             0 => thread::available_parallelism().map_or(1, NonZero::get),
             threads => threads,
         };
+        shape.refuse_what_no_step_computes()?;
         let weights = Weights::load(&gguf, &shape, tokenizer.size(), threads)?;
         let rotation = Rotation::new(&shape.rope, weights.rope_factors.as_deref());
+        let local_rotation = shape.local_rope.as_ref().map(|rope| Rotation::new(rope, None));
         let load_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
         let info = ModelInfo { context, load_ms, ..info::describe(&gguf, &shape)? };
-        Ok(Model { info, shape, weights, rotation, tokenizer, template, team: Team::new(threads) })
+        Ok(Model {
+            info,
+            shape,
+            weights,
+            rotation,
+            local_rotation,
+            tokenizer,
+            template,
+            team: Team::new(threads),
+        })
     }
 
     /// What the model is.
