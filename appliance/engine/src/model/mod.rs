@@ -4,13 +4,14 @@
 
 mod attention;
 pub(crate) mod cache;
+pub(crate) mod elementwise;
 pub(crate) mod forward;
 mod info;
 mod keys;
+pub(crate) mod lanes;
 mod rope;
 mod session;
 mod shape;
-pub(crate) mod simd;
 mod tensors;
 mod weights;
 
@@ -18,7 +19,7 @@ pub use info::inspect;
 pub use session::{Generated, Scored, Session};
 
 use crate::gguf::Gguf;
-use crate::kernels::Team;
+use crate::kernels::{Path, Team};
 use crate::template::Template;
 use crate::tokenizer::Tokenizer;
 use crate::worker::Settings;
@@ -66,6 +67,7 @@ pub struct Model {
     tokenizer: Tokenizer,
     template: Option<Template>,
     team: Team,
+    path: Path,
 }
 
 impl Model {
@@ -95,7 +97,6 @@ impl Model {
             0 => thread::available_parallelism().map_or(1, NonZero::get),
             threads => threads,
         };
-        shape.refuse_what_no_step_computes()?;
         let weights = Weights::load(&gguf, &shape, tokenizer.size(), threads)?;
         let rotation = Rotation::new(&shape.rope, weights.rope_factors.as_deref());
         let local_rotation = shape.local_rope.as_ref().map(|rope| Rotation::new(rope, None));
@@ -110,6 +111,7 @@ impl Model {
             tokenizer,
             template,
             team: Team::new(threads),
+            path: Path::best(),
         })
     }
 
