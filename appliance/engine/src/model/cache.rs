@@ -13,6 +13,11 @@ use half::slice::HalfFloatSliceExt;
 /// Positions in a block.
 pub(crate) const BLOCK: usize = 32;
 
+/// Memory of one position, in bytes: keys and values of every layer.
+pub(crate) fn bytes_per_position(shape: &Shape) -> usize {
+    shape.layers * shape.kv_heads * 2 * shape.head * size_of::<f16>()
+}
+
 /// All blocks, in use or not.
 pub(crate) struct Pool {
     blocks: Vec<Box<[f16]>>,
@@ -45,6 +50,11 @@ impl Pool {
             length,
             row: vec![f16::ZERO; shape.kv_heads * shape.head],
         }
+    }
+
+    /// Memory of the blocks so far, in bytes.
+    pub(crate) fn bytes(&self) -> usize {
+        self.blocks.len() * self.length * size_of::<f16>()
     }
 
     /// Blocks that could be had now.

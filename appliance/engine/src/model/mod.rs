@@ -145,6 +145,22 @@ impl Model {
         self.weights.bytes()
     }
 
+    /// Memory that one step reads of them however many rows it has, in bytes: all but the rows of an embedding that
+    /// is not the head, too.
+    pub fn weights_per_step(&self) -> usize {
+        self.weights.bytes_per_step()
+    }
+
+    /// Memory that one position takes in the KV cache, in bytes.
+    pub fn cache_bytes_per_position(&self) -> usize {
+        cache::bytes_per_position(&self.shape)
+    }
+
+    /// Threads that compute.
+    pub fn threads(&self) -> usize {
+        self.team.threads()
+    }
+
     /// Its threads, for work between steps.
     pub(crate) fn team(&self) -> &Team {
         &self.team
