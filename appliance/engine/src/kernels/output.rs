@@ -85,9 +85,11 @@ impl<'a> Output<'a> {
         let count = GROUP.min(self.rows - first);
         // SAFETY: as the caller promises.
         let out = unsafe { self.slots.part(token * self.rows + first, count) };
-        match self.mode {
-            Mode::Set => out.copy_from_slice(&sums[..count]),
-            Mode::Add => out.iter_mut().zip(sums).for_each(|(out, sum)| *out += sum),
+        match (self.mode, out.first_chunk_mut()) {
+            // The usual case, in one store.
+            (Mode::Set, Some(out)) => *out = *sums,
+            (Mode::Set, None) => out.copy_from_slice(&sums[..count]),
+            (Mode::Add, _) => out.iter_mut().zip(sums).for_each(|(out, sum)| *out += sum),
         }
         if let Some(bias) = self.bias {
             out.iter_mut().zip(&bias[first..]).for_each(|(out, bias)| *out += bias);

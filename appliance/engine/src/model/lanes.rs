@@ -217,14 +217,15 @@ mod x86 {
         #[inline(always)]
         fn power_of_two(self) -> Wide {
             // SAFETY: `dispatched!` holds the proof.
-            unsafe {
-                let power = |n| {
-                    let biased = _mm256_add_epi32(_mm256_castps_si256(n), _mm256_set1_epi32(127));
-                    _mm256_castsi256_ps(_mm256_slli_epi32::<23>(biased))
-                };
-                Wide(power(self.0), power(self.1))
-            }
+            unsafe { Wide(power_of_two(self.0), power_of_two(self.1)) }
         }
+    }
+
+    #[target_feature(enable = "avx2")]
+    #[inline]
+    fn power_of_two(n: __m256) -> __m256 {
+        let biased = _mm256_add_epi32(_mm256_castps_si256(n), _mm256_set1_epi32(127));
+        _mm256_castsi256_ps(_mm256_slli_epi32::<23>(biased))
     }
 
     /// Methods of [`Wider`] that are one instruction.
