@@ -6,8 +6,6 @@
 
 use std::marker::PhantomData;
 
-use super::packed::GROUP;
-
 /// A slice, borrowed for the length of one job, whose elements are written from several threads.
 pub(super) struct Slots<'a, T> {
     base: *mut T,
@@ -60,15 +58,15 @@ impl<'a> Output<'a> {
         Self { slots: Slots::new(out), rows }
     }
 
-    /// Writes the sums of one group of weight rows for activation row `token`. What lies beyond the last weight row is
-    /// padding and dropped.
+    /// Writes the sums of one group of weight rows, one a lane, for activation row `token`. What lies beyond the last
+    /// weight row is padding and dropped.
     ///
     /// # Safety
     /// No other thread writes the same `group` during this product.
     #[inline]
-    pub(super) unsafe fn put(&self, token: usize, group: usize, sums: &[f32; GROUP]) {
-        let first = group * GROUP;
-        let count = GROUP.min(self.rows - first);
+    pub(super) unsafe fn put(&self, token: usize, group: usize, sums: &[f32]) {
+        let first = group * sums.len();
+        let count = sums.len().min(self.rows - first);
         // SAFETY: as the caller promises.
         unsafe { self.slots.put_all(token * self.rows + first, &sums[..count]) }
     }

@@ -3,11 +3,10 @@
 use super::shape::Shape;
 use crate::Error;
 use crate::gguf::{Gguf, Tensor, type_name};
-use crate::kernels::Matrix;
+use crate::kernels::{Isa, Matrix, Team};
 use candle_core::quantized::GgmlDType;
+use std::cell::RefCell;
 use std::collections::HashSet;
-use std::sync::Mutex;
-use std::thread;
 
 /// A linear layer.
 pub(crate) struct Linear {
@@ -40,15 +39,16 @@ pub(crate) struct Weights {
 }
 
 impl Weights {
-    /// Reads every tensor, layers on `threads` threads. A tensor that this forward pass would not use is an
+    /// Reads every tensor, each on all threads of the team. A tensor that this forward pass would not use is an
     /// error: leaving one out would silently change the answers.
     pub(crate) fn load(
         gguf: &Gguf,
         shape: &Shape,
         vocabulary: usize,
-        threads: usize,
+        isa: Isa,
+        team: &Team,
     ) -> Result<Weights, Error> {
-        let tensors = Tensors { gguf, used: Mutex::default() };
+        let tensors = Tensors { gguf, isa, team, used: RefCell::default() };
         let embedding = tensors.matrix("token_embd.weight", vocabulary, shape.width)?;
         let head = match tensors.has("output.weight") {
             true => Some(tensors.matrix("output.weight", vocabulary, shape.width)?),
@@ -59,7 +59,7 @@ impl Weights {
             false => None,
         };
         let norm = tensors.vector("output_norm.weight", shape.width)?;
-        let layers = tensors.layers(shape, threads)?;
+        let layers = (0..shape.layers).map(|index| tensors.layer(index, shape)).collect::<Result<_, _>>()?;
         tensors.refuse_unused()?;
         Ok(Weights { embedding, layers, norm, head, rope_factors })
     }
@@ -76,27 +76,12 @@ impl Weights {
 
 struct Tensors<'a> {
     gguf: &'a Gguf,
-    used: Mutex<HashSet<String>>,
+    isa: Isa,
+    team: &'a Team,
+    used: RefCell<HashSet<String>>,
 }
 
 impl Tensors<'_> {
-    fn layers(&self, shape: &Shape, threads: usize) -> Result<Vec<Layer>, Error> {
-        let share = shape.layers.div_ceil(threads.max(1));
-        let load = |first: usize| -> Result<Vec<Layer>, Error> {
-            (first..shape.layers.min(first + share)).map(|index| self.layer(index, shape)).collect()
-        };
-        let shares: Vec<_> = thread::scope(|scope| {
-            let loading: Vec<_> =
-                (0..shape.layers).step_by(share).map(|first| scope.spawn(move || load(first))).collect();
-            loading.into_iter().map(thread::ScopedJoinHandle::join).collect()
-        });
-        let mut layers = Vec::with_capacity(shape.layers);
-        for share in shares {
-            layers.extend(share.map_err(|_| Error::Model("a loading thread failed".to_owned()))??);
-        }
-        Ok(layers)
-    }
-
     fn layer(&self, index: usize, shape: &Shape) -> Result<Layer, Error> {
         let name = |part: &str| format!("blk.{index}.{part}");
         let linear = |part: &str, rows, cols| self.linear(&name(part), rows, cols);
@@ -127,7 +112,7 @@ impl Tensors<'_> {
 
     fn matrix(&self, name: &str, rows: usize, cols: usize) -> Result<Matrix, Error> {
         let tensor = self.find(name, rows, cols)?;
-        Matrix::from_gguf(tensor.dtype, rows, cols, tensor.bytes)
+        Matrix::from_gguf(tensor.dtype, rows, cols, tensor.bytes, self.isa, self.team)
             .map_err(|error| Error::Model(format!("tensor `{name}`: {error}")))
     }
 
@@ -158,12 +143,12 @@ impl Tensors<'_> {
             let why = format!("tensor `{name}` is {has_rows} × {has_cols}, not {rows} × {cols}");
             return Err(Error::Model(why));
         }
-        self.used.lock().unwrap_or_else(std::sync::PoisonError::into_inner).insert(name.to_owned());
+        self.used.borrow_mut().insert(name.to_owned());
         Ok(tensor)
     }
 
     fn refuse_unused(self) -> Result<(), Error> {
-        let used = self.used.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let used = self.used.into_inner();
         match self.gguf.tensor_names().filter(|name| !used.contains(*name)).min() {
             Some(name) => Err(Error::Unsupported(format!("tensor `{name}`"))),
             None => Ok(()),
