@@ -4,13 +4,14 @@
 
 mod attention;
 pub(crate) mod cache;
+pub(crate) mod elementwise;
 pub(crate) mod forward;
 mod info;
 mod keys;
+pub(crate) mod lanes;
 mod rope;
 mod session;
 mod shape;
-pub(crate) mod simd;
 mod tensors;
 mod weights;
 
@@ -18,7 +19,7 @@ pub use info::inspect;
 pub use session::{Generated, Scored, Session};
 
 use crate::gguf::Gguf;
-use crate::kernels::Team;
+use crate::kernels::{Path, Team};
 use crate::template::Template;
 use crate::tokenizer::Tokenizer;
 use crate::worker::Settings;
@@ -66,6 +67,7 @@ pub struct Model {
     tokenizer: Tokenizer,
     template: Option<Template>,
     team: Team,
+    path: Path,
 }
 
 impl Model {
@@ -95,7 +97,6 @@ impl Model {
             0 => thread::available_parallelism().map_or(1, NonZero::get),
             threads => threads,
         };
-        shape.refuse_what_no_step_computes()?;
         let weights = Weights::load(&gguf, &shape, tokenizer.size(), threads)?;
         let rotation = Rotation::new(&shape.rope, weights.rope_factors.as_deref());
         let local_rotation = shape.local_rope.as_ref().map(|rope| Rotation::new(rope, None));
@@ -110,6 +111,7 @@ impl Model {
             tokenizer,
             template,
             team: Team::new(threads),
+            path: Path::best(),
         })
     }
 
@@ -141,6 +143,22 @@ impl Model {
     /// Memory that the repacked weights take, in bytes.
     pub fn weights_in_memory(&self) -> usize {
         self.weights.bytes()
+    }
+
+    /// Memory that one step reads of them however many rows it has, in bytes: all but the rows of an embedding that
+    /// is not the head, too.
+    pub fn weights_per_step(&self) -> usize {
+        self.weights.bytes_per_step()
+    }
+
+    /// Memory that one position takes in the KV cache, in bytes.
+    pub fn cache_bytes_per_position(&self) -> usize {
+        cache::bytes_per_position(&self.shape)
+    }
+
+    /// Threads that compute.
+    pub fn threads(&self) -> usize {
+        self.team.threads()
     }
 
     /// Its threads, for work between steps.

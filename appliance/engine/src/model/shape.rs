@@ -135,15 +135,28 @@ impl Shape {
         })
     }
 
-    /// Refuses by name what [`super::forward`] does not compute.
-    pub(crate) fn refuse_what_no_step_computes(&self) -> Result<(), Error> {
-        let lacks = match self.family {
-            Family::Llama if self.windows.iter().any(Option::is_some) => "sliding windows".to_owned(),
-            Family::Llama if self.attention_cap.or(self.logit_cap).is_some() => "soft caps".to_owned(),
-            Family::Llama => return Ok(()),
-            other => format!("family {other:?}"),
-        };
-        Err(Error::Unsupported(lacks))
+    /// A shape of one small layer, for tests that need some of it.
+    #[cfg(test)]
+    pub(crate) fn for_tests() -> Shape {
+        Shape {
+            family: Family::Llama,
+            layers: 1,
+            width: 64,
+            heads: 4,
+            kv_heads: 2,
+            head: 16,
+            inner: 128,
+            context: 1024,
+            epsilon: 1e-5,
+            rope: Rope { dimensions: 16, base: 10_000.0, factor: 1.0, style: Style::Neighbours },
+            local_rope: None,
+            windows: vec![None],
+            attention_scale: 0.25,
+            attention_cap: None,
+            logit_cap: None,
+            embedding_scale: 1.0,
+            activation: Activation::Silu,
+        }
     }
 
     /// Width of all query heads together.

@@ -75,6 +75,11 @@ impl Weights {
         });
         self.embedding.bytes() + self.head.as_ref().map_or(0, Matrix::bytes) + layers.sum::<usize>()
     }
+
+    /// Memory that a step reads whatever its rows are, in bytes.
+    pub(crate) fn bytes_per_step(&self) -> usize {
+        self.bytes() - self.head.as_ref().map_or(0, |_| self.embedding.bytes())
+    }
 }
 
 fn layers(gguf: &Gguf, count: usize, threads: usize) -> Result<Vec<Layer>, Error> {
