@@ -116,9 +116,10 @@ impl Tokenizer {
     pub fn decode(&self, ids: &[u32]) -> String {
         let bytes: Vec<u8> = ids.iter().flat_map(|id| self.piece(*id)).copied().collect();
         let added = match &self.words {
-            Words::SentencePiece(words) if words.space_before => {
-                ids.first().is_some_and(|id| self.piece(*id).starts_with(b" "))
-            }
+            // Not in front of special tokens, which may begin with spaces of their own.
+            Words::SentencePiece(words) if words.space_before => ids
+                .first()
+                .is_some_and(|id| self.specials.text(*id).is_none() && self.piece(*id).starts_with(b" ")),
             _ => false,
         };
         String::from_utf8_lossy(&bytes[usize::from(added)..]).into_owned()
