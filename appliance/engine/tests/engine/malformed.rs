@@ -275,7 +275,7 @@ fn what_the_engine_does_not_have_is_refused_by_name() {
     for (key, value, word) in [
         ("general.architecture", text("rwkv7"), "rwkv7"),
         ("tokenizer.ggml.model", text("t5"), "t5"),
-        ("tokenizer.ggml.pre", text("tekken"), "tekken"),
+        ("tokenizer.ggml.pre", text("viking"), "viking"),
         ("llama.rope.scaling.type", text("yarn"), "yarn"),
         ("llama.expert_count", U32(8), "experts"),
     ] {
