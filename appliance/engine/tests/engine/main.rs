@@ -7,9 +7,13 @@ mod allocation;
 #[cfg(test)]
 mod answers;
 #[cfg(test)]
+mod limits;
+#[cfg(test)]
 mod malformed;
 #[cfg(test)]
 mod oracle;
+#[cfg(test)]
+mod prefixes;
 #[cfg(test)]
 mod sharing;
 #[cfg(test)]
