@@ -40,13 +40,7 @@ pub(super) fn supervise(
     model: Checked,
     ready: impl FnOnce(&Pids, Value),
 ) -> anyhow::Result<()> {
-    let engine = redoubt_engine::worker::Settings {
-        threads: config.models.threads,
-        context: Some(model.manifest.context),
-        max_parallel: config.models.parallel,
-        queue: config.models.queue,
-        ..Default::default()
-    };
+    let engine = config.models.engine(model.manifest.context);
     let policy = match config.egress.policy {
         Policy::Strict => Egress::Strict,
         Policy::Report => Egress::Report,

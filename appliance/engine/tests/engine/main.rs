@@ -9,11 +9,15 @@ mod answers;
 #[cfg(test)]
 mod families;
 #[cfg(test)]
+mod limits;
+#[cfg(test)]
 mod malformed;
 #[cfg(test)]
 mod oracle;
 #[cfg(test)]
 mod pieces;
+#[cfg(test)]
+mod prefixes;
 #[cfg(test)]
 mod reference;
 #[cfg(test)]
