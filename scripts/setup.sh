@@ -100,10 +100,10 @@ vocabularies() {
   fetch=$(mktemp -d .cache/fetch.XXXXXX)
   # pip asks sources for their metadata, for which these need their build tool, though nothing is built.
   python3 -m pip install --quiet --disable-pip-version-check --root-user-action ignore --target "$fetch/tools" scikit-build-core==1.1.2 >&2
-  PYTHONPATH=$fetch/tools python3 -m pip download --quiet --disable-pip-version-check --no-deps --no-build-isolation \
+  PYTHONPATH=$root/$fetch/tools SKBUILD_WHEEL_CMAKE=false python3 -m pip download --quiet --disable-pip-version-check --no-deps --no-build-isolation \
     --no-binary :all: --dest "$fetch" "llama-cpp-python==$version" >&2
   echo "$sum  $fetch/llama_cpp_python-$version.tar.gz" | sha256sum --check --quiet >&2 || fail "the sources of llama-cpp-python are not those that were pinned"
-  tar xzf "$fetch/llama_cpp_python-$version.tar.gz" -C "$folder" --strip-components=5 --wildcards '*/vendor/llama.cpp/models/ggml-vocab-*'
+  tar xzf "$fetch/llama_cpp_python-$version.tar.gz" -C "$folder" --strip-components=4 --wildcards '*/vendor/llama.cpp/models/ggml-vocab-*'
   rm -rf "$fetch"
   touch "$folder/.complete"
 }
