@@ -87,6 +87,27 @@ PY
   touch "$file.ok"
 }
 
+# llama.cpp's own test vocabularies (each under its model's licence, so none of them is in this repository): out of the
+# sources that the peer is built from, checked against the same sum.
+vocabularies() {
+  local folder=.cache/vocabularies peer=scripts/peers/llama.cpp.sh version sum fetch
+  [ -f "$folder/.complete" ] && return
+  debian "python3 -m pip --version" python3 python3-pip
+  say "Fetching test vocabularies (77 MB)"
+  version=$(sed -n 's/^version=//p' "$peer")
+  sum=$(sed -n 's/^sha256=//p' "$peer")
+  mkdir -p "$folder"
+  fetch=$(mktemp -d .cache/fetch.XXXXXX)
+  # pip asks sources for their metadata, for which these need their build tool, though nothing is built.
+  python3 -m pip install --quiet --disable-pip-version-check --root-user-action ignore --target "$fetch/tools" scikit-build-core==1.1.2 >&2
+  PYTHONPATH=$root/$fetch/tools SKBUILD_WHEEL_CMAKE=false python3 -m pip download --quiet --disable-pip-version-check --no-deps --no-build-isolation \
+    --no-binary :all: --dest "$fetch" "llama-cpp-python==$version" >&2
+  echo "$sum  $fetch/llama_cpp_python-$version.tar.gz" | sha256sum --check --quiet >&2 || fail "the sources of llama-cpp-python are not those that were pinned"
+  tar xzf "$fetch/llama_cpp_python-$version.tar.gz" -C "$folder" --strip-components=4 --wildcards '*/vendor/llama.cpp/models/ggml-vocab-*'
+  rm -rf "$fetch"
+  touch "$folder/.complete"
+}
+
 build() {
   say "Building the executable (a first build takes some minutes)"
   cargo build --release --locked --package redoubt >&2
