@@ -100,7 +100,7 @@ fn own_products_are_the_products_of_the_quantized_activations() {
             for m in (1..=9).chain([16, 33]) {
                 let x = numbers(m * cols, m as u32);
                 let mut out = vec![f32::NAN; m * rows];
-                matrix.matmul(&x, m, &mut out, &team);
+                matrix.matmul(&x, m, &mut out, &team).unwrap();
                 for (token, row) in (0..m).flat_map(|token| (0..rows).map(move |row| (token, row))) {
                     let offsets = offsets(dtype, &sample.bytes[row * row_bytes..][..row_bytes]);
                     let weights = &sample.weights[row * cols..][..cols];
@@ -148,7 +148,7 @@ fn integer_sums_are_exact() {
             let mut x: Vec<f32> = numbers(m * cols, 9).iter().map(|x| (x * 127.0).round()).collect();
             x.chunks_exact_mut(32).for_each(|block| block[7] = 127.0);
             let mut out = vec![f32::NAN; m * rows];
-            matrix.matmul(&x, m, &mut out, &team);
+            matrix.matmul(&x, m, &mut out, &team).unwrap();
             for (token, row) in (0..m).flat_map(|token| (0..rows).map(move |row| (token, row))) {
                 let weights = &weights[row * cols..][..cols];
                 let exact: i64 = weights
@@ -171,7 +171,7 @@ fn products_of_all_types_are_close_to_the_unquantized_ones() {
         for m in [1, 3, 4, 17] {
             let x = numbers(m * sample.cols, 3);
             let mut out = vec![f32::NAN; m * sample.rows];
-            matrix.matmul(&x, m, &mut out, &team);
+            matrix.matmul(&x, m, &mut out, &team).unwrap();
             for (x, out) in x.chunks(sample.cols).zip(out.chunks(sample.rows)) {
                 for (weights, out) in sample.weights.chunks(sample.cols).zip(out) {
                     let terms = weights.iter().zip(x).map(|(weight, x)| f64::from(*weight) * f64::from(*x));
@@ -253,11 +253,11 @@ fn zero_scales_and_zero_activations_give_zero() {
     for dtype in OWN {
         let sample = Sample::new(dtype, 9, 64);
         let mut out = [f32::NAN; 18];
-        sample.matrix(dtype).matmul(&[0.0; 128], 2, &mut out, &team);
+        sample.matrix(dtype).matmul(&[0.0; 128], 2, &mut out, &team).unwrap();
         assert_eq!(out, [0.0; 18]);
         let zero = Matrix::from_gguf(dtype, 9, 64, &vec![0; sample.bytes.len()]).unwrap();
         out.fill(f32::NAN);
-        zero.matmul(&numbers(128, 1), 2, &mut out, &team);
+        zero.matmul(&numbers(128, 1), 2, &mut out, &team).unwrap();
         assert_eq!(out, [0.0; 18]);
     }
 }
@@ -269,7 +269,7 @@ fn huge_and_tiny_activations_stay_finite() {
         let sample = Sample::new(dtype, 9, 64);
         for x in [1e-45, 1e-38, 1e-6, 1e6, 1e9, 1e30] {
             let mut out = [f32::NAN; 9];
-            sample.matrix(dtype).matmul(&[x; 64], 1, &mut out, &team);
+            sample.matrix(dtype).matmul(&[x; 64], 1, &mut out, &team).unwrap();
             assert!(out.iter().all(|number| number.is_finite()), "{dtype:?} {x}");
         }
     }

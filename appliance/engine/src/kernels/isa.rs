@@ -2,21 +2,21 @@
 
 /// Plain Rust, and the reference for the others.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Portable;
+pub(crate) struct Portable;
 
 /// Proof of AVX2, FMA and F16C.
 #[cfg(target_arch = "x86_64")]
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Avx2(());
+pub(crate) struct Avx2(());
 
 /// Proof of what [`Avx2`] says, and of AVX-512 F, VL, BW, DQ and VNNI.
 #[cfg(target_arch = "x86_64")]
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Vnni(());
+pub(crate) struct Vnni(());
 
 /// The instruction set that a matrix is multiplied with.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Path {
+pub(crate) enum Path {
     Portable(Portable),
     #[cfg(target_arch = "x86_64")]
     Avx2(Avx2),
@@ -26,12 +26,12 @@ pub(super) enum Path {
 
 impl Path {
     /// The fastest that this processor has.
-    pub(super) fn best() -> Self {
+    pub(crate) fn best() -> Self {
         Self::all().pop().unwrap_or(Self::Portable(Portable))
     }
 
     /// All that this processor has, the fastest last.
-    pub(super) fn all() -> Vec<Self> {
+    pub(crate) fn all() -> Vec<Self> {
         let mut all = vec![Self::Portable(Portable)];
         #[cfg(target_arch = "x86_64")]
         {

@@ -10,12 +10,15 @@
 mod activations;
 mod error;
 mod fallback;
+mod input;
 mod isa;
 mod output;
 mod packed;
 mod parts;
+mod products;
 mod q4;
 mod q8_0;
+mod rows;
 mod sweep;
 mod team;
 #[cfg(target_arch = "x86_64")]
@@ -29,8 +32,13 @@ use candle_core::quantized::GgmlDType;
 pub use error::Error;
 pub use team::Team;
 
+pub(crate) use input::Input;
+pub(crate) use isa::Path;
+pub(crate) use output::Mode;
+pub(crate) use products::{Factor, Product, gated, multiply};
+pub(crate) use rows::for_rows;
+
 use fallback::Fallback;
-use isa::Path;
 use packed::{Format, Packed};
 
 /// A weight matrix of `rows` × `cols` in its file's own bit-width, repacked for the tiles.
@@ -85,16 +93,23 @@ impl Matrix {
     /// `out[m][rows] = x[m][cols] · Wᵀ`, both row-major. With own kernels every weight is read once whatever
     /// `m` is, and an activation row with a NaN or an infinity gives NaN in its own output row and nowhere else.
     ///
+    /// # Errors
+    /// [`Error::Memory`] for the quantized activations.
+    ///
     /// # Panics
     /// When `m` is 0 or a slice is not exactly as long as `m` says: a mistake of the caller.
-    pub fn matmul(&self, x: &[f32], m: usize, out: &mut [f32], team: &Team) {
+    pub fn matmul(&self, x: &[f32], m: usize, out: &mut [f32], team: &Team) -> Result<(), Error> {
         assert!(m > 0, "a product of no activation rows");
         assert_eq!(Some(x.len()), m.checked_mul(self.cols()), "activations of a {m}-row product");
         assert_eq!(Some(out.len()), m.checked_mul(self.rows()), "output of a {m}-row product");
-        match &self.weights {
-            Weights::Packed(packed) => packed.matmul(x, m, out, team),
-            Weights::Candle(fallback) => fallback.matmul(x, m, out),
-        }
+        let mut input = Input::default();
+        input.reserve(m, self.cols())?;
+        input.fill(Path::best(), &mut [], team, |row, _, numbers| {
+            numbers.copy_from_slice(&x[row * self.cols()..(row + 1) * self.cols()]);
+        });
+        let factor = Factor { matrix: self, bias: None };
+        multiply(&input, [Product { factor, out, mode: Mode::Set }], team);
+        Ok(())
     }
 
     /// Writes row `index` to `out` as f32: the embedding of a token.

@@ -9,10 +9,9 @@ use std::ops::Range;
 use candle_core::quantized::GgmlDType;
 use half::f16;
 
-use super::activations::{Activations, BLOCK, quantized};
+use super::activations::{Activations, BLOCK};
 use super::isa::Path;
 use super::output::Output;
-use super::team::{Team, share};
 use super::{Error, q4, q8_0};
 
 /// Weight rows of a group.
@@ -56,12 +55,6 @@ pub(super) struct Packed {
     /// Where the groups begin in `data`: at a cache line.
     start: usize,
 }
-
-/// Activation rows from which on a product is cut into [`PIECES`] a thread.
-const MANY: usize = 8;
-
-/// Parts a thread of a product with [`MANY`] rows.
-const PIECES: usize = 4;
 
 /// Bytes of a cache line.
 const LINE: usize = 64;
@@ -121,19 +114,8 @@ impl Packed {
         &self.data[self.start + index * bytes..][..bytes]
     }
 
-    pub(super) fn matmul(&self, x: &[f32], m: usize, out: &mut [f32], team: &Team) {
-        let out = Output::new(out, self.rows);
-        let groups = self.groups();
-        // With several rows the arithmetic is the limit, and smaller parts even out what else the cores have to do. One
-        // row is limited by memory, which likes long streams.
-        let parts = if m < MANY { team.threads() } else { team.threads() * PIECES }.min(groups);
-        quantized(self.path, x, m, self.cols, team, |activations| {
-            team.run_parts(parts, |part| self.part(activations, share(groups, part, parts), &out));
-        });
-    }
-
-    /// One worker's groups.
-    fn part(&self, activations: &Activations<'_>, groups: Range<usize>, out: &Output<'_>) {
+    /// Multiplies some groups with all activation rows.
+    pub(super) fn part(&self, activations: &Activations<'_>, groups: Range<usize>, out: &Output<'_>) {
         match self.format {
             Format::Q4_0 => q4::product::<false>(self.path, self, activations, groups, out),
             Format::Q4_1 => q4::product::<true>(self.path, self, activations, groups, out),

@@ -1,13 +1,15 @@
 //! The paths against each other: every instruction set of this processor gives the portable code's numbers bit by bit.
+#![expect(unsafe_code, reason = "a quantizer leaves it to its caller to keep threads apart")]
 
 use candle_core::quantized::GgmlDType;
 use half::f16;
 use proptest::prelude::*;
 
-use super::activations::{self, BLOCK, quantized};
+use super::activations::{self, Activations, BLOCK, Block, Quantizer};
 use super::isa::{Path, Portable};
+use super::output::{Mode, Output};
 use super::packed::{Format, Packed};
-use super::team::Team;
+use super::team::{Team, share};
 
 const PORTABLE: Path = Path::Portable(Portable);
 
@@ -59,11 +61,30 @@ fn bits(numbers: &[f32]) -> Vec<u32> {
     numbers.iter().map(|number| number.to_bits()).collect()
 }
 
+/// The rows of `x`, quantized by the instructions of `path`.
+fn quantize(path: Path, x: &[f32], rows: usize) -> Vec<Block> {
+    let cols = x.len() / rows;
+    let mut blocks = vec![Block::ZERO; x.len() / BLOCK];
+    let quantizer = Quantizer::new(path, &mut blocks, rows, cols);
+    for (row, x) in x.chunks_exact(cols).enumerate() {
+        // SAFETY: this is the only thread.
+        unsafe { quantizer.put(row, 0, x) };
+    }
+    blocks
+}
+
+fn matmul(packed: &Packed, path: Path, x: &[f32], m: usize, out: &mut [f32], team: &Team) {
+    let blocks = quantize(path, x, m);
+    let activations = Activations::new(&blocks, m, packed.cols());
+    let out = Output::new(out, packed.rows(), Mode::Set, None);
+    team.run(|worker, of| packed.part(&activations, share(packed.groups(), worker, of), &out));
+}
+
 /// The product of the portable code, one activation row at a time on one thread.
 fn reference(packed: &Packed, x: &[f32], alone: &Team) -> Vec<f32> {
     let mut out = vec![f32::NAN; x.len() / packed.cols() * packed.rows()];
     for (x, out) in x.chunks_exact(packed.cols()).zip(out.chunks_exact_mut(packed.rows())) {
-        packed.matmul(x, 1, out, alone);
+        matmul(packed, PORTABLE, x, 1, out, alone);
     }
     out
 }
@@ -82,7 +103,7 @@ fn assert_equal_everywhere(rows: usize, blocks: usize, seed: u64) {
             for m in (1..=9).chain([16, 33]) {
                 for team in &teams {
                     let mut out = vec![f32::NAN; m * rows];
-                    packed.matmul(&x[..m * cols], m, &mut out, team);
+                    matmul(&packed, path, &x[..m * cols], m, &mut out, team);
                     assert_eq!(
                         bits(&out),
                         bits(&expected[..m * rows]),
@@ -114,14 +135,11 @@ proptest! {
 
     #[test]
     fn every_path_quantizes_alike(x in prop::collection::vec(any::<f32>(), BLOCK * 3)) {
-        let alone = Team::new(1);
-        let quantize = |path| quantized(path, &x, 1, x.len(), &alone, |activations| {
-            activations.tile(0).1.iter().map(|block| (block.q, block.d.to_bits(), block.s.to_bits(), block.sum))
-                .collect::<Vec<_>>()
-        });
-        let expected = quantize(PORTABLE);
+        let bits = |path| quantize(path, &x, 1).iter()
+            .map(|block| (block.q, block.d.to_bits(), block.s.to_bits(), block.sum)).collect::<Vec<_>>();
+        let expected = bits(PORTABLE);
         for path in Path::all() {
-            prop_assert_eq!(&quantize(path), &expected);
+            prop_assert_eq!(&bits(path), &expected);
         }
     }
 }
@@ -169,10 +187,10 @@ fn what_is_not_finite_stays_within_its_row() {
             for bad in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
                 let mut x = numbers(5 * 64, 3);
                 let mut before = vec![0.0; 5 * 16];
-                packed.matmul(&x, 5, &mut before, &team);
+                matmul(&packed, path, &x, 5, &mut before, &team);
                 x[2 * 64 + 40] = bad;
                 let mut after = vec![0.0; 5 * 16];
-                packed.matmul(&x, 5, &mut after, &team);
+                matmul(&packed, path, &x, 5, &mut after, &team);
                 assert!(after[32..48].iter().all(|number| number.is_nan()), "{format:?} {path:?} {bad}");
                 assert_eq!(bits(&after[..32]), bits(&before[..32]));
                 assert_eq!(bits(&after[48..]), bits(&before[48..]));

@@ -4,19 +4,22 @@
 
 mod attention;
 pub(crate) mod cache;
+pub(crate) mod elementwise;
 pub(crate) mod forward;
 mod info;
+mod keys;
+pub(crate) mod lanes;
 mod rope;
 mod session;
 mod shape;
-pub(crate) mod simd;
+mod tensors;
 mod weights;
 
 pub use info::inspect;
 pub use session::{Generated, Scored, Session};
 
 use crate::gguf::Gguf;
-use crate::kernels::Team;
+use crate::kernels::{Path, Team};
 use crate::template::Template;
 use crate::tokenizer::Tokenizer;
 use crate::worker::Settings;
@@ -59,9 +62,12 @@ pub struct Model {
     shape: Shape,
     weights: Weights,
     rotation: Rotation,
+    /// Of layers with a window, where it is another one.
+    local_rotation: Option<Rotation>,
     tokenizer: Tokenizer,
     template: Option<Template>,
     team: Team,
+    path: Path,
 }
 
 impl Model {
@@ -93,9 +99,20 @@ impl Model {
         };
         let weights = Weights::load(&gguf, &shape, tokenizer.size(), threads)?;
         let rotation = Rotation::new(&shape.rope, weights.rope_factors.as_deref());
+        let local_rotation = shape.local_rope.as_ref().map(|rope| Rotation::new(rope, None));
         let load_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
         let info = ModelInfo { context, load_ms, ..info::describe(&gguf, &shape)? };
-        Ok(Model { info, shape, weights, rotation, tokenizer, template, team: Team::new(threads) })
+        Ok(Model {
+            info,
+            shape,
+            weights,
+            rotation,
+            local_rotation,
+            tokenizer,
+            template,
+            team: Team::new(threads),
+            path: Path::best(),
+        })
     }
 
     /// What the model is.

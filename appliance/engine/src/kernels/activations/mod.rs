@@ -4,14 +4,13 @@
 //! by bit.
 #![expect(unsafe_code, reason = "threads write disjoint slots of one buffer, which safe Rust cannot split")]
 
-use std::cell::RefCell;
 use std::ops::Range;
 
 use half::f16;
 
 use super::isa::Path;
 use super::output::Slots;
-use super::team::{Team, share};
+use super::team::share;
 
 #[cfg(target_arch = "x86_64")]
 mod avx2;
@@ -21,9 +20,6 @@ pub(super) const BLOCK: usize = 32;
 
 /// The most activation rows that one pass over a group of weight rows serves.
 pub(super) const TILE: usize = 4;
-
-/// Below this many numbers a second thread costs more than it brings.
-const ALONE: usize = 8192;
 
 /// 32 activations: `d × q[i]` each.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -39,7 +35,7 @@ pub(super) struct Block {
 }
 
 impl Block {
-    const ZERO: Self = Self { q: [0; BLOCK], d: 0.0, s: 0.0, sum: 0 };
+    pub(super) const ZERO: Self = Self { q: [0; BLOCK], d: 0.0, s: 0.0, sum: 0 };
 }
 
 /// The activation rows of one product. The rows of a tile lie block by block: `[tile][block][row of the tile]`.
@@ -49,46 +45,39 @@ pub(super) struct Activations<'a> {
     per_row: usize,
 }
 
-thread_local! {
-    /// Kept from product to product, so that a step of the model allocates nothing.
-    static BUFFER: RefCell<Vec<Block>> = const { RefCell::new(Vec::new()) };
+/// Quantizes numbers of rows into their places.
+pub(super) struct Quantizer<'a> {
+    path: Path,
+    slots: Slots<'a, Block>,
+    rows: usize,
+    per_row: usize,
 }
 
-/// Quantizes `rows` rows of `cols` numbers and hands them to `then`.
-pub(super) fn quantized<R>(
-    path: Path,
-    x: &[f32],
-    rows: usize,
-    cols: usize,
-    team: &Team,
-    then: impl FnOnce(&Activations<'_>) -> R,
-) -> R {
-    let per_row = cols / BLOCK;
-    // Taken rather than borrowed: a product within a job of the team runs on this thread, too.
-    let mut buffer = BUFFER.take();
-    let needed = rows * per_row;
-    if buffer.len() < needed {
-        buffer.resize(needed, Block::ZERO);
+impl<'a> Quantizer<'a> {
+    /// For `rows` rows of `cols` numbers; what does not fill a block is left out. `blocks` has room for them.
+    pub(super) fn new(path: Path, blocks: &'a mut [Block], rows: usize, cols: usize) -> Self {
+        let per_row = cols / BLOCK;
+        Self { path, slots: Slots::new(&mut blocks[..rows * per_row]), rows, per_row }
     }
-    let slots = Slots::new(&mut buffer[..needed]);
-    let tiles = rows.div_ceil(TILE);
-    let quantize = |worker: usize, of: usize| {
-        for tile in share(tiles, worker, of).map(|index| tile(rows, index)) {
-            for row in tile.clone() {
-                let first = tile.start * per_row + (row - tile.start);
-                // SAFETY: the slots first, first + len, … are this row's alone, and each row belongs to one worker.
-                unsafe { fill(path, &x[row * cols..(row + 1) * cols], &slots, first, tile.len()) };
-            }
-        }
-    };
-    if rows == 1 || x.len() < ALONE {
-        quantize(0, 1);
-    } else {
-        team.run(quantize);
+
+    /// Quantizes the `numbers` of one row, of which the first stands in column `column`, where a block begins.
+    ///
+    /// # Safety
+    /// No other thread quantizes the same numbers.
+    pub(super) unsafe fn put(&self, row: usize, column: usize, numbers: &[f32]) {
+        let tile = tile(self.rows, tile_of(self.rows, row));
+        let first = tile.start * self.per_row + column / BLOCK * tile.len() + (row - tile.start);
+        // SAFETY: the slots first, first + len, … are these numbers' alone.
+        unsafe { fill(self.path, numbers, &self.slots, first, tile.len()) };
     }
-    let result = then(&Activations { blocks: &buffer[..needed], rows, per_row });
-    BUFFER.set(buffer);
-    result
+}
+
+impl<'a> Activations<'a> {
+    /// The blocks that a [`Quantizer`] of the same shape has filled.
+    pub(super) fn new(blocks: &'a [Block], rows: usize, cols: usize) -> Self {
+        let per_row = cols / BLOCK;
+        Self { blocks: &blocks[..rows * per_row], rows, per_row }
+    }
 }
 
 impl Activations<'_> {
@@ -112,6 +101,13 @@ impl Activations<'_> {
 /// Rows of tile `index` of `rows`: as few tiles as possible, all nearly the same size, so that no row goes alone.
 fn tile(rows: usize, index: usize) -> Range<usize> {
     share(rows, index, rows.div_ceil(TILE))
+}
+
+/// The tile that a row is in.
+fn tile_of(rows: usize, row: usize) -> usize {
+    let tiles = rows.div_ceil(TILE);
+    // The largest tile whose first row, rows · tile / tiles rounded down, is not beyond the row.
+    ((row + 1) * tiles).div_ceil(rows) - 1
 }
 
 /// Quantizes one row into the slots `first`, `first + step`, …
