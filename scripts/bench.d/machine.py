@@ -34,9 +34,10 @@ def cpu():
 
 
 def peer(asked):
-    version = command_line.run([asked.peer / "bin/llama-bench", "--version"]).strip().splitlines()
+    told = subprocess.run([asked.peer / "bin/llama-bench", "--version"], capture_output=True, text=True, check=True)
+    version = (told.stdout + told.stderr).strip().splitlines()
     binding = (asked.peer / "binding/llama_cpp/__init__.py").read_text().split('__version__ = "')[1].split('"')[0]
-    return f"llama.cpp of llama-cpp-python {binding} ({' '.join(version)}), {FLAGS[asked.isa]}"
+    return f"llama.cpp of llama-cpp-python {binding} ({', '.join(version)}), {FLAGS[asked.isa]}"
 
 
 def commit():

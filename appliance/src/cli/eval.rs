@@ -36,7 +36,7 @@ pub(super) struct Arguments {
 pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let text = read(&arguments.text)?;
     tell("loading the model");
-    let model = load(&arguments.model, arguments.threads)?;
+    let model = load(&arguments.model, arguments.threads, None)?;
     let mut told = 0;
     let mut progress = |done: usize, windows: usize| {
         if windows > 0 && done * 10 / windows > told {

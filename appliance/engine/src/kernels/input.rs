@@ -9,8 +9,8 @@ use super::rows::each;
 use super::team::Team;
 
 /// Rows of activations, as numbers for candle's kernels and as blocks of 8 bits for the own ones.
-#[derive(Default)]
 pub(crate) struct Input {
+    path: Path,
     numbers: Vec<f32>,
     blocks: Vec<Block>,
     rows: usize,
@@ -18,6 +18,11 @@ pub(crate) struct Input {
 }
 
 impl Input {
+    /// No rows yet; to be multiplied with matrices that are packed for `path`.
+    pub(crate) fn new(path: Path) -> Input {
+        Input { path, numbers: Vec::new(), blocks: Vec::new(), rows: 0, cols: 0 }
+    }
+
     /// Makes room for `rows` rows of `cols` numbers, so that filling allocates nothing.
     ///
     /// # Errors
@@ -38,7 +43,6 @@ impl Input {
     /// same number, if `beside` has rows.
     pub(crate) fn fill(
         &mut self,
-        path: Path,
         beside: &mut [f32],
         team: &Team,
         make: impl Fn(usize, &mut [f32], &mut [f32]) + Sync,
@@ -46,7 +50,7 @@ impl Input {
         let (rows, cols) = (self.rows, self.cols);
         let width = beside.len() / rows;
         let (beside, numbers) = (Slots::new(beside), Slots::new(&mut self.numbers));
-        let quantizer = Quantizer::new(path, &mut self.blocks, rows, cols);
+        let quantizer = Quantizer::new(self.path, &mut self.blocks, rows, cols);
         each(team, rows, |row| {
             // SAFETY: each row's number comes once, and with it its row of each buffer.
             unsafe {
@@ -63,14 +67,14 @@ impl Input {
     }
 
     /// Room for the rows as numbers, and their quantizer.
-    pub(super) fn parts(&mut self, path: Path) -> (&mut [f32], Quantizer<'_>) {
+    pub(super) fn parts(&mut self) -> (&mut [f32], Quantizer<'_>) {
         let (rows, cols) = (self.rows, self.cols);
-        (&mut self.numbers[..rows * cols], Quantizer::new(path, &mut self.blocks, rows, cols))
+        (&mut self.numbers[..rows * cols], Quantizer::new(self.path, &mut self.blocks, rows, cols))
     }
 
     /// The rows as blocks.
     pub(super) fn activations(&self) -> Activations<'_> {
-        Activations::new(&self.blocks, self.rows, self.cols)
+        Activations::new(self.path, &self.blocks, self.rows, self.cols)
     }
 
     pub(super) fn rows(&self) -> usize {

@@ -7,8 +7,6 @@
 use std::marker::PhantomData;
 use std::ops::Range;
 
-use super::packed::GROUP;
-
 /// A slice, borrowed for the length of one job, whose elements are written from several threads.
 pub(super) struct Slots<'a, T> {
     base: *mut T,
@@ -74,22 +72,21 @@ impl<'a> Output<'a> {
         Self { slots: Slots::new(out), rows, mode, bias }
     }
 
-    /// Takes the sums of one group of weight rows for activation row `token`. What lies beyond the last weight row is
-    /// padding and dropped.
+    /// Takes the sums of one group of weight rows, one a lane, for activation row `token`. What lies beyond the last
+    /// weight row is padding and dropped.
     ///
     /// # Safety
     /// No other thread uses the same `group` during this product.
     #[inline]
-    pub(super) unsafe fn put(&self, token: usize, group: usize, sums: &[f32; GROUP]) {
-        let first = group * GROUP;
-        let count = GROUP.min(self.rows - first);
+    pub(super) unsafe fn put(&self, token: usize, group: usize, sums: &[f32]) {
+        let first = group * sums.len();
+        let count = sums.len().min(self.rows - first);
         // SAFETY: as the caller promises.
         let out = unsafe { self.slots.part(token * self.rows + first, count) };
-        match (self.mode, out.first_chunk_mut()) {
-            // The usual case, in one store.
-            (Mode::Set, Some(out)) => *out = *sums,
-            (Mode::Set, None) => out.copy_from_slice(&sums[..count]),
-            (Mode::Add, _) => out.iter_mut().zip(sums).for_each(|(out, sum)| *out += sum),
+        match self.mode {
+            // A loop, as a copy of unknown length would be a call.
+            Mode::Set => out.iter_mut().zip(sums).for_each(|(out, sum)| *out = *sum),
+            Mode::Add => out.iter_mut().zip(sums).for_each(|(out, sum)| *out += sum),
         }
         if let Some(bias) = self.bias {
             out.iter_mut().zip(&bias[first..]).for_each(|(out, bias)| *out += bias);

@@ -7,9 +7,7 @@
 use super::activations::{BLOCK, Quantizer};
 use super::fallback::Fallback;
 use super::input::Input;
-use super::isa::Path;
 use super::output::{Mode, Output};
-use super::packed::GROUP;
 use super::team::{Team, share};
 use super::{Matrix, Weights};
 
@@ -56,7 +54,6 @@ pub(crate) fn multiply<const N: usize>(input: &Input, products: [Product<'_>; N]
 /// `activation` gets the product with the gate, which it replaces, and that with up. `scratch` has as many numbers as
 /// `hidden`.
 pub(crate) fn gated(
-    path: Path,
     input: &Input,
     [gate, up]: [Factor<'_>; 2],
     hidden: &mut Input,
@@ -69,19 +66,19 @@ pub(crate) fn gated(
     let (true, Weights::Packed(gates), Weights::Packed(ups)) =
         (whole, &gate.matrix.weights, &up.matrix.weights)
     else {
-        let products = [(gate, hidden.parts(path).0), (up, &mut *scratch)];
+        let products = [(gate, hidden.parts().0), (up, &mut *scratch)];
         multiply(input, products.map(|(factor, out)| Product { factor, out, mode: Mode::Set }), team);
-        let (numbers, quantizer) = hidden.parts(path);
+        let (numbers, quantizer) = hidden.parts();
         return activate(numbers, scratch, &quantizer, input.rows(), &activation);
     };
     let activations = input.activations();
-    let (numbers, quantizer) = hidden.parts(path);
+    let (numbers, quantizer) = hidden.parts();
     let gate_out = Output::new(numbers, gates.rows(), Mode::Set, gate.bias);
     let up_out = Output::new(scratch, ups.rows(), Mode::Set, up.bias);
     let parts = parts(input.rows(), team).min(units);
     team.run_parts(parts, |part| {
         let units = share(units, part, parts);
-        let groups = units.start * (BLOCK / GROUP)..units.end * (BLOCK / GROUP);
+        let groups = units.start * (BLOCK / gates.lanes())..units.end * (BLOCK / gates.lanes());
         let columns = units.start * BLOCK..units.end * BLOCK;
         gates.part(&activations, groups.clone(), &gate_out);
         ups.part(&activations, groups, &up_out);

@@ -32,7 +32,7 @@ impl<'m> Streams<'m> {
         let blocks = needs.iter().map(|(sequences, positions)| sequences * positions.div_ceil(BLOCK)).max();
         let bytes = blocks.unwrap_or(0) * BLOCK * model.cache_bytes_per_position();
         let pool = Pool::new(model.shape(), model.info().context, bytes as u64);
-        Streams { model, pool, runner: Runner::default(), sequences: Vec::new() }
+        Streams { model, pool, runner: Runner::new(model), sequences: Vec::new() }
     }
 
     pub(super) fn model(&self) -> &'m Model {

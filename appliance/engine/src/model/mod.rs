@@ -19,7 +19,7 @@ pub use info::inspect;
 pub use session::{Generated, Scored, Session};
 
 use crate::gguf::Gguf;
-use crate::kernels::{Path, Team};
+use crate::kernels::{Isa, Path, Team};
 use crate::template::Template;
 use crate::tokenizer::Tokenizer;
 use crate::worker::Settings;
@@ -39,6 +39,8 @@ pub struct Options {
     pub threads: usize,
     /// Positions of one sequence; never more than the model was made for, which is also the default.
     pub context: Option<u32>,
+    /// What to compute with, for measuring; the fastest that the processor has is the default.
+    pub isa: Option<Isa>,
 }
 
 impl TryFrom<&Settings> for Options {
@@ -47,7 +49,7 @@ impl TryFrom<&Settings> for Options {
     fn try_from(settings: &Settings) -> Result<Options, Error> {
         match settings.device {
             Device::Cpu | Device::Auto => {
-                Ok(Options { threads: settings.threads, context: settings.context })
+                Ok(Options { threads: settings.threads, context: settings.context, isa: None })
             }
             Device::Cuda => {
                 Err(Error::Unsupported("device `cuda`: this executable has no CUDA worker".to_owned()))
@@ -97,22 +99,15 @@ impl Model {
             0 => thread::available_parallelism().map_or(1, NonZero::get),
             threads => threads,
         };
-        let weights = Weights::load(&gguf, &shape, tokenizer.size(), threads)?;
+        let team = Team::new(threads);
+        let isa = options.isa.unwrap_or_else(Isa::best);
+        let path = Path::of(isa).ok_or_else(|| Error::Unsupported(format!("{isa:?} on this processor")))?;
+        let weights = Weights::load(&gguf, &shape, tokenizer.size(), isa, &team)?;
         let rotation = Rotation::new(&shape.rope, weights.rope_factors.as_deref());
         let local_rotation = shape.local_rope.as_ref().map(|rope| Rotation::new(rope, None));
         let load_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
         let info = ModelInfo { context, load_ms, ..info::describe(&gguf, &shape)? };
-        Ok(Model {
-            info,
-            shape,
-            weights,
-            rotation,
-            local_rotation,
-            tokenizer,
-            template,
-            team: Team::new(threads),
-            path: Path::best(),
-        })
+        Ok(Model { info, shape, weights, rotation, local_rotation, tokenizer, template, team, path })
     }
 
     /// What the model is.
@@ -154,6 +149,11 @@ impl Model {
     /// Memory that one position takes in the KV cache, in bytes.
     pub fn cache_bytes_per_position(&self) -> usize {
         cache::bytes_per_position(&self.shape)
+    }
+
+    /// The instruction set that it computes with.
+    pub fn isa(&self) -> Isa {
+        self.path.isa()
     }
 
     /// Threads that compute.

@@ -4,8 +4,7 @@ use super::shape::Shape;
 use super::tensors::{find, vector};
 use crate::Error;
 use crate::gguf::Gguf;
-use crate::kernels::Matrix;
-use std::thread;
+use crate::kernels::{Isa, Matrix, Team};
 
 /// A linear layer.
 pub(crate) struct Linear {
@@ -46,7 +45,7 @@ pub(crate) struct Weights {
 }
 
 impl Weights {
-    /// Reads every tensor, layers on `threads` threads.
+    /// Reads every tensor, each on all threads of the team.
     ///
     /// # Errors
     /// As [`super::tensors::check`], and [`Error::Model`] for a matrix of a type that no kernel knows.
@@ -54,13 +53,16 @@ impl Weights {
         gguf: &Gguf,
         shape: &Shape,
         vocabulary: usize,
-        threads: usize,
+        isa: Isa,
+        team: &Team,
     ) -> Result<Weights, Error> {
         super::tensors::check(gguf, shape, vocabulary)?;
-        let head = gguf.tensor("output.weight").map(|_| matrix(gguf, "output.weight")).transpose()?;
+        let matrix = |name: &str| matrix(gguf, name, isa, team);
+        let head = gguf.tensor("output.weight").map(|_| matrix("output.weight")).transpose()?;
+        let layer = |index| layer(gguf, index, &matrix);
         Ok(Weights {
-            embedding: matrix(gguf, "token_embd.weight")?,
-            layers: layers(gguf, shape.layers, threads)?,
+            embedding: matrix("token_embd.weight")?,
+            layers: (0..shape.layers).map(layer).collect::<Result<_, _>>()?,
             norm: vector(gguf, "output_norm.weight")?,
             head,
             rope_factors: optional_vector(gguf, "rope_freqs.weight")?,
@@ -82,28 +84,11 @@ impl Weights {
     }
 }
 
-fn layers(gguf: &Gguf, count: usize, threads: usize) -> Result<Vec<Layer>, Error> {
-    let share = count.div_ceil(threads.max(1));
-    let load = |first: usize| -> Result<Vec<Layer>, Error> {
-        (first..count.min(first + share)).map(|index| layer(gguf, index)).collect()
-    };
-    let shares: Vec<_> = thread::scope(|scope| {
-        let loading: Vec<_> =
-            (0..count).step_by(share).map(|first| scope.spawn(move || load(first))).collect();
-        loading.into_iter().map(thread::ScopedJoinHandle::join).collect()
-    });
-    let mut layers = Vec::with_capacity(count);
-    for share in shares {
-        layers.extend(share.map_err(|_| Error::Model("a loading thread failed".to_owned()))??);
-    }
-    Ok(layers)
-}
-
-fn layer(gguf: &Gguf, index: usize) -> Result<Layer, Error> {
+fn layer(gguf: &Gguf, index: usize, matrix: &impl Fn(&str) -> Result<Matrix, Error>) -> Result<Layer, Error> {
     let name = |part: &str| format!("blk.{index}.{part}");
     let linear = |part: &str| -> Result<Linear, Error> {
         Ok(Linear {
-            matrix: matrix(gguf, &name(&format!("{part}.weight")))?,
+            matrix: matrix(&name(&format!("{part}.weight")))?,
             bias: optional_vector(gguf, &name(&format!("{part}.bias")))?,
         })
     };
@@ -126,9 +111,9 @@ fn layer(gguf: &Gguf, index: usize) -> Result<Layer, Error> {
     })
 }
 
-fn matrix(gguf: &Gguf, name: &str) -> Result<Matrix, Error> {
+fn matrix(gguf: &Gguf, name: &str, isa: Isa, team: &Team) -> Result<Matrix, Error> {
     let tensor = find(gguf, name)?;
-    Matrix::from_gguf(tensor.dtype, tensor.rows, tensor.cols, tensor.bytes)
+    Matrix::from_gguf(tensor.dtype, tensor.rows, tensor.cols, tensor.bytes, isa, team)
         .map_err(|error| Error::Model(format!("tensor `{name}`: {error}")))
 }
 

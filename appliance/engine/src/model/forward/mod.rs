@@ -42,7 +42,6 @@ pub(crate) struct Step<'a> {
 }
 
 /// The work memory of steps. Grows to the largest step and stays.
-#[derive(Default)]
 pub(crate) struct Runner {
     /// The residual stream: `[row][width]`.
     stream: Vec<f32>,
@@ -82,6 +81,29 @@ impl Reach {
 }
 
 impl Runner {
+    /// For steps of models that are packed for the same instructions as this one.
+    pub(crate) fn new(model: &Model) -> Runner {
+        let input = || Input::new(model.path);
+        Runner {
+            stream: Vec::new(),
+            branch: Vec::new(),
+            normed: input(),
+            queries: Vec::new(),
+            keys: Vec::new(),
+            values: Vec::new(),
+            attended: input(),
+            up: Vec::new(),
+            hidden: input(),
+            last: input(),
+            logits: Vec::new(),
+            global: Reach::default(),
+            local: Reach::default(),
+            gathered: Gathered::default(),
+            lanes: Vec::new(),
+            places: Vec::new(),
+        }
+    }
+
     /// Computes a step and gives a row of logits for each wanted row. Keys and values of all rows are in the
     /// pool afterwards.
     ///
@@ -172,7 +194,7 @@ impl Runner {
         self.gathered.resize(plan, pool);
         attention.run(&self.lanes, &mut self.gathered, team);
         let (gathered, places) = (&self.gathered, &self.places);
-        self.attended.fill(path, &mut [], team, |row, _, out| {
+        self.attended.fill(&mut [], team, |row, _, out| {
             let span = places[row];
             gathered.row(&attention, span, row - spans[span].first, out);
         });
@@ -188,7 +210,6 @@ impl Runner {
             Activation::GeluTanh => elementwise::gelu_multiply,
         };
         gated(
-            path,
             &self.normed,
             [factor(&layer.gate), factor(&layer.up)],
             &mut self.hidden,
@@ -207,7 +228,7 @@ impl Runner {
         }
         let (weights, stream, path) = (&model.weights, &self.stream, model.path);
         let (width, epsilon) = (model.shape.width, model.shape.epsilon);
-        self.last.fill(path, &mut [], &model.team, |row, _, out| {
+        self.last.fill(&mut [], &model.team, |row, _, out| {
             let row = &stream[step.wanted[row] * width..][..width];
             elementwise::rms_norm(path, row, &weights.norm, epsilon, out);
         });
@@ -226,7 +247,7 @@ impl Runner {
 /// Makes the norm of the stream the input of the next products.
 fn norm(normed: &mut Input, stream: &mut [f32], weight: &[f32], model: &Model) {
     let (path, epsilon) = (model.path, model.shape.epsilon);
-    normed.fill(path, stream, &model.team, |_, row, out| {
+    normed.fill(stream, &model.team, |_, row, out| {
         elementwise::rms_norm(path, row, weight, epsilon, out);
     });
 }
