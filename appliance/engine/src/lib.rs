@@ -1,7 +1,7 @@
 //! Runs quantized language models: GGUF files, tokenizers, chat templates, kernels, the KV cache, scheduling, sampling.
 //!
 //! Two ways in: [`Engine`] talks to the engine's process (whose body is [`worker::serve`]) and is what the
-//! appliance uses; [`Model`] is the same engine within one process, for measuring and for tests.
+//! appliance uses; [`Model`] is the same engine within one process, for [`measure`] and for tests.
 //! Nothing here knows of users, HTTP or SQL.
 
 mod client;
@@ -11,6 +11,7 @@ mod error;
 pub mod fixture;
 pub mod gguf;
 pub mod kernels;
+pub mod measure;
 pub mod model;
 pub mod protocol;
 pub mod sampler;

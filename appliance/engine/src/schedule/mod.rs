@@ -65,8 +65,8 @@ impl Scheduler {
     pub(crate) fn new(model: Arc<Model>, limits: Limits, turns: Turns) -> Scheduler {
         Scheduler {
             cache: Cache::new(&model, limits.cache_bytes),
+            runner: Runner::new(&model),
             model,
-            runner: Runner::default(),
             pace: Pace::default(),
             forecast: Forecast::new(turns),
             waiting: Queue::new(limits.running_each),

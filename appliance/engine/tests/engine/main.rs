@@ -1,5 +1,5 @@
 //! The engine as its callers meet it: over its protocol with a tiny model, on malformed files, and against
-//! candle's own model of the same weights.
+//! candle's own model of the same weights and a plain one of our own.
 
 // `cfg(test)` holds for all of this; said again, it tells clippy that helpers are test code, too.
 #[cfg(test)]
@@ -7,13 +7,19 @@ mod allocation;
 #[cfg(test)]
 mod answers;
 #[cfg(test)]
+mod families;
+#[cfg(test)]
 mod limits;
 #[cfg(test)]
 mod malformed;
 #[cfg(test)]
 mod oracle;
 #[cfg(test)]
+mod pieces;
+#[cfg(test)]
 mod prefixes;
+#[cfg(test)]
+mod reference;
 #[cfg(test)]
 mod sharing;
 #[cfg(test)]
