@@ -7,11 +7,13 @@ mod pace;
 mod queue;
 mod sequence;
 mod step;
+mod turns;
 #[cfg(test)]
 #[cfg(feature = "fixture")]
 mod tests;
 
 pub(crate) use sequence::{Order, Ticket};
+pub(crate) use turns::Turns;
 
 use crate::model::Model;
 use crate::model::cache::Pool;
@@ -36,6 +38,7 @@ pub(crate) struct Scheduler {
     most: usize,
     /// Counts steps, to tell who was served last.
     now: u64,
+    turns: Arc<Turns>,
 }
 
 impl Scheduler {
@@ -51,7 +54,13 @@ impl Scheduler {
             running: Vec::new(),
             most: most.max(1),
             now: 0,
+            turns: Arc::default(),
         }
+    }
+
+    /// What each step waits for its turn in.
+    pub(crate) fn turns(&self) -> Arc<Turns> {
+        Arc::clone(&self.turns)
     }
 
     /// Works until nobody can send orders any more and all answers have ended.
@@ -60,6 +69,8 @@ impl Scheduler {
             self.drop_cancelled(answers);
             self.admit(answers);
             self.tell_positions(answers);
+            let turns = Arc::clone(&self.turns);
+            let _turn = turns.step();
             self.step(answers);
         }
     }

@@ -3,6 +3,7 @@
 use crate::Error;
 use crate::protocol::{self, FromWorker, ToWorker};
 use crate::schedule::Ticket;
+use crate::worker::embed::Reception;
 use crate::worker::prepare::Job;
 use std::collections::HashMap;
 use std::os::unix::net::UnixStream;
@@ -16,12 +17,18 @@ pub(super) struct Desk {
     /// Tickets die with their requests.
     open: HashMap<u64, Weak<Ticket>>,
     limit: usize,
+    embeddings: Reception,
 }
 
 impl Desk {
     /// `limit` requests may be open at once.
-    pub(super) fn new(answers: mpsc::Sender<FromWorker>, jobs: mpsc::Sender<Job>, limit: usize) -> Desk {
-        Desk { answers, jobs, open: HashMap::new(), limit }
+    pub(super) fn new(
+        answers: mpsc::Sender<FromWorker>,
+        jobs: mpsc::Sender<Job>,
+        limit: usize,
+        embeddings: Reception,
+    ) -> Desk {
+        Desk { answers, jobs, open: HashMap::new(), limit, embeddings }
     }
 
     /// Serves the socket until it closes.
@@ -34,6 +41,7 @@ impl Desk {
 
     /// Ends every open request.
     pub(super) fn cancel_all(&mut self) {
+        self.embeddings.cancel_all();
         self.open.drain().filter_map(|(_, ticket)| ticket.upgrade()).for_each(|ticket| ticket.cancel());
     }
 
@@ -56,7 +64,11 @@ impl Desk {
                 if let Some(ticket) = self.open.get(&id).and_then(Weak::upgrade) {
                     ticket.cancel();
                 }
+                self.embeddings.cancel(id);
                 return Ok(());
+            }
+            ToWorker::Embed { id, request } => {
+                return self.embeddings.take(id, request).or_else(|error| self.refuse(id, error));
             }
             ToWorker::Hello { .. } => return Err(Error::Protocol("greeted twice".to_owned())),
         };
