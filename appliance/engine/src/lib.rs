@@ -25,6 +25,6 @@ pub use client::{Engine, Reply};
 pub use error::Error;
 pub use model::{Model, inspect};
 pub use protocol::{
-    CacheScope, Device, EmbeddingInfo, EmbeddingRequest, Embeddings, End, Event, Finish, Measure, ModelInfo, PROTOCOL_VERSION, Prompt, Request, Role,
-    Sampling, Turn,
+    CacheScope, Device, EmbeddingInfo, EmbeddingRequest, Embeddings, End, Event, Finish, Measure, ModelInfo,
+    PROTOCOL_VERSION, Prompt, Request, Role, Sampling, Turn,
 };

@@ -23,24 +23,42 @@ const RUN: usize = 2048;
 /// those of every BERT.
 #[derive(Deserialize)]
 struct File {
-    normalizer: BertNormalizer,
-    pre_tokenizer: BertPreTokenizer,
+    normalizer: Normalizer,
+    pre_tokenizer: Words,
     model: Model,
 }
 
 #[derive(Deserialize)]
-struct Model {
-    r#type: String,
-    unk_token: String,
-    continuing_subword_prefix: String,
-    max_input_chars_per_word: usize,
-    vocab: HashMap<String, u32>,
+#[serde(tag = "type")]
+enum Normalizer {
+    BertNormalizer {
+        clean_text: bool,
+        handle_chinese_chars: bool,
+        strip_accents: Option<bool>,
+        lowercase: bool,
+    },
+}
+
+#[derive(Deserialize)]
+#[serde(tag = "type")]
+enum Words {
+    BertPreTokenizer,
+}
+
+#[derive(Deserialize)]
+#[serde(tag = "type")]
+enum Model {
+    WordPiece {
+        unk_token: String,
+        continuing_subword_prefix: String,
+        max_input_chars_per_word: usize,
+        vocab: HashMap<String, u32>,
+    },
 }
 
 /// A vocabulary of word pieces.
 pub(super) struct WordPiece {
     normalizer: BertNormalizer,
-    words: BertPreTokenizer,
     /// Pieces that begin a word.
     first: HashMap<Box<str>, u32>,
     /// Pieces that go on with one, without their prefix.
@@ -54,35 +72,33 @@ pub(super) struct WordPiece {
 impl WordPiece {
     /// Reads `tokenizer.json`; no piece may have an id of `vocabulary` or above.
     pub(super) fn parse(json: &[u8], vocabulary: usize) -> Result<WordPiece, Error> {
-        let File { normalizer, pre_tokenizer, model } =
+        let File { normalizer, pre_tokenizer: Words::BertPreTokenizer, model } =
             serde_json::from_slice(json).map_err(|error| wrong(&error.to_string()))?;
-        if model.r#type != "WordPiece" {
-            return Err(Error::Unsupported(format!("tokenizer.json: a model of type `{}`", model.r#type)));
-        }
-        if let Some((piece, id)) = model.vocab.iter().find(|(_, id)| **id as usize >= vocabulary) {
+        let Normalizer::BertNormalizer { clean_text, handle_chinese_chars, strip_accents, lowercase } =
+            normalizer;
+        let normalizer = BertNormalizer::new(clean_text, handle_chinese_chars, strip_accents, lowercase);
+        let Model::WordPiece { unk_token, continuing_subword_prefix, max_input_chars_per_word, vocab } =
+            model;
+        if let Some((piece, id)) = vocab.iter().find(|(_, id)| **id as usize >= vocabulary) {
             return Err(wrong(&format!("{piece:?} has id {id}, the model knows {vocabulary} pieces")));
         }
-        let special = |name: &str| {
-            model.vocab.get(name).copied().ok_or_else(|| wrong(&format!("there is no piece {name:?}")))
-        };
-        let (unknown, begin, end) = (special(&model.unk_token)?, special("[CLS]")?, special("[SEP]")?);
-        let prefix = model.continuing_subword_prefix.as_str();
-        if prefix.is_empty() {
+        if continuing_subword_prefix.is_empty() {
             return Err(wrong("pieces within a word have no prefix"));
         }
+        let special = |name: &str| {
+            vocab.get(name).copied().ok_or_else(|| wrong(&format!("there is no piece {name:?}")))
+        };
+        let (unknown, begin, end) = (special(&unk_token)?, special("[CLS]")?, special("[SEP]")?);
         let (mut first, mut further) = (HashMap::new(), HashMap::new());
-        for (piece, id) in &model.vocab {
-            match piece.strip_prefix(prefix) {
+        // A word never has a bracket among letters, but a file might say otherwise.
+        for (piece, id) in vocab.iter().filter(|(_, id)| ![unknown, begin, end].contains(id)) {
+            match piece.strip_prefix(&continuing_subword_prefix) {
                 Some(rest) if !rest.is_empty() => further.insert(rest.into(), *id),
                 _ => first.insert(piece.as_str().into(), *id),
             };
         }
-        // A word never holds a bracket together with letters, but a file might say otherwise.
-        for id in [unknown, begin, end] {
-            first.retain(|_, other| *other != id);
-        }
-        let max_word = model.max_input_chars_per_word.min(MAX_WORD);
-        Ok(WordPiece { normalizer, words: pre_tokenizer, first, further, max_word, unknown, begin, end })
+        let max_word = max_input_chars_per_word.min(MAX_WORD);
+        Ok(WordPiece { normalizer, first, further, max_word, unknown, begin, end })
     }
 
     /// The pieces of an input between `[CLS]` and `[SEP]`, together at most `most` of them; the rest is left out.
@@ -103,7 +119,7 @@ impl WordPiece {
         let mut normalized = NormalizedString::from(run);
         let words = self.normalizer.normalize(&mut normalized).and_then(|()| {
             let mut words = PreTokenizedString::from(normalized);
-            self.words.pre_tokenize(&mut words)?;
+            BertPreTokenizer.pre_tokenize(&mut words)?;
             Ok(words)
         });
         let words = words.map_err(|error| wrong(&error.to_string()))?;
@@ -162,7 +178,8 @@ mod tests {
     use serde_json::json;
 
     fn file() -> serde_json::Value {
-        let pieces = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "un", "##aff", "##able", "##a", "a", "é", "[", "]", "sep"];
+        let pieces =
+            ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "un", "##aff", "##able", "##a", "a", "é", "[", "]", "sep"];
         let vocab: HashMap<&str, usize> = pieces.into_iter().zip(0..).collect();
         json!({
             "normalizer": {"type": "BertNormalizer", "clean_text": true, "handle_chinese_chars": true,

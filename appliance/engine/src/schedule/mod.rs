@@ -7,10 +7,10 @@ mod pace;
 mod queue;
 mod sequence;
 mod step;
-mod turns;
 #[cfg(test)]
 #[cfg(feature = "fixture")]
 mod tests;
+mod turns;
 
 pub(crate) use sequence::{Order, Ticket};
 pub(crate) use turns::Turns;

@@ -4,10 +4,10 @@
 //! While answers are being written, the thread rests after each piece for twice the time that it took: people who
 //! chat keep two thirds of the machine, and wait for one piece at the most.
 
+use crate::Error;
 use crate::embedding::{self, Embedder, Job};
 use crate::protocol::{EmbeddingRequest, FromWorker};
 use crate::schedule::{Ticket, Turns};
-use crate::Error;
 use std::collections::{HashMap, VecDeque};
 use std::sync::mpsc::{self, Receiver, RecvError, Sender, TryRecvError};
 use std::sync::{Arc, Weak};
@@ -27,7 +27,9 @@ pub(super) fn start(
     turns: Arc<Turns>,
     answers: Sender<FromWorker>,
 ) -> Result<(Reception, Option<JoinHandle<()>>), Error> {
-    let Some(embedder) = embedder else { return Ok((Reception { orders: None, open: HashMap::new() }, None)) };
+    let Some(embedder) = embedder else {
+        return Ok((Reception { orders: None, open: HashMap::new() }, None));
+    };
     let (orders, incoming) = mpsc::channel();
     let worker = Worker { embedder, turns, answers, parties: VecDeque::new() };
     let thread =
@@ -120,8 +122,9 @@ impl Worker {
     }
 
     fn push(&mut self, order: Order) {
-        let is_same =
-            |party: &&mut VecDeque<Open>| party.iter().any(|open| open.order.request.party == order.request.party);
+        let is_same = |party: &&mut VecDeque<Open>| {
+            party.iter().any(|open| open.order.request.party == order.request.party)
+        };
         let party = self.parties.iter_mut().find(is_same);
         let open = Open { order, job: None };
         match party {
