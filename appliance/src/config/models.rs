@@ -1,4 +1,4 @@
-//! `[models]`: which model answers, and with how much of the machine.
+//! `[models]`: which model answers, which makes embeddings, and with how much of the machine.
 
 use std::path::PathBuf;
 
@@ -9,6 +9,8 @@ use serde::{Deserialize, Serialize};
 pub struct Models {
     /// The GGUF file; a manifest must know it by its name.
     pub file: PathBuf,
+    /// The weights (safetensors) of the model for embeddings, its other files beside them; without it there are none.
+    pub embedding: Option<PathBuf>,
     /// Threads that compute; 0 = as many as the machine has processors.
     pub threads: usize,
     /// Answers computed at once; further ones wait.
@@ -21,6 +23,7 @@ impl Default for Models {
     fn default() -> Self {
         Self {
             file: "/var/lib/redoubt/models/SmolLM2-135M-Instruct.Q4_1.gguf".into(),
+            embedding: None,
             threads: 0,
             parallel: 32,
             queue: 64,

@@ -131,7 +131,10 @@ impl Embedder {
 }
 
 /// Whether inputs are within their bounds.
-pub(crate) fn check(inputs: &[String]) -> Result<(), Error> {
+///
+/// # Errors
+/// [`Error::Invalid`] for no input, too many, an empty or a too long one.
+pub fn check(inputs: &[String]) -> Result<(), Error> {
     let refuse = |why: String| Err(Error::invalid("input", why));
     if inputs.is_empty() {
         return refuse("is empty".to_owned());

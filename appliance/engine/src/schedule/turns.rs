@@ -83,15 +83,14 @@ mod tests {
         let (turns, order) = (Turns::default(), Mutex::new(Vec::new()));
         thread::scope(|scope| {
             let first = turns.other();
-            let mut waiting = Vec::new();
             for number in 0..4_u64 {
                 let (turns, order) = (&turns, &order);
-                waiting.push(scope.spawn(move || {
+                scope.spawn(move || {
                     let _turn = if number % 2 == 0 { turns.step() } else { turns.other() };
-                    let alone = order.try_lock().unwrap().push(number);
+                    let mut alone = order.try_lock().unwrap();
+                    alone.push(number);
                     thread::sleep(Duration::from_millis(5));
-                    alone
-                }));
+                });
                 while turns.lock().next < number + 2 {
                     thread::yield_now();
                 }
