@@ -1,10 +1,10 @@
 //! The three files of an embedding model, read with bounds before anything believes them.
 
+use super::bert::Encoder;
+use super::config::Config;
 use crate::Error;
 use candle_core::safetensors::SliceSafetensors;
-use candle_core::{DType, Device};
-use candle_nn::VarBuilder;
-use candle_transformers::models::bert::{BertModel, Config};
+use candle_core::{DType, Device, Tensor};
 use std::fs::File;
 use std::os::unix::fs::FileExt;
 
@@ -26,37 +26,9 @@ pub struct Files {
 }
 
 impl Files {
-    /// What the model is, within the bounds of what this engine computes.
+    /// What the model is.
     pub(super) fn read_config(&self) -> Result<Config, Error> {
-        let json = read(&self.config, "config.json", MAX_CONFIG)?;
-        let config: Config = serde_json::from_slice(&json).map_err(|error| wrong(&error.to_string()))?;
-        if config.model_type.as_deref() != Some("bert") {
-            let other = config.model_type.as_deref().unwrap_or("none");
-            return Err(Error::Unsupported(format!("config.json: a model of type `{other}`")));
-        }
-        // The tensors are compared with these, so a file that is no larger than these lies is refused there. Here
-        // stands what would divide by zero, or make a short file compute for ever.
-        let bounded = [
-            ("vocab_size", config.vocab_size, 1 << 20),
-            ("hidden_size", config.hidden_size, super::MAX_DIMENSIONS),
-            ("num_hidden_layers", config.num_hidden_layers, 64),
-            ("num_attention_heads", config.num_attention_heads, 64),
-            ("intermediate_size", config.intermediate_size, 1 << 13),
-            ("max_position_embeddings", config.max_position_embeddings, 1 << 16),
-            ("type_vocab_size", config.type_vocab_size, 16),
-        ];
-        for (name, value, most) in bounded {
-            if value == 0 || value > most {
-                return Err(wrong(&format!("`{name}` is {value}, it may be 1 to {most}")));
-            }
-        }
-        if !config.hidden_size.is_multiple_of(config.num_attention_heads) {
-            return Err(wrong("`hidden_size` is no multiple of `num_attention_heads`"));
-        }
-        if !config.layer_norm_eps.is_finite() || config.layer_norm_eps <= 0.0 {
-            return Err(wrong("`layer_norm_eps` is no positive number"));
-        }
-        Ok(config)
+        Config::parse(&read(&self.config, "config.json", MAX_CONFIG)?)
     }
 
     /// The bytes of `tokenizer.json`.
@@ -65,7 +37,7 @@ impl Files {
     }
 
     /// The weights, copied out of the file as f32: once in memory.
-    pub(super) fn load_weights(&self, config: &Config) -> Result<BertModel, Error> {
+    pub(super) fn load_weights(&self, config: &Config) -> Result<Encoder, Error> {
         let length = self.weights.metadata()?.len();
         let mut header = [0; 8];
         if length > header.len() as u64 {
@@ -77,12 +49,30 @@ impl Files {
             return Err(Error::Model(why));
         }
         let map = crate::gguf::map(&self.weights)?;
-        let damaged = |error: candle_core::Error| Error::Model(format!("model.safetensors: {error}"));
         // Refuses tensors that overlap, leave gaps or reach beyond the file.
-        let tensors = SliceSafetensors::new(&map).map_err(damaged)?;
-        let weights = VarBuilder::from_backend(Box::new(tensors), DType::F32, Device::Cpu);
-        BertModel::load(weights, config).map_err(damaged)
+        let tensors = SliceSafetensors::new(&map).map_err(|error| damaged(&error))?;
+        Encoder::load(&Tensors(tensors), config)
     }
+}
+
+/// The tensors of the weights' file.
+pub(super) struct Tensors<'a>(SliceSafetensors<'a>);
+
+impl Tensors<'_> {
+    /// A tensor as f32, which must have exactly this shape: nothing is allocated for another.
+    pub(super) fn get(&self, name: &str, shape: &[usize]) -> Result<Tensor, Error> {
+        let view = self.0.get(name).map_err(|error| damaged(&error))?;
+        if view.shape() != shape {
+            let why = format!("model.safetensors: {name} has the shape {:?}, not {shape:?}", view.shape());
+            return Err(Error::Model(why));
+        }
+        let tensor = self.0.load(name, &Device::Cpu).and_then(|tensor| tensor.to_dtype(DType::F32));
+        tensor.map_err(|error| damaged(&error))
+    }
+}
+
+fn damaged(error: &candle_core::Error) -> Error {
+    Error::Model(format!("model.safetensors: {error}"))
 }
 
 fn read(file: &File, name: &str, most: u64) -> Result<Vec<u8>, Error> {
@@ -93,8 +83,4 @@ fn read(file: &File, name: &str, most: u64) -> Result<Vec<u8>, Error> {
     let mut bytes = vec![0; usize::try_from(length).unwrap_or_default()];
     file.read_exact_at(&mut bytes, 0)?;
     Ok(bytes)
-}
-
-fn wrong(why: &str) -> Error {
-    Error::Model(format!("config.json: {why}"))
 }

@@ -1,6 +1,6 @@
-//! One request on its way: its inputs as tokens, computed a piece at a time.
+//! One request on its way: its inputs as tokens, computed a group and a layer at a time.
 
-use super::{Embedder, pieces};
+use super::{Embedder, Pass, pieces};
 use crate::Error;
 use crate::protocol::Embeddings;
 
@@ -10,6 +10,8 @@ pub(crate) struct Job {
     inputs: Vec<Vec<u32>>,
     /// Groups of inputs that are still to come; the last one is next.
     left: Vec<Vec<usize>>,
+    /// The group that is between two layers.
+    current: Option<(Vec<usize>, Pass)>,
     vectors: Vec<f32>,
     dimensions: usize,
 }
@@ -21,19 +23,30 @@ impl Job {
         let left = pieces::group(&inputs.iter().map(Vec::len).collect::<Vec<_>>());
         let dimensions = embedder.info().dimensions as usize;
         let vectors = vec![0.0; inputs.len() * dimensions];
-        Ok(Job { inputs, left, vectors, dimensions })
+        Ok(Job { inputs, left, current: None, vectors, dimensions })
     }
 
     /// Whether every input has its vector.
     pub(crate) fn is_done(&self) -> bool {
-        self.left.is_empty()
+        self.left.is_empty() && self.current.is_none()
     }
 
-    /// Computes the next piece: a bounded time, whatever was asked for.
+    /// Computes one layer of one group: a bounded time, whatever was asked for.
     pub(crate) fn step(&mut self, embedder: &Embedder) -> Result<(), Error> {
-        let Some(group) = self.left.pop() else { return Ok(()) };
-        let inputs: Vec<&[u32]> = group.iter().map(|index| self.inputs[*index].as_slice()).collect();
-        let vectors = embedder.forward(&inputs)?;
+        let (group, mut pass) = match self.current.take() {
+            Some(current) => current,
+            None => {
+                let Some(group) = self.left.pop() else { return Ok(()) };
+                let inputs: Vec<&[u32]> = group.iter().map(|index| self.inputs[*index].as_slice()).collect();
+                let pass = embedder.begin(&inputs)?;
+                (group, pass)
+            }
+        };
+        if !embedder.advance(&mut pass)? {
+            self.current = Some((group, pass));
+            return Ok(());
+        }
+        let vectors = embedder.vectors(&pass)?;
         for (index, vector) in group.iter().zip(vectors.chunks_exact(self.dimensions)) {
             self.vectors[index * self.dimensions..][..self.dimensions].copy_from_slice(vector);
         }

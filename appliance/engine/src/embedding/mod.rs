@@ -1,8 +1,10 @@
 //! Embeddings: texts to vectors whose angles say how much two texts have in common.
 //!
-//! A BERT encoder by candle-transformers, the mean of its last layer over an input's tokens, scaled to length 1:
-//! what sentence-transformers makes of `all-MiniLM-L6-v2`, whose vectors `tests/embedding` compares.
+//! A BERT encoder, the mean of its last layer over an input's tokens, scaled to length 1: what sentence-transformers
+//! makes of `all-MiniLM-L6-v2`; `tests/sentence_transformers.rs` compares the vectors.
 
+mod bert;
+mod config;
 mod files;
 mod job;
 mod pieces;
@@ -14,8 +16,8 @@ pub(crate) use job::Job;
 use crate::Error;
 use crate::protocol::{EmbeddingInfo, Embeddings};
 use crate::worker::Settings;
-use candle_core::{D, DType, Device, Tensor};
-use candle_transformers::models::bert::BertModel;
+use bert::{Encoder, Pass};
+use candle_core::{D, Device, Tensor};
 use rayon::{ThreadPool, ThreadPoolBuilder};
 use std::num::NonZero;
 use std::thread;
@@ -37,7 +39,7 @@ const LEAST_LENGTH: f32 = 1e-12;
 pub struct Embedder {
     info: EmbeddingInfo,
     tokenizer: WordPiece,
-    model: BertModel,
+    encoder: Encoder,
     /// candle's matrix products run on the threads of the pool that they are called in.
     pool: ThreadPool,
 }
@@ -57,7 +59,7 @@ impl Embedder {
             return Err(Error::invalid("embedding_tokens", "must be at least 3"));
         }
         let tokenizer = WordPiece::parse(&files.read_tokenizer()?, config.vocab_size)?;
-        let model = files.load_weights(&config)?;
+        let encoder = files.load_weights(&config)?;
         let threads = match settings.threads {
             0 => thread::available_parallelism().map_or(1, NonZero::get),
             threads => threads,
@@ -72,7 +74,7 @@ impl Embedder {
             max_tokens: u32::try_from(most).unwrap_or(u32::MAX),
             load_ms: u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
         };
-        Ok(Embedder { info, tokenizer, model, pool })
+        Ok(Embedder { info, tokenizer, encoder, pool })
     }
 
     /// What the model is.
@@ -101,27 +103,21 @@ impl Embedder {
         self.tokenizer.encode(input, self.info.max_tokens as usize)
     }
 
-    /// One forward pass: the vectors `[inputs, dimensions]` of inputs that are given as tokens.
-    fn forward(&self, inputs: &[&[u32]]) -> Result<Vec<f32>, Error> {
-        let width = inputs.iter().map(|input| input.len()).max().unwrap_or_default();
-        let (mut ids, mut mask) = (Vec::new(), Vec::new());
-        for input in inputs {
-            let padding = width - input.len();
-            ids.extend(input.iter().copied().chain(std::iter::repeat_n(0, padding)));
-            mask.extend(std::iter::repeat_n(1_f32, input.len()).chain(std::iter::repeat_n(0.0, padding)));
-        }
-        let shape = (inputs.len(), width);
-        let vectors = self.pool.install(|| -> candle_core::Result<Vec<f32>> {
-            let ids = Tensor::from_vec(ids, shape, &Device::Cpu)?;
-            let mask = Tensor::from_vec(mask, shape, &Device::Cpu)?;
-            let hidden = self.model.forward(&ids, &ids.zeros_like()?, Some(&mask))?;
-            let mask = mask.unsqueeze(D::Minus1)?;
-            let sums = hidden.broadcast_mul(&mask)?.sum(1)?;
-            let means = sums.broadcast_div(&mask.sum(1)?)?;
-            let lengths = means.sqr()?.sum_keepdim(D::Minus1)?.sqrt()?;
-            let lengths = lengths.maximum(&Tensor::full(LEAST_LENGTH, lengths.shape(), &Device::Cpu)?)?;
-            means.broadcast_div(&lengths)?.to_dtype(DType::F32)?.flatten_all()?.to_vec1()
-        })?;
+    fn begin(&self, inputs: &[&[u32]]) -> Result<Pass, Error> {
+        Ok(self.pool.install(|| self.encoder.begin(inputs))?)
+    }
+
+    /// Computes a layer; whether it was the last.
+    fn advance(&self, pass: &mut Pass) -> Result<bool, Error> {
+        Ok(self.pool.install(|| self.encoder.advance(pass))?)
+    }
+
+    /// The vectors `[inputs, dimensions]` of what has been through all layers.
+    fn vectors(&self, pass: &Pass) -> Result<Vec<f32>, Error> {
+        let means = self.encoder.means(pass)?;
+        let lengths = means.sqr()?.sum_keepdim(D::Minus1)?.sqrt()?;
+        let lengths = lengths.maximum(&Tensor::full(LEAST_LENGTH, lengths.shape(), &Device::Cpu)?)?;
+        let vectors: Vec<f32> = means.broadcast_div(&lengths)?.flatten_all()?.to_vec1()?;
         if vectors.iter().all(|number| number.is_finite()) {
             Ok(vectors)
         } else {

@@ -2,11 +2,10 @@
 
 use std::cmp::Reverse;
 
-/// Tokens that one piece of work has at most, padding included. One input may have more; it is a piece of its own.
+/// Tokens that one group has at most, padding included. One input may have more; it is a group of its own.
 ///
-/// So many rows are enough for matrix products at full speed, and a piece takes some 80 ms on two cores: that is
-/// how long a running answer waits for its next token at the most.
-pub(super) const PIECE_TOKENS: usize = 256;
+/// So many rows are enough for matrix products at full speed.
+pub(super) const GROUP_TOKENS: usize = 256;
 
 /// Groups of inputs by their index, given the number of tokens of each; the longest ones first.
 pub(super) fn group(lengths: &[usize]) -> Vec<Vec<usize>> {
@@ -16,7 +15,7 @@ pub(super) fn group(lengths: &[usize]) -> Vec<Vec<usize>> {
     let mut widest = 0;
     for index in order {
         match groups.last_mut() {
-            Some(group) if (group.len() + 1) * widest <= PIECE_TOKENS => group.push(index),
+            Some(group) if (group.len() + 1) * widest <= GROUP_TOKENS => group.push(index),
             _ => {
                 widest = lengths[index];
                 groups.push(vec![index]);
@@ -31,7 +30,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn like_lengths_go_together_and_no_piece_is_too_large() {
+    fn like_lengths_go_together_and_no_group_is_too_large() {
         let lengths = [3, 256, 4, 100, 300, 3, 100];
         let groups = group(&lengths);
         assert_eq!(groups, [vec![4], vec![1], vec![3, 6], vec![2, 0, 5]]);
