@@ -2,10 +2,10 @@
 
 The expectations are committed; run this only to make them again, after changing scripts/expectation_inputs.py or a
 text in appliance/engine/tests/expected/text. It needs llama.cpp's library, built by scripts/peers/llama.cpp.sh, and
-the demo model, fetched by scripts/run --prepare. About five minutes on two cores:
+the demo model, fetched by scripts/run --prepare; "families" also cargo, which makes the tiny models. About five minutes on two cores:
 
     scripts/peers/llama.cpp.sh DIR llama
-    DIR/python/bin/python scripts/expectations.py DIR [tokens] [chat_template] [logprobs] [greedy]
+    DIR/python/bin/python scripts/expectations.py DIR [tokens] [pretokenizers] [chat_template] [logprobs] [greedy] [families]
 """
 import argparse
 import ctypes
@@ -13,7 +13,9 @@ import hashlib
 import json
 import pathlib
 import re
+import subprocess
 import sys
+import tempfile
 
 import numpy as np
 from jinja2.sandbox import ImmutableSandboxedEnvironment
@@ -31,6 +33,17 @@ NEW_TOKENS = 64
 WINDOWS = [("tides.txt", 512), ("logbook.txt", 512), ("glass.txt", 1024)]
 # Windows of which the exact answers are written, too: enough positions, not the whole size again.
 EXACT_WINDOWS = [0, 4]
+# All that llama.cpp cuts words by and appliance/engine/src/tokenizer/pretokenizers.rs knows, one name of each kind.
+PRETOKENIZERS = [
+    "smollm", "gpt-2", "starcoder", "refact", "command-r", "mpt", "olmo", "llama-bpe", "dbrx", "glm4", "qwen2", "qwen35", "gpt-4o", "tekken",
+    "deepseek-llm", "deepseek-coder", "deepseek-v3",
+]
+# Every so many of the strings.
+PRETOKENIZED = 2
+# The tiny models: tokens of one text, as many of the likeliest tokens, and every so many of the strings where the
+# vocabulary is one of SentencePiece's kind: with a space in front, and without.
+FAMILY_TEXT, FAMILY_TOKENS, FAMILY_TOP = "glass.txt", 320, 3
+FAMILIES_WITH_PIECES, FAMILY_STRINGS = ["mistral", "gemma3"], 3
 # The reference is llama.cpp's most careful way with this file: flash attention would sum values in f16.
 REFERENCE = {"weights": "file", "flash_attention": False, "cache": "f16", "one_by_one": False}
 # The same weights as f32: nothing but the weights is ever rounded to 8 bits, so the order of sums hardly matters.
@@ -46,10 +59,16 @@ VARIANTS = {
 class Llama:
     """One model loaded by llama.cpp in one configuration, on the CPU."""
 
-    def __init__(self, config, vocabulary_only=False):
+    def __init__(self, config, vocabulary_only=False, file=None, pretokenizer=None):
         params = api.llama_model_default_params()
         params.vocab_only, params.use_extra_bufts = vocabulary_only, False
-        file = MODEL if config["weights"] == "file" else expanded_model()
+        if pretokenizer:
+            # Read while the model is loaded; a list of overrides ends with one that has no key.
+            overrides = (api.llama_model_kv_override * 2)()
+            overrides[0].key, overrides[0].tag = b"tokenizer.ggml.pre", api.LLAMA_KV_OVERRIDE_TYPE_STR
+            overrides[0].value.val_str = pretokenizer.encode()
+            params.kv_overrides = overrides
+        file = file or (MODEL if config["weights"] == "file" else expanded_model())
         self.model = api.llama_model_load_from_file(str(file).encode(), params)
         self.vocab = api.llama_model_get_vocab(self.model)
         self.size = api.llama_vocab_n_tokens(self.vocab)
@@ -67,10 +86,10 @@ class Llama:
         api.llama_free(self.context)
         api.llama_model_free(self.model)
 
-    def tokenize(self, text, parse_special):
+    def tokenize(self, text, parse_special, add_special=True):
         data = text.encode()
         ids = (api.llama_token * (len(data) + 8))()
-        count = api.llama_tokenize(self.vocab, data, len(data), ids, len(ids), True, parse_special)
+        count = api.llama_tokenize(self.vocab, data, len(data), ids, len(ids), add_special, parse_special)
         return list(ids[:count])
 
     def logits(self, ids, start=0, last_only=False):
@@ -143,10 +162,11 @@ def expanded_model():
     return path
 
 
-def write(name, head, key, rows):
+def write(name, head, key, rows, model=None):
     """JSON with one row a line, and what it was made by in front."""
     rows = list(rows)
-    made_by = {"software": f"llama.cpp of llama-cpp-python {binding_version()}", "model": MODEL.name, "model_sha256": digest(MODEL)}
+    made_by = {"software": f"llama.cpp of llama-cpp-python {binding_version()}"}
+    made_by |= model or {"model": MODEL.name, "model_sha256": digest(MODEL)}
     opening = json.dumps({"made_by": made_by, **head})[:-1]
     lines = ",\n".join(json.dumps(row, separators=(",", ":")) for row in rows)
     path = EXPECTED / f"{name}.json"
@@ -157,6 +177,21 @@ def write(name, head, key, rows):
 def tokens():
     llama = Llama(REFERENCE, vocabulary_only=True)
     write("tokens", {}, "strings", [[text, llama.tokenize(text, parse_special=False)] for text in inputs.strings()])
+
+
+def pretokenizers():
+    """The demo model's vocabulary with the words of other families: only where the ids are others than its own."""
+    strings = inputs.strings()
+    own = Llama(REFERENCE, vocabulary_only=True)
+    usual = [own.tokenize(text, False, add_special=False) for text in strings]
+    families = {}
+    for name in PRETOKENIZERS:
+        llama = Llama(REFERENCE, vocabulary_only=True, pretokenizer=name)
+        ids = [llama.tokenize(text, False, add_special=False) for text in strings]
+        others = [[at, new] for at, (new, old) in enumerate(zip(ids, usual)) if new != old and at % PRETOKENIZED == 0]
+        families.setdefault(json.dumps(others), []).append(name)
+    rows = [{"names": names, "others": json.loads(others)} for others, names in families.items()]
+    write("pretokenizers", {}, "families", rows)
 
 
 def chat_template():
@@ -185,10 +220,31 @@ def logprobs():
     write("exact_logprobs", head, "windows", scored(chosen, exact))
 
 
-def scored(windows, logps):
+def families():
+    """Tiny models of every family, with weights of f32 and more tokens than any window."""
+    config = {**EXACT, "weights": "file"}
+    rows = []
+    with tempfile.TemporaryDirectory() as folder:
+        example = ["cargo", "run", "--release", "--quiet", "-p", "redoubt-engine", "--features", "fixture", "--example", "fixture", "--", folder]
+        subprocess.run(example, cwd=ROOT, check=True)
+        for file in sorted(pathlib.Path(folder).glob("*.gguf")):
+            llama = Llama(config, vocabulary_only=True, file=file)
+            ids = llama.tokenize((EXPECTED / "text" / FAMILY_TEXT).read_text(), parse_special=False)[:FAMILY_TOKENS]
+            asked = inputs.strings()[::FAMILY_STRINGS] if file.stem in FAMILIES_WITH_PIECES else []
+            strings = [[text, llama.tokenize(text, False, add_special=False)] for text in asked]
+            windows = [(FAMILY_TEXT, ids)]
+            exact = score(config, windows, file)
+            floor = distance(windows, exact, score({**config, "flash_attention": True}, windows, file))
+            [row] = scored(windows, exact, FAMILY_TOP)
+            rows.append({"name": file.stem, "noise_floor": {"flash_attention": floor}, "strings": strings, **row})
+            print(file.stem, perplexity(windows, exact), floor)
+    write("families", {"reference": config}, "models", rows, {"models": "appliance/engine/src/fixture"})
+
+
+def scored(windows, logps, count=TOP):
     """A row for each window: what the targets and the likeliest tokens have."""
     for (text, ids), logp in zip(windows, logps):
-        top = np.argsort(-logp, axis=1, kind="stable")[:, :TOP]
+        top = np.argsort(-logp, axis=1, kind="stable")[:, :count]
         best = np.take_along_axis(logp, top, axis=1)
         yield {"text": text, "ids": ids, "targets": rounded(targets(logp, ids)), "top": top.tolist(), "top_logprobs": [rounded(row) for row in best]}
 
@@ -205,9 +261,9 @@ def cut_windows(llama):
             yield name, ids[start : start + context]
 
 
-def score(config, windows):
+def score(config, windows, file=None):
     """Natural logarithms of the probabilities of every token after each token but the last, a window at a time."""
-    llama = Llama(config)
+    llama = Llama(config, file=file)
     result = []
     for _, ids in windows:
         logits = llama.logits(ids)[:-1].astype(np.float64)
@@ -295,7 +351,8 @@ def binding_version():
 
 
 if __name__ == "__main__":
-    parts = {"tokens": tokens, "chat_template": chat_template, "logprobs": logprobs, "greedy": greedy}
+    parts = {"tokens": tokens, "pretokenizers": pretokenizers, "chat_template": chat_template}
+    parts |= {"logprobs": logprobs, "greedy": greedy, "families": families}
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("dir", type=pathlib.Path, help="where scripts/peers/llama.cpp.sh built llama.cpp")
     parser.add_argument("--threads", type=int, default=2, help="1 where other work shares the processor; the answers are the same")

@@ -4,6 +4,7 @@
 //! - `api`: what a well-meant and an ill-meant client gets, over HTTPS; these share one running demo;
 //! - `faults`: what is left after something died, filled up or was in the wrong place; a demo for each;
 //! - `identity`: sign-in and sessions within this process, under a clock that the tests move;
+//! - `measuring`: what `bench` and `eval` print and how they end;
 //! - `processes`: what the processes are and what they may; a demo for each;
 //! - `support`: the demo, the client, the codes and the events that the others use.
 
@@ -14,6 +15,8 @@ mod api;
 mod faults;
 #[cfg(test)]
 mod identity;
+#[cfg(test)]
+mod measuring;
 #[cfg(test)]
 mod processes;
 #[cfg(test)]

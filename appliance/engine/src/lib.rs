@@ -2,7 +2,7 @@
 //! and, beside one, a small model that makes embeddings.
 //!
 //! Two ways in: [`Engine`] talks to the engine's process (whose body is [`worker::serve`]) and is what the
-//! appliance uses; [`Model`] is the same engine within one process, for measuring and for tests.
+//! appliance uses; [`Model`] is the same engine within one process, for [`measure`] and for tests.
 //! Nothing here knows of users, HTTP or SQL.
 
 mod client;
@@ -13,6 +13,7 @@ mod error;
 pub mod fixture;
 pub mod gguf;
 pub mod kernels;
+pub mod measure;
 pub mod model;
 pub mod protocol;
 pub mod sampler;

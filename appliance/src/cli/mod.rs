@@ -1,5 +1,6 @@
 //! The command line: one file a verb; errors become exit codes here.
 
+mod bench;
 mod demo;
 mod init;
 mod openapi;
@@ -30,6 +31,12 @@ enum Verb {
     Init(init::Arguments),
     /// Serve an appliance that `init` has set up
     Serve(serve::Arguments),
+    /// Measure how fast a model is on this machine
+    ///
+    /// Prefill reads one fresh prompt; decode writes several answers at once, greedily, and counts the tokens of all of
+    /// them. Every figure is the median of --repeat runs after one to warm up. Nothing else runs: no appliance, no
+    /// network.
+    Bench(bench::Arguments),
     /// Print the description of the HTTP API (OpenAPI 3.1, JSON)
     Openapi,
     #[command(name = processes::FRONT_VERB, hide = true)]
@@ -47,6 +54,7 @@ pub fn main() -> ExitCode {
         Verb::Demo(arguments) => demo::run(arguments),
         Verb::Init(arguments) => init::run(&arguments),
         Verb::Serve(arguments) => serve::run(&arguments),
+        Verb::Bench(arguments) => bench::run(&arguments),
         Verb::Openapi => openapi::run(),
         Verb::Front => processes::run_front(crate::front::serve),
         Verb::Engine => processes::run_engine(),
@@ -66,10 +74,18 @@ fn report(error: &anyhow::Error) {
     eprintln!("redoubt: {error:#}");
 }
 
-/// 1 failure, 3 configuration, 4 locked or no key. (clap itself ends with 2 for wrong usage.)
+/// Arguments that clap takes and that what they name cannot do.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+struct Usage(String);
+
+/// 1 failure, 2 usage (clap itself ends with it, too), 3 configuration, 4 locked or no key.
 fn exit_code(error: &anyhow::Error) -> ExitCode {
     use redoubt_store::keys;
     let code = error.chain().find_map(|cause| {
+        if cause.is::<Usage>() {
+            return Some(2);
+        }
         if cause.is::<config::Problems>() || cause.is::<models::Error>() {
             return Some(3);
         }

@@ -60,6 +60,39 @@ impl<'a> Metadata<'a> {
         })
     }
 
+    /// Whether the key holds a list.
+    pub fn is_list(&self, key: &str) -> bool {
+        matches!(self.values.get(key), Some(Value::Array(_)))
+    }
+
+    /// A list of booleans.
+    pub fn booleans(&self, key: &str) -> Result<Option<Vec<bool>>, Error> {
+        self.find(key, "a list of booleans", |value| {
+            let Value::Array(values) = value else { return None };
+            values
+                .iter()
+                .map(|value| match value {
+                    Value::Bool(flag) => Some(*flag),
+                    _ => None,
+                })
+                .collect()
+        })
+    }
+
+    /// A list of finite numbers.
+    pub fn floats(&self, key: &str) -> Result<Option<Vec<f32>>, Error> {
+        self.find(key, "a list of finite numbers", |value| {
+            let Value::Array(values) = value else { return None };
+            values
+                .iter()
+                .map(|value| match value {
+                    Value::F32(n) if n.is_finite() => Some(*n),
+                    _ => None,
+                })
+                .collect()
+        })
+    }
+
     /// A list of texts.
     pub fn texts(&self, key: &str) -> Result<Option<Vec<&'a str>>, Error> {
         self.find(key, "a list of strings", |value| {

@@ -2,6 +2,8 @@
 
 use candle_core::quantized::GgmlDType;
 
+use super::Isa;
+
 /// What is wrong with a tensor that was to become a [`super::Matrix`].
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -28,6 +30,12 @@ pub enum Error {
     Type {
         /// The file's type.
         dtype: GgmlDType,
+    },
+    /// This processor lacks the instruction set.
+    #[error("this processor has no {isa:?}")]
+    Isa {
+        /// What was asked for.
+        isa: Isa,
     },
     /// The allocator has no room for the repacked weights.
     #[error("out of memory: {bytes} bytes of weights")]

@@ -1,25 +1,33 @@
 //! The arithmetic of the forward pass: weight matrices at their file's own bit-width and the threads that multiply by them.
 //!
-//! - [`Matrix`]: `from_gguf`, `matmul`, `row` (embedding). Q4_0, Q4_1 and Q8_0 by own kernels, every other type by candle's.
+//! - [`Matrix`]: `from_gguf`, `matmul`, `row` (embedding). Types of 4, 5, 6 and 8 bits by own kernels, others by candle's.
 //! - [`Team`]: persistent threads, `run(|worker, of| …)`.
+//! - [`Isa`]: the instruction sets that own kernels have.
 //!
 //! **Invariant:** each number of an own kernel's product depends on its weight row and its activation row only, bit by
 //! bit: not on how many rows travel together, nor on the number of threads, nor on the instruction set. Candle's kernels
 //! make no such promise: they choose their code by the number of rows.
 
 mod activations;
+#[cfg(target_arch = "x86_64")]
+mod avx2;
+#[cfg(target_arch = "x86_64")]
+mod avx512;
+mod buffer;
 mod error;
 mod fallback;
+mod formats;
+mod input;
 mod isa;
 mod output;
 mod packed;
 mod parts;
-mod q4;
-mod q8_0;
+mod portable;
+mod products;
+mod registers;
+mod rows;
 mod sweep;
 mod team;
-#[cfg(target_arch = "x86_64")]
-mod x86;
 
 #[cfg(test)]
 mod tests;
@@ -27,11 +35,18 @@ mod tests;
 use candle_core::quantized::GgmlDType;
 
 pub use error::Error;
+pub use isa::Isa;
 pub use team::Team;
 
+pub(crate) use input::Input;
+pub(crate) use isa::Path;
+pub(crate) use output::Mode;
+pub(crate) use products::{Factor, Product, gated, multiply};
+pub(crate) use rows::for_rows;
+
 use fallback::Fallback;
-use isa::Path;
-use packed::{Format, Packed};
+use formats::Kind;
+use packed::Packed;
 
 /// A weight matrix of `rows` × `cols` in its file's own bit-width, repacked for the tiles.
 pub struct Matrix {
@@ -44,15 +59,25 @@ enum Weights {
 }
 
 impl Matrix {
-    /// Takes a tensor of a GGUF file as it lies there: row after row, each of `cols` weights.
+    /// Takes a tensor of a GGUF file as it lies there, row after row, each of `cols` weights, and repacks it for
+    /// products with `isa`, on all threads of the team.
     ///
     /// # Errors
     /// [`Error::Shape`] when a side is 0 or `cols` is no multiple of the type's block, [`Error::Length`] when `bytes`
-    /// is not exactly as long as the shape says, [`Error::Type`] for types that are never weights.
-    pub fn from_gguf(dtype: GgmlDType, rows: usize, cols: usize, bytes: &[u8]) -> Result<Self, Error> {
+    /// is not exactly as long as the shape says, [`Error::Type`] for types that are never weights, [`Error::Isa`] when
+    /// this processor has no `isa`, [`Error::Memory`] when there is no room.
+    pub fn from_gguf(
+        dtype: GgmlDType,
+        rows: usize,
+        cols: usize,
+        bytes: &[u8],
+        isa: Isa,
+        team: &Team,
+    ) -> Result<Self, Error> {
         check(dtype, rows, cols, bytes)?;
-        let weights = match Format::of(dtype) {
-            Some(format) => Weights::Packed(Packed::new(format, Path::best(), rows, cols, bytes)?),
+        let path = Path::of(isa).ok_or(Error::Isa { isa })?;
+        let weights = match Kind::of(dtype) {
+            Some(kind) => Weights::Packed(Packed::new(kind, path, rows, cols, bytes, team)?),
             None => Weights::Candle(Fallback::new(dtype, rows, cols, bytes)?),
         };
         Ok(Self { weights })
@@ -85,16 +110,26 @@ impl Matrix {
     /// `out[m][rows] = x[m][cols] · Wᵀ`, both row-major. With own kernels every weight is read once whatever
     /// `m` is, and an activation row with a NaN or an infinity gives NaN in its own output row and nowhere else.
     ///
+    /// # Errors
+    /// [`Error::Memory`] for the quantized activations.
+    ///
     /// # Panics
     /// When `m` is 0 or a slice is not exactly as long as `m` says: a mistake of the caller.
-    pub fn matmul(&self, x: &[f32], m: usize, out: &mut [f32], team: &Team) {
+    pub fn matmul(&self, x: &[f32], m: usize, out: &mut [f32], team: &Team) -> Result<(), Error> {
         assert!(m > 0, "a product of no activation rows");
         assert_eq!(Some(x.len()), m.checked_mul(self.cols()), "activations of a {m}-row product");
         assert_eq!(Some(out.len()), m.checked_mul(self.rows()), "output of a {m}-row product");
-        match &self.weights {
-            Weights::Packed(packed) => packed.matmul(x, m, out, team),
-            Weights::Candle(fallback) => fallback.matmul(x, m, out),
-        }
+        let mut input = Input::new(match &self.weights {
+            Weights::Packed(packed) => packed.path(),
+            Weights::Candle(_) => Path::best(),
+        });
+        input.reserve(m, self.cols())?;
+        input.fill(&mut [], team, |row, _, numbers| {
+            numbers.copy_from_slice(&x[row * self.cols()..(row + 1) * self.cols()]);
+        });
+        let factor = Factor { matrix: self, bias: None };
+        multiply(&input, [Product { factor, out, mode: Mode::Set }], team);
+        Ok(())
     }
 
     /// Writes row `index` to `out` as f32: the embedding of a token.

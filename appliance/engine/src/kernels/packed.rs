@@ -1,104 +1,60 @@
-//! Quantized weights in groups of eight interleaved rows, at the bits per weight of the file.
+//! Quantized weights in groups of interleaved rows, at the bits per weight of the file.
 //!
-//! For every 32 columns a group holds the f16 scales of its eight rows, then their offsets if the type has them, then
-//! the codes, four columns of each row at a time: one 32-byte load brings the same four columns of eight rows, their
-//! sums stay in eight lanes, and no row needs a horizontal sum. The last group is filled up with rows of zeros.
+//! A group has as many rows as the instruction set has lanes; the last one is filled up with rows of zeros.
 
 use std::ops::Range;
+use std::sync::{Mutex, PoisonError};
 
-use candle_core::quantized::GgmlDType;
-use half::f16;
-
-use super::activations::{Activations, BLOCK, quantized};
-use super::isa::Path;
+use super::Error;
+use super::activations::{Activations, BLOCK};
+use super::buffer::Buffer;
+use super::formats::{Format, Kind, Scaling, codes, interleave, with_format};
+use super::isa::{Path, Portable, with_kernel};
 use super::output::Output;
-use super::team::{Team, share};
-use super::{Error, q4, q8_0};
-
-/// Weight rows of a group.
-pub(super) const GROUP: usize = 8;
-
-/// The types with own kernels.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Format {
-    Q4_0,
-    Q4_1,
-    Q8_0,
-}
-
-impl Format {
-    pub(super) fn of(dtype: GgmlDType) -> Option<Self> {
-        match dtype {
-            GgmlDType::Q4_0 => Some(Self::Q4_0),
-            GgmlDType::Q4_1 => Some(Self::Q4_1),
-            GgmlDType::Q8_0 => Some(Self::Q8_0),
-            _ => None,
-        }
-    }
-
-    /// Bytes of a block of 32 weights, in the file and here.
-    fn block_bytes(self) -> usize {
-        match self {
-            Self::Q4_0 => q4::block_bytes::<false>(),
-            Self::Q4_1 => q4::block_bytes::<true>(),
-            Self::Q8_0 => q8_0::BLOCK_BYTES,
-        }
-    }
-}
+use super::sweep::sweep;
+use super::team::Team;
 
 /// A matrix in groups.
 pub(super) struct Packed {
-    format: Format,
+    kind: Kind,
     path: Path,
     rows: usize,
     cols: usize,
-    data: Vec<u8>,
-    /// Where the groups begin in `data`: at a cache line.
-    start: usize,
+    data: Buffer,
 }
 
-/// Activation rows from which on a product is cut into [`PIECES`] a thread.
-const MANY: usize = 8;
-
-/// Parts a thread of a product with [`MANY`] rows.
-const PIECES: usize = 4;
-
-/// Bytes of a cache line.
-const LINE: usize = 64;
-
 impl Packed {
-    /// `bytes` has been checked against the shape.
+    /// Interleaves the rows on all threads of the team. `bytes` has been checked against the shape.
     pub(super) fn new(
-        format: Format,
+        kind: Kind,
         path: Path,
         rows: usize,
         cols: usize,
         bytes: &[u8],
+        team: &Team,
     ) -> Result<Self, Error> {
-        let block = format.block_bytes();
-        let row_bytes = cols / BLOCK * block;
-        let needed = rows.div_ceil(GROUP) * GROUP * row_bytes + LINE;
-        let mut data = Vec::new();
-        data.try_reserve_exact(needed).map_err(|_| Error::Memory { bytes: needed })?;
-        data.resize(needed, 0);
-        let start = data.as_ptr().addr().next_multiple_of(LINE) - data.as_ptr().addr();
-        let groups = data[start..].chunks_exact_mut(GROUP * row_bytes);
-        for (group, rows) in groups.zip(bytes.chunks(GROUP * row_bytes)) {
-            for (lane, row) in rows.chunks_exact(row_bytes).enumerate() {
-                for (to, from) in group.chunks_exact_mut(GROUP * block).zip(row.chunks_exact(block)) {
-                    match format {
-                        Format::Q4_0 => q4::interleave::<false>(to, from, lane),
-                        Format::Q4_1 => q4::interleave::<true>(to, from, lane),
-                        Format::Q8_0 => q8_0::interleave(to, from, lane),
-                    }
-                }
+        let lanes = path.lanes();
+        let row_bytes = bytes.len() / rows;
+        let needed = rows.div_ceil(lanes).checked_mul(lanes * row_bytes);
+        let mut data = Buffer::zeroed(needed.unwrap_or(usize::MAX))?;
+        let groups = data.chunks_exact_mut(lanes * row_bytes).zip(bytes.chunks(lanes * row_bytes));
+        let groups = Mutex::new(groups);
+        team.run(|_, _| {
+            let take = || groups.lock().unwrap_or_else(PoisonError::into_inner).next();
+            while let Some((group, rows)) = take() {
+                with_format!(kind, F => fill::<F>(group, rows, row_bytes, lanes));
             }
-        }
-        Ok(Self { format, path, rows, cols, data, start })
+        });
+        Ok(Self { kind, path, rows, cols, data })
     }
 
     pub(super) fn rows(&self) -> usize {
         self.rows
+    }
+
+    /// The instruction set that it was packed for.
+    pub(super) fn path(&self) -> Path {
+        self.path
     }
 
     pub(super) fn cols(&self) -> usize {
@@ -109,51 +65,67 @@ impl Packed {
         self.data.len()
     }
 
+    /// Rows of a group.
+    pub(super) fn lanes(&self) -> usize {
+        self.path.lanes()
+    }
+
     /// How many groups of rows there are.
     pub(super) fn groups(&self) -> usize {
-        self.rows.div_ceil(GROUP)
+        self.rows.div_ceil(self.lanes())
     }
 
     /// The bytes of one group.
     #[inline]
     pub(super) fn group(&self, index: usize) -> &[u8] {
-        let bytes = self.cols / BLOCK * GROUP * self.format.block_bytes();
-        &self.data[self.start + index * bytes..][..bytes]
+        let bytes = self.data.len() / self.groups();
+        &self.data[index * bytes..][..bytes]
     }
 
-    pub(super) fn matmul(&self, x: &[f32], m: usize, out: &mut [f32], team: &Team) {
-        let out = Output::new(out, self.rows);
-        let groups = self.groups();
-        // With several rows the arithmetic is the limit, and smaller parts even out what else the cores have to do. One
-        // row is limited by memory, which likes long streams.
-        let parts = if m < MANY { team.threads() } else { team.threads() * PIECES }.min(groups);
-        quantized(self.path, x, m, self.cols, team, |activations| {
-            team.run_parts(parts, |part| self.part(activations, share(groups, part, parts), &out));
+    /// Multiplies some groups with all activation rows.
+    pub(super) fn part(&self, activations: &Activations<'_>, groups: Range<usize>, out: &Output<'_>) {
+        with_format!(self.kind, F => {
+            with_kernel!(self.path, kernel => sweep::<_, F>(kernel, self, activations, groups, out))
         });
     }
 
-    /// One worker's groups.
-    fn part(&self, activations: &Activations<'_>, groups: Range<usize>, out: &Output<'_>) {
-        match self.format {
-            Format::Q4_0 => q4::product::<false>(self.path, self, activations, groups, out),
-            Format::Q4_1 => q4::product::<true>(self.path, self, activations, groups, out),
-            Format::Q8_0 => q8_0::product(self.path, self, activations, groups, out),
-        }
-    }
-
     pub(super) fn row(&self, index: usize, out: &mut [f32]) {
-        let blocks = self.group(index / GROUP).chunks_exact(GROUP * self.format.block_bytes());
-        for (block, out) in blocks.zip(out.as_chunks_mut::<BLOCK>().0) {
-            match self.format {
-                Format::Q4_0 => q4::dequantize::<false>(block, index % GROUP, out),
-                Format::Q4_1 => q4::dequantize::<true>(block, index % GROUP, out),
-                Format::Q8_0 => q8_0::dequantize(block, index % GROUP, out),
-            }
+        let (group, lane) = (self.group(index / self.lanes()), index % self.lanes());
+        with_format!(self.kind, F => match self.lanes() {
+            16 => row::<F, 16>(group, lane, out),
+            _ => row::<F, 8>(group, lane, out),
+        });
+    }
+}
+
+/// Interleaves the rows of one group.
+fn fill<F: Format>(group: &mut [u8], rows: &[u8], row_bytes: usize, lanes: usize) {
+    for (index, block) in group.chunks_exact_mut(lanes * F::BYTES).enumerate() {
+        for (lane, row) in rows.chunks_exact(row_bytes).enumerate() {
+            interleave::<F>(block, &row[index * F::BYTES..][..F::BYTES], lane, lanes);
         }
     }
 }
 
-/// The f16 number at place `index` of `bytes`.
-pub(super) fn half_at(bytes: &[u8], index: usize) -> f32 {
-    f16::from_le_bytes([bytes[2 * index], bytes[2 * index + 1]]).to_f32()
+/// The weights of one lane of a group.
+fn row<F: Format, const LANES: usize>(group: &[u8], lane: usize, out: &mut [f32]) {
+    let has = Portable::<LANES>;
+    let blocks = group.chunks_exact(LANES * F::BYTES).zip(out.chunks_exact_mut(F::UNITS * BLOCK));
+    for (block, out) in blocks {
+        let (header, units) = block.split_at(LANES * F::Scaling::BYTES);
+        let units = units.chunks_exact(LANES * codes::bytes(F::BITS));
+        for (unit, (codes, out)) in units.zip(out.as_chunks_mut::<BLOCK>().0).enumerate() {
+            let scales = F::Scaling::read(has, header, unit);
+            for (column, out) in out.iter_mut().enumerate() {
+                let half = column / (BLOCK / 2);
+                let words = codes::vectors(has, codes, F::BITS, column / 4 % 4)[half];
+                let code = words[lane].to_le_bytes()[column % 4];
+                let scale = if half == 0 { scales.first[lane] } else { scales.second[lane] };
+                *out = codes::meaning(code, F::BITS, F::CENTRE, LANES) as f32 * scale;
+                if F::Scaling::OFFSETS {
+                    *out += scales.offset[lane];
+                }
+            }
+        }
+    }
 }

@@ -1,35 +1,60 @@
 //! The paths against each other: every instruction set of this processor gives the portable code's numbers bit by bit.
+#![expect(unsafe_code, reason = "a quantizer leaves it to its caller to keep threads apart")]
 
 use candle_core::quantized::GgmlDType;
 use half::f16;
 use proptest::prelude::*;
 
-use super::activations::{self, BLOCK, quantized};
-use super::isa::{Path, Portable};
-use super::packed::{Format, Packed};
-use super::team::Team;
+use super::activations::{self, Activations, BLOCK, Block, Quantizer};
+use super::isa::{Isa, Path};
+use super::{Matrix, Team};
 
-const PORTABLE: Path = Path::Portable(Portable);
+/// The types with own kernels.
+const TYPES: [GgmlDType; 8] = [
+    GgmlDType::Q4_0,
+    GgmlDType::Q4_1,
+    GgmlDType::Q4K,
+    GgmlDType::Q5_0,
+    GgmlDType::Q5_1,
+    GgmlDType::Q5K,
+    GgmlDType::Q6K,
+    GgmlDType::Q8_0,
+];
 
-const FORMATS: [(Format, GgmlDType); 3] =
-    [(Format::Q4_0, GgmlDType::Q4_0), (Format::Q4_1, GgmlDType::Q4_1), (Format::Q8_0, GgmlDType::Q8_0)];
+/// Where a block of the file has f16 numbers.
+fn halves(dtype: GgmlDType) -> &'static [usize] {
+    match dtype {
+        GgmlDType::Q4_1 | GgmlDType::Q5_1 | GgmlDType::Q4K | GgmlDType::Q5K => &[0, 2],
+        GgmlDType::Q6K => &[208],
+        _ => &[0],
+    }
+}
 
-/// Bytes of a matrix of any of the formats: arbitrary codes, and `scale(n)` for the n-th scale or offset.
-fn weights(dtype: GgmlDType, count: usize, seed: u64, scale: impl Fn(u64) -> f16) -> Vec<u8> {
+/// A matrix of any of the types as bytes: each byte `code(n)`, except that f16 numbers are `scale(n)`.
+fn weights(
+    dtype: GgmlDType,
+    count: usize,
+    seed: u64,
+    code: impl Fn(u64) -> u8,
+    scale: impl Fn(u64) -> f16,
+) -> Vec<u8> {
     let mut state = seed;
     let mut next = || {
         state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         state >> 33
     };
-    let halves = if dtype == GgmlDType::Q4_1 { 4 } else { 2 };
-    let mut bytes: Vec<u8> =
-        (0..count / BLOCK * dtype.type_size()).map(|_| next().to_le_bytes()[0]).collect();
+    let bytes = count / dtype.block_size() * dtype.type_size();
+    let mut bytes: Vec<u8> = (0..bytes).map(|_| code(next())).collect();
     for block in bytes.chunks_exact_mut(dtype.type_size()) {
-        for half in block[..halves].as_chunks_mut::<2>().0 {
-            *half = scale(next()).to_le_bytes();
+        for at in halves(dtype) {
+            block[*at..at + 2].copy_from_slice(&scale(next()).to_le_bytes());
         }
     }
     bytes
+}
+
+fn any_code(n: u64) -> u8 {
+    n.to_le_bytes()[0]
 }
 
 /// Scales from subnormal to large, of both signs, and zero.
@@ -59,46 +84,47 @@ fn bits(numbers: &[f32]) -> Vec<u32> {
     numbers.iter().map(|number| number.to_bits()).collect()
 }
 
-/// The product of the portable code, one activation row at a time on one thread.
-fn reference(packed: &Packed, x: &[f32], alone: &Team) -> Vec<f32> {
-    let mut out = vec![f32::NAN; x.len() / packed.cols() * packed.rows()];
-    for (x, out) in x.chunks_exact(packed.cols()).zip(out.chunks_exact_mut(packed.rows())) {
-        packed.matmul(x, 1, out, alone);
+/// The product one activation row at a time on one thread.
+fn one_by_one(matrix: &Matrix, x: &[f32], alone: &Team) -> Vec<f32> {
+    let mut out = vec![f32::NAN; x.len() / matrix.cols() * matrix.rows()];
+    for (x, out) in x.chunks_exact(matrix.cols()).zip(out.chunks_exact_mut(matrix.rows())) {
+        matrix.matmul(x, 1, out, alone).unwrap();
     }
     out
 }
 
-fn assert_equal_everywhere(rows: usize, blocks: usize, seed: u64) {
-    let cols = blocks * BLOCK;
+fn assert_equal_everywhere(dtype: GgmlDType, rows: usize, blocks: usize, seed: u64) {
+    let cols = blocks * dtype.block_size();
     let teams = [Team::new(1), Team::new(2), Team::new(3)];
-    for (format, dtype) in FORMATS {
-        let bytes = weights(dtype, rows * cols, seed, any_scale);
-        let portable = Packed::new(format, PORTABLE, rows, cols, &bytes).unwrap();
-        let x = numbers(33 * cols, seed);
-        let expected = reference(&portable, &x, &teams[0]);
-        assert!(expected.iter().all(|number| number.is_finite()));
-        for path in Path::all() {
-            let packed = Packed::new(format, path, rows, cols, &bytes).unwrap();
-            for m in (1..=9).chain([16, 33]) {
-                for team in &teams {
-                    let mut out = vec![f32::NAN; m * rows];
-                    packed.matmul(&x[..m * cols], m, &mut out, team);
-                    assert_eq!(
-                        bits(&out),
-                        bits(&expected[..m * rows]),
-                        "{format:?} on {path:?}: {rows} × {cols}, m = {m}, {} threads",
-                        team.threads()
-                    );
-                }
+    let bytes = weights(dtype, rows * cols, seed, any_code, any_scale);
+    let matrix = |isa, team| Matrix::from_gguf(dtype, rows, cols, &bytes, isa, team).unwrap();
+    let x = numbers(33 * cols, seed);
+    let expected = one_by_one(&matrix(Isa::Portable, &teams[0]), &x, &teams[0]);
+    assert!(expected.iter().all(|number| number.is_finite()));
+    for isa in Isa::available() {
+        let matrix = matrix(isa, &teams[2]);
+        for m in (1..=9).chain([16, 33]) {
+            for team in &teams {
+                let mut out = vec![f32::NAN; m * rows];
+                matrix.matmul(&x[..m * cols], m, &mut out, team).unwrap();
+                assert_eq!(
+                    bits(&out),
+                    bits(&expected[..m * rows]),
+                    "{dtype:?} on {isa:?}: {rows} × {cols}, m = {m}, {} threads",
+                    team.threads()
+                );
             }
         }
     }
 }
 
 #[test]
-fn products_do_not_depend_on_path_batch_or_threads() {
-    for (rows, blocks) in [(1, 1), (7, 3), (8, 2), (9, 18), (40, 5), (75, 7), (101, 1)] {
-        assert_equal_everywhere(rows, blocks, (rows * blocks) as u64);
+fn products_do_not_depend_on_instructions_batch_or_threads() {
+    for dtype in TYPES {
+        for (rows, blocks) in [(1, 1), (7, 3), (8, 2), (16, 1), (9, 5), (40, 2), (75, 7), (101, 1), (150, 2)]
+        {
+            assert_equal_everywhere(dtype, rows, blocks, (rows * blocks) as u64);
+        }
     }
 }
 
@@ -106,22 +132,25 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(24))]
 
     #[test]
-    fn products_of_any_shape_do_not_depend_on_path_batch_or_threads(
-        rows in 1_usize..80, blocks in 1_usize..12, seed: u64,
+    fn products_of_any_shape_do_not_depend_on_instructions_batch_or_threads(
+        rows in 1_usize..160, blocks in 1_usize..6, seed: u64, dtype in prop::sample::select(&TYPES[..]),
     ) {
-        assert_equal_everywhere(rows, blocks, seed);
+        assert_equal_everywhere(dtype, rows, blocks, seed);
     }
 
     #[test]
-    fn every_path_quantizes_alike(x in prop::collection::vec(any::<f32>(), BLOCK * 3)) {
-        let alone = Team::new(1);
-        let quantize = |path| quantized(path, &x, 1, x.len(), &alone, |activations| {
-            activations.tile(0).1.iter().map(|block| (block.q, block.d.to_bits(), block.s.to_bits(), block.sum))
-                .collect::<Vec<_>>()
-        });
-        let expected = quantize(PORTABLE);
-        for path in Path::all() {
-            prop_assert_eq!(&quantize(path), &expected);
+    fn all_instructions_quantize_alike(x in prop::collection::vec(any::<f32>(), BLOCK * 3)) {
+        let quantize = |path| {
+            let mut blocks = [Block::ZERO; 3];
+            // SAFETY: this is the only thread.
+            unsafe { Quantizer::new(path, &mut blocks, 1, x.len()).put(0, 0, &x) };
+            let activations = Activations::new(path, &blocks, 1, x.len());
+            let blocks = activations.tile(0).blocks().iter();
+            blocks.map(|block| (block.q, block.d.to_bits(), block.s.to_bits(), block.sums)).collect::<Vec<_>>()
+        };
+        let paths: Vec<_> = Isa::available().into_iter().filter_map(Path::of).map(quantize).collect();
+        for blocks in &paths {
+            prop_assert_eq!(blocks, &paths[0]);
         }
     }
 }
@@ -129,22 +158,28 @@ proptest! {
 #[test]
 fn extreme_sums_do_not_overflow() {
     let alone = Team::new(1);
-    for (format, dtype) in FORMATS {
+    for dtype in TYPES {
+        let cols = 2 * dtype.block_size();
         for code in [0x00, 0x7f, 0x80, 0x81, 0x88, 0xff] {
-            let mut bytes = weights(dtype, 8 * 64, 1, |_| f16::ONE);
-            let halves = dtype.type_size() - if format == Format::Q8_0 { 32 } else { 16 };
-            bytes.chunks_exact_mut(dtype.type_size()).for_each(|block| block[halves..].fill(code));
-            for x in [[127.0; 64], [-127.0; 64]] {
-                let portable = Packed::new(format, PORTABLE, 8, 64, &bytes).unwrap();
-                let expected = reference(&portable, &x, &alone);
-                for path in Path::all() {
-                    let packed = Packed::new(format, path, 8, 64, &bytes).unwrap();
-                    assert_eq!(
-                        bits(&reference(&packed, &x, &alone)),
-                        bits(&expected),
-                        "{format:?} {path:?} {code}"
-                    );
-                }
+            let bytes = weights(dtype, 16 * cols, 1, |_| code, |_| f16::ONE);
+            for x in [127.0, -127.0] {
+                let [portable, others @ ..] = &Isa::available()
+                    .into_iter()
+                    .map(|isa| {
+                        let matrix = Matrix::from_gguf(dtype, 16, cols, &bytes, isa, &alone).unwrap();
+                        let mut weight = vec![0.0; cols];
+                        matrix.row(9, &mut weight);
+                        let out = one_by_one(&matrix, &vec![x; cols], &alone);
+                        // Scales and activations are whole numbers: so is the product, and it is exact.
+                        let exact: f64 = weight.iter().map(|weight| f64::from(*weight) * f64::from(x)).sum();
+                        assert_eq!(f64::from(out[9]), exact, "{dtype:?} {isa:?} {code}");
+                        bits(&out)
+                    })
+                    .collect::<Vec<_>>()[..]
+                else {
+                    panic!("there is always portable code")
+                };
+                assert!(others.iter().all(|out| out == portable), "{dtype:?} {code} {x}");
             }
         }
     }
@@ -156,27 +191,44 @@ fn activations_round_half_to_even_as_llama_cpp() {
     x[..6].copy_from_slice(&[127.0, 0.5, 1.5, 2.5, -0.5, -2.5]);
     let block = activations::portable(&x);
     assert_eq!(block.q[..6], [127, 0, 2, 2, 0, -2]);
-    assert_eq!((block.d, block.s, block.sum), (1.0, 129.0, 129));
+    assert_eq!((block.d, block.s, block.sums), (1.0, 129.0, [129, 0]));
 }
 
 #[test]
 fn what_is_not_finite_stays_within_its_row() {
     let team = Team::new(2);
-    for (format, dtype) in FORMATS {
-        let bytes = weights(dtype, 16 * 64, 7, any_scale);
-        for path in Path::all() {
-            let packed = Packed::new(format, path, 16, 64, &bytes).unwrap();
-            for bad in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
-                let mut x = numbers(5 * 64, 3);
-                let mut before = vec![0.0; 5 * 16];
-                packed.matmul(&x, 5, &mut before, &team);
-                x[2 * 64 + 40] = bad;
-                let mut after = vec![0.0; 5 * 16];
-                packed.matmul(&x, 5, &mut after, &team);
-                assert!(after[32..48].iter().all(|number| number.is_nan()), "{format:?} {path:?} {bad}");
-                assert_eq!(bits(&after[..32]), bits(&before[..32]));
-                assert_eq!(bits(&after[48..]), bits(&before[48..]));
-            }
+    for (dtype, isa) in
+        TYPES.into_iter().flat_map(|dtype| Isa::available().into_iter().map(move |isa| (dtype, isa)))
+    {
+        let bytes = weights(dtype, 16 * 256, 7, any_code, any_scale);
+        let matrix = Matrix::from_gguf(dtype, 16, 256, &bytes, isa, &team).unwrap();
+        for bad in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
+            let mut x = numbers(5 * 256, 3);
+            let mut before = vec![0.0; 5 * 16];
+            matrix.matmul(&x, 5, &mut before, &team).unwrap();
+            x[2 * 256 + 40] = bad;
+            let mut after = vec![0.0; 5 * 16];
+            matrix.matmul(&x, 5, &mut after, &team).unwrap();
+            assert!(after[32..48].iter().all(|number| number.is_nan()), "{dtype:?} {isa:?} {bad}");
+            assert_eq!(bits(&after[..32]), bits(&before[..32]));
+            assert_eq!(bits(&after[48..]), bits(&before[48..]));
+        }
+    }
+}
+
+#[test]
+fn a_weight_that_is_not_a_number_stays_within_its_row() {
+    let team = Team::new(1);
+    for (dtype, isa) in
+        TYPES.into_iter().flat_map(|dtype| Isa::available().into_iter().map(move |isa| (dtype, isa)))
+    {
+        let mut bytes = weights(dtype, 20 * 256, 7, any_code, any_scale);
+        let at = bytes.len() / 20 * 3 + halves(dtype)[0];
+        bytes[at..at + 2].copy_from_slice(&f16::NAN.to_le_bytes());
+        let matrix = Matrix::from_gguf(dtype, 20, 256, &bytes, isa, &team).unwrap();
+        let out = one_by_one(&matrix, &numbers(3 * 256, 3), &team);
+        for (index, number) in out.iter().enumerate() {
+            assert_eq!(number.is_nan(), index % 20 == 3, "{dtype:?} {isa:?} {index}");
         }
     }
 }

@@ -2,8 +2,9 @@
 //!
 //! A block holds 32 positions of every layer in f16: for each layer and key head first the keys, one dimension
 //! after the other (32 positions side by side, so that a query meets 32 keys at once), then the values, one
-//! position after the other.
+//! position after the other, each filled up to whole vectors.
 
+use super::lanes::LANES;
 use super::shape::Shape;
 use crate::Error;
 use half::f16;
@@ -12,6 +13,11 @@ use half::slice::HalfFloatSliceExt;
 /// Positions in a block.
 pub(crate) const BLOCK: usize = 32;
 
+/// Memory of one position, in bytes: keys and values of every layer.
+pub(crate) fn bytes_per_position(shape: &Shape) -> usize {
+    shape.layers * shape.kv_heads * 2 * shape.head * size_of::<f16>()
+}
+
 /// All blocks, in use or not.
 pub(crate) struct Pool {
     blocks: Vec<Box<[f16]>>,
@@ -19,7 +25,10 @@ pub(crate) struct Pool {
     /// Most blocks there may be.
     limit: usize,
     heads: usize,
+    /// Width of a key.
     head: usize,
+    /// Width of a value with its filling.
+    value: usize,
     /// Numbers in a block.
     length: usize,
     row: Vec<f16>,
@@ -28,7 +37,8 @@ pub(crate) struct Pool {
 impl Pool {
     /// A pool of at most `bytes`, but of at least one whole context.
     pub(crate) fn new(shape: &Shape, context: u32, bytes: u64) -> Pool {
-        let length = shape.layers * shape.kv_heads * 2 * shape.head * BLOCK;
+        let value = shape.head.next_multiple_of(LANES);
+        let length = shape.layers * shape.kv_heads * (shape.head + value) * BLOCK;
         let fits = usize::try_from(bytes).unwrap_or(usize::MAX) / (length * size_of::<f16>());
         Pool {
             blocks: Vec::new(),
@@ -36,9 +46,15 @@ impl Pool {
             limit: fits.max((context as usize).div_ceil(BLOCK)),
             heads: shape.kv_heads,
             head: shape.head,
+            value,
             length,
             row: vec![f16::ZERO; shape.kv_heads * shape.head],
         }
+    }
+
+    /// Memory of the blocks so far, in bytes.
+    pub(crate) fn bytes(&self) -> usize {
+        self.blocks.len() * self.length * size_of::<f16>()
     }
 
     /// Blocks that could be had now.
@@ -71,33 +87,42 @@ impl Pool {
         self.free.append(blocks);
     }
 
+    /// Width of a value in a tile: that of a head, filled up with zeros to whole vectors.
+    pub(crate) fn value_width(&self) -> usize {
+        self.value
+    }
+
     /// Keys (dimension by position) and values (position by dimension) of one head.
     pub(crate) fn tile(&self, block: u32, layer: usize, head: usize) -> (&[f16], &[f16]) {
         let start = self.tile_start(layer, head);
-        let tile = &self.blocks[block as usize][start..start + 2 * self.head * BLOCK];
+        let tile = &self.blocks[block as usize][start..start + self.tile_length()];
         tile.split_at(self.head * BLOCK)
     }
 
     /// Stores one position's keys and values of all heads.
     pub(crate) fn write(&mut self, block: u32, layer: usize, slot: usize, keys: &[f32], values: &[f32]) {
+        let (head, value, tile) = (self.head, self.value, self.tile_length());
+        let start = self.tile_start(layer, 0);
+        let tiles = self.blocks[block as usize][start..start + self.heads * tile].chunks_exact_mut(tile);
         self.row.convert_from_f32_slice(keys);
-        for head in 0..self.heads {
-            let start = self.tile_start(layer, head);
-            let tile = &mut self.blocks[block as usize][start..start + self.head * BLOCK];
-            let keys = &self.row[head * self.head..(head + 1) * self.head];
+        for (tile, keys) in tiles.zip(self.row.chunks_exact(head)) {
             for (positions, key) in tile.chunks_exact_mut(BLOCK).zip(keys) {
                 positions[slot] = *key;
             }
         }
         self.row.convert_from_f32_slice(values);
-        for head in 0..self.heads {
-            let start = self.tile_start(layer, head) + (BLOCK + slot) * self.head;
-            let values = &self.row[head * self.head..(head + 1) * self.head];
-            self.blocks[block as usize][start..start + self.head].copy_from_slice(values);
+        let tiles = self.blocks[block as usize][start..start + self.heads * tile].chunks_exact_mut(tile);
+        for (tile, values) in tiles.zip(self.row.chunks_exact(head)) {
+            tile[head * BLOCK + slot * value..][..head].copy_from_slice(values);
         }
     }
 
     fn tile_start(&self, layer: usize, head: usize) -> usize {
-        (layer * self.heads + head) * 2 * self.head * BLOCK
+        (layer * self.heads + head) * self.tile_length()
+    }
+
+    /// Numbers of one head in a block of one layer.
+    fn tile_length(&self) -> usize {
+        (self.head + self.value) * BLOCK
     }
 }

@@ -1,6 +1,7 @@
 //! What a model file says of itself, from its header alone.
 
 use super::shape::Shape;
+use super::tensors;
 use crate::gguf::{Gguf, type_name};
 use crate::template::Template;
 use crate::tokenizer::Tokenizer;
@@ -8,15 +9,16 @@ use crate::{Device, Error, ModelInfo};
 use std::collections::BTreeMap;
 use std::fs::File;
 
-/// Reads a file's header and says what it holds; refuses what [`super::Model::load`] would refuse for its
-/// architecture, tokenizer or template. Weights are not read.
+/// Reads a file's header and says what it holds; refuses what [`super::Model::load`] would refuse: an architecture or a
+/// feature of it, tensors that are missing, misshapen or unknown, a tokenizer, a template. Weights are not read.
 ///
 /// # Errors
 /// As [`super::Model::load`].
 pub fn inspect(file: &File) -> Result<ModelInfo, Error> {
     let gguf = Gguf::open(file)?;
     let shape = Shape::from_metadata(gguf.metadata())?;
-    Tokenizer::from_metadata(gguf.metadata())?;
+    let tokenizer = Tokenizer::from_metadata(gguf.metadata())?;
+    tensors::check(&gguf, &shape, tokenizer.size())?;
     if let Some(source) = gguf.metadata().text("tokenizer.chat_template")? {
         Template::new(source, "", "")?;
     }

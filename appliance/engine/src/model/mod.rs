@@ -4,19 +4,22 @@
 
 mod attention;
 pub(crate) mod cache;
+pub(crate) mod elementwise;
 pub(crate) mod forward;
 mod info;
+mod keys;
+pub(crate) mod lanes;
 mod rope;
 mod session;
 mod shape;
-pub(crate) mod simd;
+mod tensors;
 mod weights;
 
 pub use info::inspect;
 pub use session::{Generated, Scored, Session};
 
 use crate::gguf::Gguf;
-use crate::kernels::Team;
+use crate::kernels::{Isa, Path, Team};
 use crate::template::Template;
 use crate::tokenizer::Tokenizer;
 use crate::worker::Settings;
@@ -36,6 +39,8 @@ pub struct Options {
     pub threads: usize,
     /// Positions of one sequence; never more than the model was made for, which is also the default.
     pub context: Option<u32>,
+    /// What to compute with, for measuring; the fastest that the processor has is the default.
+    pub isa: Option<Isa>,
 }
 
 impl TryFrom<&Settings> for Options {
@@ -44,7 +49,7 @@ impl TryFrom<&Settings> for Options {
     fn try_from(settings: &Settings) -> Result<Options, Error> {
         match settings.device {
             Device::Cpu | Device::Auto => {
-                Ok(Options { threads: settings.threads, context: settings.context })
+                Ok(Options { threads: settings.threads, context: settings.context, isa: None })
             }
             Device::Cuda => {
                 Err(Error::Unsupported("device `cuda`: this executable has no CUDA worker".to_owned()))
@@ -59,9 +64,12 @@ pub struct Model {
     shape: Shape,
     weights: Weights,
     rotation: Rotation,
+    /// Of layers with a window, where it is another one.
+    local_rotation: Option<Rotation>,
     tokenizer: Tokenizer,
     template: Option<Template>,
     team: Team,
+    path: Path,
 }
 
 impl Model {
@@ -91,11 +99,15 @@ impl Model {
             0 => thread::available_parallelism().map_or(1, NonZero::get),
             threads => threads,
         };
-        let weights = Weights::load(&gguf, &shape, tokenizer.size(), threads)?;
+        let team = Team::new(threads);
+        let isa = options.isa.unwrap_or_else(Isa::best);
+        let path = Path::of(isa).ok_or_else(|| Error::Unsupported(format!("{isa:?} on this processor")))?;
+        let weights = Weights::load(&gguf, &shape, tokenizer.size(), isa, &team)?;
         let rotation = Rotation::new(&shape.rope, weights.rope_factors.as_deref());
+        let local_rotation = shape.local_rope.as_ref().map(|rope| Rotation::new(rope, None));
         let load_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
         let info = ModelInfo { context, load_ms, ..info::describe(&gguf, &shape)? };
-        Ok(Model { info, shape, weights, rotation, tokenizer, template, team: Team::new(threads) })
+        Ok(Model { info, shape, weights, rotation, local_rotation, tokenizer, template, team, path })
     }
 
     /// What the model is.
@@ -126,6 +138,22 @@ impl Model {
     /// Memory that the repacked weights take, in bytes.
     pub fn weights_in_memory(&self) -> usize {
         self.weights.bytes()
+    }
+
+    /// Memory that one step reads of them however many rows it has, in bytes: all but the rows of an embedding that
+    /// is not the head, too.
+    pub fn weights_per_step(&self) -> usize {
+        self.weights.bytes_per_step()
+    }
+
+    /// Memory that one position takes in the KV cache, in bytes.
+    pub fn cache_bytes_per_position(&self) -> usize {
+        cache::bytes_per_position(&self.shape)
+    }
+
+    /// Threads that compute.
+    pub fn threads(&self) -> usize {
+        self.team.threads()
     }
 
     /// Its threads, for work between steps.

@@ -1,10 +1,11 @@
-//! Rotary position embedding of the llama family: neighbouring dimensions form a pair and turn together.
+//! Rotary position embedding: pairs of a head's dimensions turn with the position, each at its own speed.
 
-use super::shape::Rope;
+use super::shape::{Rope, Style};
 
-/// How fast each pair turns, in radians a position.
+/// How fast each pair turns, in radians a position, and which dimensions a pair has.
 pub(crate) struct Rotation {
     speeds: Vec<f64>,
+    style: Style,
 }
 
 /// Cosine and sine of every pair for every row of a step.
@@ -21,7 +22,7 @@ impl Rotation {
             let factor = factors.map_or(1.0, |factors| f64::from(factors[pair])) * f64::from(rope.factor);
             f64::from(rope.base).powf(-2.0 * pair as f64 / dimensions) / factor
         };
-        Rotation { speeds: (0..rope.dimensions / 2).map(speed).collect() }
+        Rotation { speeds: (0..rope.dimensions / 2).map(speed).collect(), style: rope.style }
     }
 
     /// Angles of a row for each position, in order.
@@ -40,13 +41,25 @@ impl Rotation {
         let pairs = self.speeds.len();
         let turns = &angles.turns[row * pairs..(row + 1) * pairs];
         for head in heads.chunks_exact_mut(head) {
-            for (pair, (cos, sin)) in head.chunks_exact_mut(2).zip(turns) {
-                let (a, b) = (pair[0], pair[1]);
-                pair[0] = a * cos - b * sin;
-                pair[1] = a * sin + b * cos;
+            match self.style {
+                Style::Neighbours => {
+                    for (pair, turned) in head.chunks_exact_mut(2).zip(turns) {
+                        (pair[0], pair[1]) = turn(pair[0], pair[1], turned);
+                    }
+                }
+                Style::Halves => {
+                    let (first, second) = head[..2 * pairs].split_at_mut(pairs);
+                    for ((a, b), turned) in first.iter_mut().zip(second).zip(turns) {
+                        (*a, *b) = turn(*a, *b, turned);
+                    }
+                }
             }
         }
     }
+}
+
+fn turn(a: f32, b: f32, (cos, sin): &(f32, f32)) -> (f32, f32) {
+    (a * cos - b * sin, a * sin + b * cos)
 }
 
 #[cfg(test)]
@@ -57,23 +70,39 @@ mod tests {
         let rotation = Rotation::new(rope, factors);
         let mut angles = Angles::default();
         rotation.angles([0, position].into_iter(), &mut angles);
-        let mut row = vec![1.0, 0.0, 1.0, 0.0, 5.0, 6.0, 7.0, 8.0];
+        let mut row = match rope.style {
+            Style::Neighbours => vec![1.0, 0.0, 1.0, 0.0, 5.0, 6.0, 7.0, 8.0],
+            Style::Halves => vec![1.0, 1.0, 0.0, 0.0, 5.0, 6.0, 7.0, 8.0],
+        };
         rotation.turn(&angles, 1, &mut row, 8);
         row
     }
 
+    fn rope(style: Style, factor: f32) -> Rope {
+        Rope { dimensions: 4, base: 100.0, factor, style }
+    }
+
+    fn near(row: &[f32], expected: [f32; 8]) -> bool {
+        row.iter().zip(expected).all(|(a, b)| (a - b).abs() < 1e-6)
+    }
+
     #[test]
-    fn pairs_turn_at_their_speeds_and_the_rest_stays() {
-        let rope = Rope { dimensions: 4, base: 100.0, factor: 1.0 };
-        let row = turned(&rope, None, 3);
+    fn neighbours_turn_at_their_speeds_and_the_rest_stays() {
+        let row = turned(&rope(Style::Neighbours, 1.0), None, 3);
         let expected = [3_f32.cos(), 3_f32.sin(), 0.3_f32.cos(), 0.3_f32.sin(), 5.0, 6.0, 7.0, 8.0];
-        assert!(row.iter().zip(expected).all(|(a, b)| (a - b).abs() < 1e-6), "{row:?}");
+        assert!(near(&row, expected), "{row:?}");
+    }
+
+    #[test]
+    fn halves_turn_at_the_same_speeds() {
+        let row = turned(&rope(Style::Halves, 1.0), None, 3);
+        let expected = [3_f32.cos(), 0.3_f32.cos(), 3_f32.sin(), 0.3_f32.sin(), 5.0, 6.0, 7.0, 8.0];
+        assert!(near(&row, expected), "{row:?}");
     }
 
     #[test]
     fn factors_slow_pairs_down() {
-        let rope = Rope { dimensions: 4, base: 100.0, factor: 2.0 };
-        let row = turned(&rope, Some(&[1.0, 3.0]), 6);
+        let row = turned(&rope(Style::Neighbours, 2.0), Some(&[1.0, 3.0]), 6);
         assert!((row[0] - 3_f32.cos()).abs() < 1e-6 && (row[2] - 0.1_f32.cos()).abs() < 1e-6, "{row:?}");
     }
 }

@@ -35,7 +35,7 @@ impl<'m> Session<'m> {
     /// An empty sequence.
     pub fn new(model: &'m Model) -> Session<'m> {
         let pool = Pool::new(model.shape(), model.info().context, 0);
-        Session { model, pool, runner: Runner::default(), table: Vec::new(), length: 0 }
+        Session { model, pool, runner: Runner::new(model), table: Vec::new(), length: 0 }
     }
 
     /// Positions so far.

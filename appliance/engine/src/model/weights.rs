@@ -1,13 +1,10 @@
-//! The tensors of a llama-family model, found by name, checked against the shape and repacked.
+//! The weights of a model: its tensors, which [`super::tensors`] has checked, repacked.
 
 use super::shape::Shape;
+use super::tensors::{find, vector};
 use crate::Error;
-use crate::gguf::{Gguf, Tensor, type_name};
-use crate::kernels::Matrix;
-use candle_core::quantized::GgmlDType;
-use std::collections::HashSet;
-use std::sync::Mutex;
-use std::thread;
+use crate::gguf::Gguf;
+use crate::kernels::{Isa, Matrix, Team};
 
 /// A linear layer.
 pub(crate) struct Linear {
@@ -15,17 +12,25 @@ pub(crate) struct Linear {
     pub(crate) bias: Option<Vec<f32>>,
 }
 
-/// One transformer layer.
+/// One transformer layer. What its family does not have is `None`.
 pub(crate) struct Layer {
     pub(crate) attention_norm: Vec<f32>,
     pub(crate) query: Linear,
     pub(crate) key: Linear,
     pub(crate) value: Linear,
+    /// Norm of each head of the queries, before they turn; as long as a head.
+    pub(crate) query_norm: Option<Vec<f32>>,
+    /// The same for keys.
+    pub(crate) key_norm: Option<Vec<f32>>,
     pub(crate) output: Linear,
+    /// Norm of what attention adds to the stream.
+    pub(crate) post_attention_norm: Option<Vec<f32>>,
     pub(crate) inner_norm: Vec<f32>,
     pub(crate) gate: Linear,
     pub(crate) up: Linear,
     pub(crate) down: Linear,
+    /// Norm of what the feed-forward layer adds to the stream.
+    pub(crate) post_inner_norm: Option<Vec<f32>>,
 }
 
 /// All of a model's weights.
@@ -40,28 +45,28 @@ pub(crate) struct Weights {
 }
 
 impl Weights {
-    /// Reads every tensor, layers on `threads` threads. A tensor that this forward pass would not use is an
-    /// error: leaving one out would silently change the answers.
+    /// Reads every tensor, each on all threads of the team.
+    ///
+    /// # Errors
+    /// As [`super::tensors::check`], and [`Error::Model`] for a matrix of a type that no kernel knows.
     pub(crate) fn load(
         gguf: &Gguf,
         shape: &Shape,
         vocabulary: usize,
-        threads: usize,
+        isa: Isa,
+        team: &Team,
     ) -> Result<Weights, Error> {
-        let tensors = Tensors { gguf, used: Mutex::default() };
-        let embedding = tensors.matrix("token_embd.weight", vocabulary, shape.width)?;
-        let head = match tensors.has("output.weight") {
-            true => Some(tensors.matrix("output.weight", vocabulary, shape.width)?),
-            false => None,
-        };
-        let rope_factors = match tensors.has("rope_freqs.weight") {
-            true => Some(tensors.rope_factors(shape)?),
-            false => None,
-        };
-        let norm = tensors.vector("output_norm.weight", shape.width)?;
-        let layers = tensors.layers(shape, threads)?;
-        tensors.refuse_unused()?;
-        Ok(Weights { embedding, layers, norm, head, rope_factors })
+        super::tensors::check(gguf, shape, vocabulary)?;
+        let matrix = |name: &str| matrix(gguf, name, isa, team);
+        let head = gguf.tensor("output.weight").map(|_| matrix("output.weight")).transpose()?;
+        let layer = |index| layer(gguf, index, &matrix);
+        Ok(Weights {
+            embedding: matrix("token_embd.weight")?,
+            layers: (0..shape.layers).map(layer).collect::<Result<_, _>>()?,
+            norm: vector(gguf, "output_norm.weight")?,
+            head,
+            rope_factors: optional_vector(gguf, "rope_freqs.weight")?,
+        })
     }
 
     /// Memory that the weights take, in bytes.
@@ -72,101 +77,46 @@ impl Weights {
         });
         self.embedding.bytes() + self.head.as_ref().map_or(0, Matrix::bytes) + layers.sum::<usize>()
     }
+
+    /// Memory that a step reads whatever its rows are, in bytes.
+    pub(crate) fn bytes_per_step(&self) -> usize {
+        self.bytes() - self.head.as_ref().map_or(0, |_| self.embedding.bytes())
+    }
 }
 
-struct Tensors<'a> {
-    gguf: &'a Gguf,
-    used: Mutex<HashSet<String>>,
-}
-
-impl Tensors<'_> {
-    fn layers(&self, shape: &Shape, threads: usize) -> Result<Vec<Layer>, Error> {
-        let share = shape.layers.div_ceil(threads.max(1));
-        let load = |first: usize| -> Result<Vec<Layer>, Error> {
-            (first..shape.layers.min(first + share)).map(|index| self.layer(index, shape)).collect()
-        };
-        let shares: Vec<_> = thread::scope(|scope| {
-            let loading: Vec<_> =
-                (0..shape.layers).step_by(share).map(|first| scope.spawn(move || load(first))).collect();
-            loading.into_iter().map(thread::ScopedJoinHandle::join).collect()
-        });
-        let mut layers = Vec::with_capacity(shape.layers);
-        for share in shares {
-            layers.extend(share.map_err(|_| Error::Model("a loading thread failed".to_owned()))??);
-        }
-        Ok(layers)
-    }
-
-    fn layer(&self, index: usize, shape: &Shape) -> Result<Layer, Error> {
-        let name = |part: &str| format!("blk.{index}.{part}");
-        let linear = |part: &str, rows, cols| self.linear(&name(part), rows, cols);
-        Ok(Layer {
-            attention_norm: self.vector(&name("attn_norm.weight"), shape.width)?,
-            query: linear("attn_q", shape.query_width(), shape.width)?,
-            key: linear("attn_k", shape.kv_width(), shape.width)?,
-            value: linear("attn_v", shape.kv_width(), shape.width)?,
-            output: linear("attn_output", shape.width, shape.query_width())?,
-            inner_norm: self.vector(&name("ffn_norm.weight"), shape.width)?,
-            gate: linear("ffn_gate", shape.inner, shape.width)?,
-            up: linear("ffn_up", shape.inner, shape.width)?,
-            down: linear("ffn_down", shape.width, shape.inner)?,
-        })
-    }
-
-    fn linear(&self, name: &str, rows: usize, cols: usize) -> Result<Linear, Error> {
-        let bias = format!("{name}.bias");
+fn layer(gguf: &Gguf, index: usize, matrix: &impl Fn(&str) -> Result<Matrix, Error>) -> Result<Layer, Error> {
+    let name = |part: &str| format!("blk.{index}.{part}");
+    let linear = |part: &str| -> Result<Linear, Error> {
         Ok(Linear {
-            matrix: self.matrix(&format!("{name}.weight"), rows, cols)?,
-            bias: if self.has(&bias) { Some(self.vector(&bias, rows)?) } else { None },
+            matrix: matrix(&name(&format!("{part}.weight")))?,
+            bias: optional_vector(gguf, &name(&format!("{part}.bias")))?,
         })
-    }
+    };
+    let norm = |part: &str| vector(gguf, &name(part));
+    let optional_norm = |part: &str| optional_vector(gguf, &name(part));
+    Ok(Layer {
+        attention_norm: norm("attn_norm.weight")?,
+        query: linear("attn_q")?,
+        key: linear("attn_k")?,
+        value: linear("attn_v")?,
+        query_norm: optional_norm("attn_q_norm.weight")?,
+        key_norm: optional_norm("attn_k_norm.weight")?,
+        output: linear("attn_output")?,
+        post_attention_norm: optional_norm("post_attention_norm.weight")?,
+        inner_norm: norm("ffn_norm.weight")?,
+        gate: linear("ffn_gate")?,
+        up: linear("ffn_up")?,
+        down: linear("ffn_down")?,
+        post_inner_norm: optional_norm("post_ffw_norm.weight")?,
+    })
+}
 
-    fn has(&self, name: &str) -> bool {
-        self.gguf.tensor(name).is_some()
-    }
+fn matrix(gguf: &Gguf, name: &str, isa: Isa, team: &Team) -> Result<Matrix, Error> {
+    let tensor = find(gguf, name)?;
+    Matrix::from_gguf(tensor.dtype, tensor.rows, tensor.cols, tensor.bytes, isa, team)
+        .map_err(|error| Error::Model(format!("tensor `{name}`: {error}")))
+}
 
-    fn matrix(&self, name: &str, rows: usize, cols: usize) -> Result<Matrix, Error> {
-        let tensor = self.find(name, rows, cols)?;
-        Matrix::from_gguf(tensor.dtype, rows, cols, tensor.bytes)
-            .map_err(|error| Error::Model(format!("tensor `{name}`: {error}")))
-    }
-
-    /// A vector that is kept as it is: a norm, a bias.
-    fn vector(&self, name: &str, length: usize) -> Result<Vec<f32>, Error> {
-        let tensor = self.find(name, 1, length)?;
-        if tensor.dtype != GgmlDType::F32 {
-            let kind = type_name(tensor.dtype);
-            return Err(Error::Unsupported(format!("tensor `{name}` of type {kind}, not F32")));
-        }
-        let (numbers, _) = tensor.bytes.as_chunks::<4>();
-        Ok(numbers.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect())
-    }
-
-    fn rope_factors(&self, shape: &Shape) -> Result<Vec<f32>, Error> {
-        let factors = self.vector("rope_freqs.weight", shape.rope.dimensions / 2)?;
-        if factors.iter().all(|factor| factor.is_finite() && *factor > 0.0) {
-            return Ok(factors);
-        }
-        Err(Error::Model("tensor `rope_freqs.weight` has factors that are not positive".to_owned()))
-    }
-
-    fn find(&self, name: &str, rows: usize, cols: usize) -> Result<Tensor<'_>, Error> {
-        let tensor =
-            self.gguf.tensor(name).ok_or_else(|| Error::Model(format!("tensor `{name}` is missing")))?;
-        if (tensor.rows, tensor.cols) != (rows, cols) {
-            let (has_rows, has_cols) = (tensor.rows, tensor.cols);
-            let why = format!("tensor `{name}` is {has_rows} × {has_cols}, not {rows} × {cols}");
-            return Err(Error::Model(why));
-        }
-        self.used.lock().unwrap_or_else(std::sync::PoisonError::into_inner).insert(name.to_owned());
-        Ok(tensor)
-    }
-
-    fn refuse_unused(self) -> Result<(), Error> {
-        let used = self.used.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
-        match self.gguf.tensor_names().filter(|name| !used.contains(*name)).min() {
-            Some(name) => Err(Error::Unsupported(format!("tensor `{name}`"))),
-            None => Ok(()),
-        }
-    }
+fn optional_vector(gguf: &Gguf, name: &str) -> Result<Option<Vec<f32>>, Error> {
+    gguf.tensor(name).map(|_| vector(gguf, name)).transpose()
 }

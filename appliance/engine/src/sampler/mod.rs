@@ -1,11 +1,14 @@
 //! Chooses the next token from a row of logits.
 
+mod narrow;
 mod stop;
 
 pub(crate) use stop::StopFilter;
 
 use crate::Sampling;
-use crate::model::simd::sum_exp;
+use crate::kernels::Path;
+use crate::model::elementwise::{largest, sum_exp};
+use narrow::narrow;
 use rand::rngs::SmallRng;
 use rand::{Rng, SeedableRng};
 use std::hash::{BuildHasher, Hasher, RandomState};
@@ -46,11 +49,21 @@ impl Sampler {
     /// The next token after `tokens` (prompt and answer so far). `None` if the logits are not numbers.
     pub fn choose(&mut self, logits: &[f32], tokens: &[u32]) -> Option<Chosen> {
         let total = log_sum_exp(logits)?;
+        self.gather(logits, tokens);
+        let id = if self.settings.temperature == 0.0 { self.likeliest()? } else { self.draw()? };
+        Some(Chosen { id, logprob: logits[id as usize] - total })
+    }
+
+    /// Makes candidates of all tokens, or of no fewer than can be chosen.
+    fn gather(&mut self, logits: &[f32], tokens: &[u32]) {
+        let wanted = if self.settings.temperature == 0.0 { 1 } else { self.settings.top_k as usize };
+        // A penalty may lift any token into the few that are wanted.
+        if wanted > 0 && self.settings.repeat_penalty == 1.0 {
+            return narrow(logits, wanted, &mut self.candidates);
+        }
         self.candidates.clear();
         self.candidates.extend((0..).zip(logits).map(|(id, logit)| Candidate { id, logit: *logit }));
         self.penalize(tokens);
-        let id = if self.settings.temperature == 0.0 { self.likeliest()? } else { self.draw()? };
-        Some(Chosen { id, logprob: logits[id as usize] - total })
     }
 
     fn penalize(&mut self, tokens: &[u32]) {
@@ -134,8 +147,9 @@ fn before(a: &Candidate, b: &Candidate) -> std::cmp::Ordering {
 
 /// `ln Σ eˡ`; `None` where there is a NaN or no finite logit.
 pub(crate) fn log_sum_exp(logits: &[f32]) -> Option<f32> {
-    let best = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-    let total = best + sum_exp(logits, best).ln() as f32;
+    let path = Path::best();
+    let best = largest(path, logits);
+    let total = best + sum_exp(path, logits, best).ln() as f32;
     total.is_finite().then_some(total)
 }
 

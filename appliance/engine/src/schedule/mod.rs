@@ -46,9 +46,9 @@ impl Scheduler {
     pub(crate) fn new(model: Arc<Model>, most: usize, cache_bytes: u64) -> Scheduler {
         let pool = Pool::new(model.shape(), model.info().context, cache_bytes);
         Scheduler {
+            runner: Runner::new(&model),
             model,
             pool,
-            runner: Runner::default(),
             pace: Pace::default(),
             waiting: Queue::default(),
             running: Vec::new(),

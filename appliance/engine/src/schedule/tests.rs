@@ -23,7 +23,7 @@ impl Bench {
         let mut file = tempfile::tempfile().unwrap();
         Tiny { context: 4096, ..Tiny::default() }.write(&file).unwrap();
         file.rewind().unwrap();
-        let model = Model::load(&file, &Options { threads: 1, context: None }).unwrap();
+        let model = Model::load(&file, &Options { threads: 1, ..Options::default() }).unwrap();
         let (orders, incoming) = mpsc::channel();
         let (answers, events) = mpsc::channel();
         let scheduler = Scheduler::new(Arc::new(model), most, 1 << 30);

@@ -1,10 +1,12 @@
 //! Text to token ids and back, built from a file's metadata alone.
 //!
-//! Byte-level BPE vocabularies (`tokenizer.ggml.model = gpt2`); what this engine cannot reproduce exactly is
-//! refused by name, never guessed. Ids equal llama.cpp's.
+//! Byte-level BPE vocabularies (`tokenizer.ggml.model = gpt2`) and those of SentencePiece's kind (`llama`); what this
+//! engine cannot reproduce exactly is refused by name, never guessed. Ids equal llama.cpp's.
 
+mod byte_level_words;
 mod bytelevel;
 mod pretokenizers;
+mod sentencepiece;
 mod specials;
 mod stream;
 mod vocabulary;
@@ -15,14 +17,14 @@ pub use stream::Utf8Stream;
 
 use crate::Error;
 use crate::gguf::Metadata;
+use byte_level_words::ByteLevelWords;
+use sentencepiece::SentencePiece;
 use specials::{Piece, Specials};
-use tokenizers::models::bpe::{BPE, Vocab};
 use vocabulary::Vocabulary;
 
 /// The tokenizer of one model.
 pub struct Tokenizer {
-    /// Splits plain text into words and merges them; knows no special token.
-    words: tokenizers::Tokenizer,
+    words: Words,
     specials: Specials,
     /// What each token adds to an answer.
     pieces: Vec<Box<[u8]>>,
@@ -33,6 +35,14 @@ pub struct Tokenizer {
     ends: Vec<u32>,
 }
 
+/// Turns plain text into tokens; knows no special one.
+enum Words {
+    /// Splits text into words and merges the bytes of each.
+    ByteLevel(ByteLevelWords),
+    /// Merges the whole text.
+    SentencePiece(SentencePiece),
+}
+
 impl Tokenizer {
     /// Builds the tokenizer that the metadata describes.
     ///
@@ -41,32 +51,31 @@ impl Tokenizer {
     /// not fit together.
     pub fn from_metadata(metadata: Metadata<'_>) -> Result<Tokenizer, Error> {
         let kind = metadata.required("tokenizer.ggml.model", metadata.text("tokenizer.ggml.model"))?;
-        if kind != "gpt2" {
-            return Err(Error::Unsupported(format!("tokenizer model `{kind}`")));
-        }
-        let pre = metadata.required("tokenizer.ggml.pre", metadata.text("tokenizer.ggml.pre"))?;
-        let family = pretokenizers::family(pre)?;
         let vocabulary = Vocabulary::from_metadata(metadata)?;
-        let model = BPE::builder()
-            .vocab_and_merges(vocabulary.mergeable::<Vocab>(), vocabulary.merges(metadata)?)
-            .ignore_merges(family.ignore_merges)
-            .build()
-            .map_err(|error| Error::Model(format!("merges: {error}")))?;
-        let mut words = tokenizers::Tokenizer::new(model);
-        words.with_pre_tokenizer(Some(family.splitter));
-        let bos = vocabulary.id(metadata, "tokenizer.ggml.bos_token_id")?;
-        let eos = vocabulary.id(metadata, "tokenizer.ggml.eos_token_id")?;
-        let add_bos = metadata.boolean("tokenizer.ggml.add_bos_token")?.unwrap_or(family.add_bos);
-        let pieces = vocabulary.pieces();
+        // BOS and EOS have fixed places in SentencePiece vocabularies, unless the file says otherwise.
+        let (words, pieces, usual_bos, usual_eos, adds_bos) = match kind {
+            "gpt2" => {
+                let words = ByteLevelWords::new(&vocabulary, metadata)?;
+                let add_bos = words.add_bos();
+                (Words::ByteLevel(words), vocabulary.byte_level_pieces(), None, None, add_bos)
+            }
+            "llama" => {
+                let words = Words::SentencePiece(SentencePiece::new(&vocabulary, metadata)?);
+                (words, vocabulary.spaced_pieces(), Some(1), Some(2), true)
+            }
+            other => return Err(Error::Unsupported(format!("tokenizer model `{other}`"))),
+        };
+        let bos = vocabulary.id(metadata, "tokenizer.ggml.bos_token_id")?.or(usual_bos);
+        let eos = vocabulary.id(metadata, "tokenizer.ggml.eos_token_id")?.or(usual_eos);
         Ok(Tokenizer {
             words,
             longest_piece: pieces.iter().map(|piece| piece.len()).max().unwrap_or(1).max(1),
             pieces,
             bos,
             eos,
-            add_bos,
-            ends: vocabulary.ends(metadata)?,
-            specials: vocabulary.specials(),
+            add_bos: metadata.boolean("tokenizer.ggml.add_bos_token")?.unwrap_or(adds_bos),
+            ends: vocabulary.ends(metadata, eos)?,
+            specials: vocabulary.specials()?,
         })
     }
 
@@ -102,10 +111,18 @@ impl Tokenizer {
         Ok(ids)
     }
 
-    /// The text of `ids`, control tokens left out; bytes that are not UTF-8 become U+FFFD.
+    /// The text of `ids`, control tokens left out; bytes that are not UTF-8 become U+FFFD. A space that
+    /// [`Tokenizer::encode`] would put in front of the text is left out, too.
     pub fn decode(&self, ids: &[u32]) -> String {
         let bytes: Vec<u8> = ids.iter().flat_map(|id| self.piece(*id)).copied().collect();
-        String::from_utf8_lossy(&bytes).into_owned()
+        let added = match &self.words {
+            // Not in front of special tokens, which may begin with spaces of their own.
+            Words::SentencePiece(words) if words.space_before => ids
+                .first()
+                .is_some_and(|id| self.specials.text(*id).is_none() && self.piece(*id).starts_with(b" ")),
+            _ => false,
+        };
+        String::from_utf8_lossy(&bytes[usize::from(added)..]).into_owned()
     }
 
     /// The bytes that a token adds to an answer; none for control tokens and ids out of range.
@@ -149,11 +166,9 @@ impl Tokenizer {
     }
 
     fn encode_words(&self, text: &str, ids: &mut Vec<u32>) -> Result<(), Error> {
-        let encoding = self
-            .words
-            .encode_fast(text, false)
-            .map_err(|error| Error::Model(format!("the tokenizer failed: {error}")))?;
-        ids.extend_from_slice(encoding.get_ids());
-        Ok(())
+        match &self.words {
+            Words::SentencePiece(words) => words.encode(text, ids),
+            Words::ByteLevel(words) => words.encode(text, ids),
+        }
     }
 }

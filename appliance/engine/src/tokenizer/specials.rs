@@ -1,5 +1,8 @@
 //! Tokens that stand for themselves: found in text before anything is split into words.
 
+use crate::Error;
+use aho_corasick::{AhoCorasick, MatchKind};
+
 /// One special token.
 pub(super) struct Special {
     pub(super) text: String,
@@ -11,6 +14,16 @@ pub(super) struct Special {
 /// All of a vocabulary's special tokens, longest first.
 pub(super) struct Specials {
     list: Vec<Special>,
+    /// Finds user-defined tokens.
+    user_defined: Finder,
+    /// Finds all of them.
+    all: Finder,
+}
+
+/// Finds tokens of one length after the other, the longest first. So a text is read once for each length there is, not
+/// once for each token: Gemma has 6,000 of them.
+struct Finder {
+    lengths: Vec<(AhoCorasick, Vec<u32>)>,
 }
 
 /// A part of a text.
@@ -21,10 +34,14 @@ pub(super) enum Piece<'a> {
 }
 
 impl Specials {
-    pub(super) fn new(mut list: Vec<Special>) -> Specials {
+    /// # Errors
+    /// [`Error::Model`] when there are too many to search for.
+    pub(super) fn new(mut list: Vec<Special>) -> Result<Specials, Error> {
         list.retain(|special| !special.text.is_empty());
         list.sort_by_key(|special| std::cmp::Reverse(special.text.len()));
-        Specials { list }
+        let user_defined = Finder::new(list.iter().filter(|special| !special.control))?;
+        let all = Finder::new(list.iter())?;
+        Ok(Specials { list, user_defined, all })
     }
 
     pub(super) fn text(&self, id: u32) -> Option<&str> {
@@ -35,26 +52,43 @@ impl Specials {
         self.list.iter().filter(|special| special.control).map(|special| special.text.as_str())
     }
 
-    /// Cuts out special tokens: the longest kind first over the whole text, then the next, as llama.cpp does.
+    /// Cuts out special tokens: those of the longest names first over the whole text, then the next, as llama.cpp does.
+    /// Between two pieces of text there is always a special one.
     pub(super) fn split<'a>(&self, text: &'a str, with_control: bool) -> Vec<Piece<'a>> {
+        let finder = if with_control { &self.all } else { &self.user_defined };
         let mut pieces = vec![Piece::Text(text)];
-        for special in self.list.iter().filter(|special| with_control || !special.control) {
-            if text.contains(&special.text) {
-                pieces = pieces.into_iter().flat_map(|piece| cut(piece, special)).collect();
-            }
+        for (names, ids) in &finder.lengths {
+            pieces = pieces.into_iter().flat_map(|piece| cut(piece, names, ids)).collect();
         }
         pieces.retain(|piece| *piece != Piece::Text(""));
         pieces
     }
 }
 
-fn cut<'a>(piece: Piece<'a>, special: &Special) -> Vec<Piece<'a>> {
-    let Piece::Text(text) = piece else { return vec![piece] };
-    let mut parts = text.split(special.text.as_str()).map(Piece::Text);
-    let mut pieces: Vec<_> = parts.next().into_iter().collect();
-    for part in parts {
-        pieces.extend([Piece::Special(special.id), part]);
+impl Finder {
+    fn new<'a>(longest_first: impl Iterator<Item = &'a Special>) -> Result<Finder, Error> {
+        let specials: Vec<&Special> = longest_first.collect();
+        let lengths = specials.chunk_by(|a, b| a.text.len() == b.text.len()).map(|same| {
+            let names = AhoCorasick::builder()
+                .match_kind(MatchKind::LeftmostFirst)
+                .build(same.iter().map(|special| &special.text))
+                .map_err(|error| Error::Model(format!("special tokens: {error}")))?;
+            Ok((names, same.iter().map(|special| special.id).collect()))
+        });
+        Ok(Finder { lengths: lengths.collect::<Result<_, Error>>()? })
     }
+}
+
+fn cut<'a>(piece: Piece<'a>, names: &AhoCorasick, ids: &[u32]) -> Vec<Piece<'a>> {
+    let Piece::Text(text) = piece else { return vec![piece] };
+    let mut pieces = Vec::new();
+    let mut rest = 0;
+    for found in names.find_iter(text) {
+        pieces.push(Piece::Text(&text[rest..found.start()]));
+        pieces.push(Piece::Special(ids[found.pattern().as_usize()]));
+        rest = found.end();
+    }
+    pieces.push(Piece::Text(&text[rest..]));
     pieces
 }
 
@@ -69,13 +103,24 @@ mod tests {
             special("<a><b>", 2, true),
             special("  ", 3, false),
             special("", 4, false),
+            special("bc d", 5, false),
         ])
+        .unwrap()
     }
 
     #[test]
     fn the_longest_comes_first() {
         let pieces = specials().split("x<a><b>y<a>", true);
         assert_eq!(pieces, [Piece::Text("x"), Piece::Special(2), Piece::Text("y"), Piece::Special(1)]);
+    }
+
+    #[test]
+    fn a_longer_name_wins_over_one_that_begins_before_it() {
+        assert_eq!(specials().split("<a>bc d", true), [Piece::Special(1), Piece::Special(5)]);
+        assert_eq!(
+            specials().split("   bc d", true),
+            [Piece::Special(3), Piece::Text(" "), Piece::Special(5)]
+        );
     }
 
     #[test]

@@ -1,13 +1,14 @@
 //! The token lists of a file, checked against each other.
 
 use super::bytelevel;
+use super::sentencepiece::SPACE;
 use super::specials::{Special, Specials};
 use crate::Error;
 use crate::gguf::Metadata;
 use std::collections::HashMap;
 
-/// Names by which models call the tokens that end a text or a turn; llama.cpp knows them, too.
-const ENDS: [&str; 12] = [
+/// Names by which models call the tokens that end a text, a turn or a file; llama.cpp knows them, too.
+const ENDS: [&str; 27] = [
     "<|eot_id|>",
     "<|im_end|>",
     "<|end|>",
@@ -17,15 +18,32 @@ const ENDS: [&str; 12] = [
     "<end_of_turn>",
     "<EOT>",
     "_<EOT>",
+    "[EOT]",
+    "[EOS]",
     "<end_of_utterance>",
     "<eos>",
     "</s>",
+    "<｜end▁of▁sentence｜>",
+    "<|return|>",
+    "<|call|>",
+    "<|fim_pad|>",
+    "<fim-pad>",
+    "<fim_pad>",
+    "<PAD>",
+    "[PAD]",
+    "<|fim_repo|>",
+    "<|repo_name|>",
+    "<fim-repo>",
+    "<reponame>",
+    "<|file_sep|>",
 ];
 
 /// Kinds of tokens, `tokenizer.ggml.token_type`.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Kind {
     Normal,
+    /// A single byte, written `<0x41>` in vocabularies that are not byte-level.
+    Byte,
     /// Control and unknown tokens: no part of any text.
     Control,
     UserDefined,
@@ -37,6 +55,7 @@ enum Kind {
 pub(super) struct Vocabulary<'a> {
     tokens: Vec<&'a str>,
     kinds: Vec<Kind>,
+    /// All but those without a name.
     ids: HashMap<&'a str, u32>,
 }
 
@@ -52,19 +71,17 @@ impl<'a> Vocabulary<'a> {
             return Err(Error::Model(why));
         }
         let mut ids = HashMap::with_capacity(tokens.len());
-        for (id, token) in (0_u32..).zip(&tokens) {
+        for (id, token) in (0_u32..).zip(&tokens).filter(|(_, token)| !token.is_empty()) {
             if ids.insert(*token, id).is_some() {
                 return Err(Error::Model(format!("token {token:?} appears twice")));
             }
         }
-        let vocabulary = Vocabulary { tokens, kinds, ids };
-        vocabulary.check_bytes()?;
-        Ok(vocabulary)
+        Ok(Vocabulary { tokens, kinds, ids })
     }
 
     /// Every byte of readable text must have a token, or the text would silently lose some. Control characters and
     /// the first bytes of unassigned planes may have none (SmolLM2 lacks some): they are dropped, as by llama.cpp.
-    fn check_bytes(&self) -> Result<(), Error> {
+    pub(super) fn check_byte_characters(&self) -> Result<(), Error> {
         for byte in [b'\t', b'\n', b'\r'].into_iter().chain(0x20..=0x7e).chain(0x80..=0xbf).chain(0xc2..=0xf0)
         {
             let mut buffer = [0; 4];
@@ -86,9 +103,38 @@ impl<'a> Vocabulary<'a> {
         }
     }
 
+    /// The token of each byte.
+    pub(super) fn byte_tokens(&self) -> Result<[u32; 256], Error> {
+        let mut tokens = [0; 256];
+        for (byte, token) in tokens.iter_mut().enumerate() {
+            let id = self.ids.get(format!("<0x{byte:02X}>").as_str());
+            *token =
+                *id.ok_or_else(|| Error::Model(format!("the vocabulary has no token for byte {byte}")))?;
+        }
+        Ok(tokens)
+    }
+
+    /// The score of each token.
+    pub(super) fn scores(&self, metadata: Metadata<'_>) -> Result<Vec<f32>, Error> {
+        let key = "tokenizer.ggml.scores";
+        let scores = metadata.required(key, metadata.floats(key))?;
+        if scores.len() == self.tokens.len() {
+            return Ok(scores);
+        }
+        Err(Error::Model(format!("{} tokens, but {} scores", self.tokens.len(), scores.len())))
+    }
+
+    /// What text of a SentencePiece vocabulary may become by merging: no control token, and no byte by its name.
+    pub(super) fn pieces_of_text(&self) -> impl Iterator<Item = (&'a str, u32)> {
+        let mergeable =
+            |id: u32| matches!(self.kinds[id as usize], Kind::Normal | Kind::UserDefined | Kind::Unused);
+        self.ids.iter().filter(move |(_, id)| mergeable(**id)).map(|(text, id)| (*text, *id))
+    }
+
     /// What merging may produce. Control tokens are left out, so that no text can become one.
     pub(super) fn mergeable<M: FromIterator<(String, u32)>>(&self) -> M {
-        let normal = |id: &u32| matches!(self.kinds[*id as usize], Kind::Normal | Kind::UserDefined);
+        let normal =
+            |id: &u32| matches!(self.kinds[*id as usize], Kind::Normal | Kind::Byte | Kind::UserDefined);
         self.ids.iter().filter(|(_, id)| normal(id)).map(|(token, id)| ((*token).to_owned(), *id)).collect()
     }
 
@@ -97,7 +143,9 @@ impl<'a> Vocabulary<'a> {
         let merges = metadata.required("tokenizer.ggml.merges", metadata.texts("tokenizer.ggml.merges"))?;
         let known = |token: &str| {
             let id = self.ids.get(token);
-            id.is_some_and(|id| matches!(self.kinds[*id as usize], Kind::Normal | Kind::UserDefined))
+            id.is_some_and(|id| {
+                matches!(self.kinds[*id as usize], Kind::Normal | Kind::Byte | Kind::UserDefined)
+            })
         };
         let mut whole = String::new();
         let mut pairs = Vec::with_capacity(merges.len());
@@ -114,36 +162,46 @@ impl<'a> Vocabulary<'a> {
         Ok(pairs)
     }
 
-    /// What each token adds to an answer.
-    pub(super) fn pieces(&self) -> Vec<Box<[u8]>> {
+    /// What each token of a byte-level vocabulary adds to an answer.
+    pub(super) fn byte_level_pieces(&self) -> Vec<Box<[u8]>> {
+        self.pieces(|token| {
+            let bytes: Option<Vec<u8>> = token.chars().map(bytelevel::byte).collect();
+            // Not in byte-level writing: the token means its own text.
+            bytes.map_or_else(|| token.as_bytes().into(), Vec::into_boxed_slice)
+        })
+    }
+
+    /// What each token of a SentencePiece vocabulary adds to an answer.
+    pub(super) fn spaced_pieces(&self) -> Vec<Box<[u8]>> {
+        self.pieces(|token| token.replace(SPACE, " ").into_bytes().into_boxed_slice())
+    }
+
+    fn pieces(&self, normal: impl Fn(&str) -> Box<[u8]>) -> Vec<Box<[u8]>> {
         let piece = |(token, kind): (&&str, &Kind)| match kind {
             Kind::Control | Kind::Unused => Box::default(),
             Kind::UserDefined => token.as_bytes().into(),
-            Kind::Normal => {
-                let bytes: Option<Vec<u8>> = token.chars().map(bytelevel::byte).collect();
-                // Not in byte-level writing: the token means its own text.
-                bytes.map_or_else(|| token.as_bytes().into(), Vec::into_boxed_slice)
-            }
+            Kind::Byte => byte(token).map_or_else(|| normal(token), |byte| Box::new([byte])),
+            Kind::Normal => normal(token),
         };
         self.tokens.iter().zip(&self.kinds).map(piece).collect()
     }
 
-    pub(super) fn specials(&self) -> Specials {
+    pub(super) fn specials(&self) -> Result<Specials, Error> {
         let special = |((id, token), kind): ((u32, &&str), &Kind)| {
             let control = match kind {
                 Kind::Control => true,
                 Kind::UserDefined => false,
-                Kind::Normal | Kind::Unused => return None,
+                Kind::Normal | Kind::Byte | Kind::Unused => return None,
             };
             Some(Special { text: (*token).to_owned(), id, control })
         };
         Specials::new((0..).zip(&self.tokens).zip(&self.kinds).filter_map(special).collect())
     }
 
-    /// The tokens that end an answer.
-    pub(super) fn ends(&self, metadata: Metadata<'_>) -> Result<Vec<u32>, Error> {
-        let mut ends = Vec::new();
-        for name in ["eos", "eot", "eom"] {
+    /// The tokens that end an answer: EOS, those that the metadata names, and those with a well-known name.
+    pub(super) fn ends(&self, metadata: Metadata<'_>, eos: Option<u32>) -> Result<Vec<u32>, Error> {
+        let mut ends: Vec<u32> = eos.into_iter().collect();
+        for name in ["eot", "eom"] {
             ends.extend(self.id(metadata, &format!("tokenizer.ggml.{name}_token_id"))?);
         }
         let named = ENDS.iter().filter_map(|name| self.ids.get(name).copied());
@@ -154,9 +212,16 @@ impl<'a> Vocabulary<'a> {
     }
 }
 
+/// The byte that a name such as `<0x41>` stands for.
+fn byte(token: &str) -> Option<u8> {
+    let digits = token.strip_prefix("<0x")?.strip_suffix('>')?;
+    u8::from_str_radix(digits, 16).ok()
+}
+
 fn kind(number: i32) -> Result<Kind, Error> {
     match number {
-        1 | 6 => Ok(Kind::Normal),
+        1 => Ok(Kind::Normal),
+        6 => Ok(Kind::Byte),
         2 | 3 => Ok(Kind::Control),
         4 => Ok(Kind::UserDefined),
         0 | 5 => Ok(Kind::Unused),

@@ -275,7 +275,7 @@ fn what_the_engine_does_not_have_is_refused_by_name() {
     for (key, value, word) in [
         ("general.architecture", text("rwkv7"), "rwkv7"),
         ("tokenizer.ggml.model", text("t5"), "t5"),
-        ("tokenizer.ggml.pre", text("tekken"), "tekken"),
+        ("tokenizer.ggml.pre", text("viking"), "viking"),
         ("llama.rope.scaling.type", text("yarn"), "yarn"),
         ("llama.expert_count", U32(8), "experts"),
     ] {
@@ -323,6 +323,6 @@ fn weights_that_are_no_numbers_end_the_answer_with_an_error() {
     // The last tensor is the final norm: 64 numbers.
     let start = bytes.len() - 64 * 4;
     bytes[start..].copy_from_slice(&f32::NAN.to_le_bytes().repeat(64));
-    let model = Model::load(&file(&bytes), &Options { threads: 1, context: None }).unwrap();
+    let model = Model::load(&file(&bytes), &Options { threads: 1, ..Options::default() }).unwrap();
     assert!(named(model.score(&[1, 2, 3], 1)).contains("not numbers"));
 }

@@ -19,17 +19,17 @@ struct Expected {
 
 /// How far llama.cpp is from itself, by the same measures.
 #[derive(Deserialize)]
-struct Distance {
-    mean_abs_difference: f64,
+pub(crate) struct Distance {
+    pub(crate) mean_abs_difference: f64,
     top1_agreement: f64,
     divergence_of_top: f64,
 }
 
 /// Tokens, and what llama.cpp says after each of them but the last.
 #[derive(Deserialize)]
-struct Window {
-    text: String,
-    ids: Vec<u32>,
+pub(crate) struct Window {
+    pub(crate) text: String,
+    pub(crate) ids: Vec<u32>,
     /// Logarithm of the probability of the token that does follow.
     targets: Vec<f64>,
     /// The likeliest tokens.
@@ -39,7 +39,7 @@ struct Window {
 
 /// Sums over positions.
 #[derive(Default)]
-struct Sums {
+pub(crate) struct Sums {
     positions: f64,
     absolute: f64,
     ours: f64,
@@ -65,23 +65,23 @@ impl Sums {
         self.divergence += divergence(theirs, &top.iter().map(|id| logprob(*id)).collect::<Vec<_>>());
     }
 
-    fn mean_abs_difference(&self) -> f64 {
+    pub(crate) fn mean_abs_difference(&self) -> f64 {
         self.absolute / self.positions
     }
 
-    fn top1_agreement(&self) -> f64 {
+    pub(crate) fn top1_agreement(&self) -> f64 {
         self.same_top / self.positions
     }
 
-    fn divergence_of_top(&self) -> f64 {
+    pub(crate) fn divergence_of_top(&self) -> f64 {
         self.divergence / self.positions
     }
 
-    fn perplexity_change(&self) -> f64 {
+    pub(crate) fn perplexity_change(&self) -> f64 {
         ((self.theirs - self.ours) / self.positions).exp() - 1.0
     }
 
-    fn report(&self, what: &str) {
+    pub(crate) fn report(&self, what: &str) {
         println!(
             "{what}: {} positions, perplexity {:.4} ({:+.4} %), mean |Δ| {:.5}, same top {:.2} %, divergence {:.3e}",
             self.positions,
@@ -131,7 +131,7 @@ fn with_the_file_as_it_is_the_probabilities_are_as_near_as_llama_cpp_is_to_itsel
     assert!(sums.divergence_of_top() <= 1.25 * floor(|own| own.divergence_of_top));
 }
 
-fn compare(model: &Model, windows: &[Window]) -> Sums {
+pub(crate) fn compare(model: &Model, windows: &[Window]) -> Sums {
     let mut all = Sums::default();
     for window in windows {
         let mut sums = Sums::default();

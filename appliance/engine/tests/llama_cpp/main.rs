@@ -10,14 +10,19 @@
 )]
 
 mod chat_template;
+mod families;
 mod greedy;
 mod logprobs;
+mod pretokenizers;
 mod tokens;
+mod vocabularies;
 
 use candle_core::Device;
 use candle_core::quantized::{GgmlDType, QTensor, gguf_file};
 use redoubt_engine::Model;
+use redoubt_engine::gguf::Gguf;
 use redoubt_engine::model::Options;
+use redoubt_engine::tokenizer::Tokenizer;
 use serde::de::DeserializeOwned;
 use std::fs::{self, File};
 use std::io::{BufWriter, Write};
@@ -64,9 +69,26 @@ fn load(file: &File) -> Model {
     Model::load(file, &Options::default()).unwrap()
 }
 
+/// The tokenizer of a file that holds nothing else.
+fn tokenizer_of(vocabulary: &[u8]) -> Tokenizer {
+    let mut file = tempfile::tempfile().unwrap();
+    file.write_all(vocabulary).unwrap();
+    // A header may take twice the file's size in memory, for which a file without weights is too small.
+    file.set_len(16 * vocabulary.len() as u64).unwrap();
+    Tokenizer::from_metadata(Gguf::open(&file).unwrap().metadata()).unwrap()
+}
+
 /// A file of `../expected`.
 fn expected<T: DeserializeOwned>(name: &str) -> T {
+    serde_json::from_str(&read(name)).unwrap_or_else(|error| panic!("{name}: {error}"))
+}
+
+/// A text of `../expected/text`.
+fn text(name: &str) -> String {
+    read(&format!("text/{name}"))
+}
+
+fn read(name: &str) -> String {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/expected").join(name);
-    let text = fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-    serde_json::from_str(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+    fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }

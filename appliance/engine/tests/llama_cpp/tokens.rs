@@ -5,8 +5,8 @@ use redoubt_engine::tokenizer::Tokenizer;
 use serde::Deserialize;
 
 #[derive(Deserialize)]
-struct Expected {
-    strings: Vec<(String, Vec<u32>)>,
+pub(crate) struct Expected {
+    pub(crate) strings: Vec<(String, Vec<u32>)>,
 }
 
 #[test]

@@ -36,7 +36,7 @@ fn quantize(numbers: &[f32; BLOCK]) -> Block {
     }
     let largest = f32::from_bits(largest_magnitude(x));
     let Some((d, inverse)) = scale(largest) else {
-        return Block { d: if largest.is_finite() { 0.0 } else { f32::NAN }, ..Block::ZERO };
+        return Block::empty(largest);
     };
     let inverse = _mm256_set1_ps(inverse);
     // The default rounding of the processor is half to even.
@@ -44,8 +44,7 @@ fn quantize(numbers: &[f32; BLOCK]) -> Block {
     for (codes, x) in codes.iter_mut().zip(x) {
         *codes = _mm256_cvtps_epi32(_mm256_mul_ps(x, inverse));
     }
-    let sum =
-        total(_mm256_add_epi32(_mm256_add_epi32(codes[0], codes[1]), _mm256_add_epi32(codes[2], codes[3])));
+    let sums = totals(_mm256_add_epi32(codes[0], codes[1]), _mm256_add_epi32(codes[2], codes[3]));
     let low = _mm256_packs_epi32(codes[0], codes[1]);
     let high = _mm256_packs_epi32(codes[2], codes[3]);
     // Packing works on halves of registers and leaves groups of four codes in the order 0 2 4 6 1 3 5 7.
@@ -54,11 +53,8 @@ fn quantize(numbers: &[f32; BLOCK]) -> Block {
     let mut q = [0_i8; BLOCK];
     // SAFETY: 32 bytes into an array of 32 bytes, unaligned.
     unsafe { _mm256_storeu_si256(q.as_mut_ptr().cast(), packed) };
-    let scales = _mm_setr_ps(d, d * sum as f32, 0.0, 0.0);
-    let rounded = _mm_cvtph_ps(_mm_cvtps_ph::<_MM_FROUND_TO_NEAREST_INT>(scales));
-    let finite = |rounded: f32, exact: f32| if rounded.is_finite() { rounded } else { exact };
-    let s = _mm_cvtss_f32(_mm_movehdup_ps(rounded));
-    Block { q, d: finite(_mm_cvtss_f32(rounded), d), s: finite(s, d * sum as f32), sum }
+    let rounded = _mm_cvtss_f32(_mm_cvtph_ps(_mm_cvtps_ph::<_MM_FROUND_TO_NEAREST_INT>(_mm_set_ss(d))));
+    Block::new(q, if rounded.is_finite() { rounded } else { d }, sums)
 }
 
 /// Bits of the largest magnitude: as integers they order like the magnitudes, with NaN on top.
@@ -76,10 +72,13 @@ fn largest_magnitude(x: [__m256; 4]) -> u32 {
     _mm_cvtsi128_si32(one).cast_unsigned()
 }
 
+/// The sums of both.
 #[target_feature(enable = "avx2,fma,f16c")]
 #[inline]
-fn total(eight: __m256i) -> i32 {
-    let four = _mm_add_epi32(_mm256_castsi256_si128(eight), _mm256_extracti128_si256::<1>(eight));
-    let two = _mm_add_epi32(four, _mm_shuffle_epi32::<0b00_00_11_10>(four));
-    _mm_cvtsi128_si32(_mm_add_epi32(two, _mm_shuffle_epi32::<0b00_00_00_01>(two)))
+fn totals(first: __m256i, last: __m256i) -> [i16; 2] {
+    let pairs = _mm256_hadd_epi32(first, last);
+    let four = _mm_add_epi32(_mm256_castsi256_si128(pairs), _mm256_extracti128_si256::<1>(pairs));
+    let two = _mm_add_epi32(four, _mm_shuffle_epi32::<0b10_11_00_01>(four));
+    // At most 16 × 127 each.
+    [_mm_cvtsi128_si32(two) as i16, _mm_extract_epi32::<2>(two) as i16]
 }
