@@ -3,6 +3,7 @@
 //! Each step carries the next token of every answer that is being written, then pieces of the prompts that are
 //! still being read, party by party. So nobody's long prompt stalls anybody's answer for longer than a step.
 
+mod cores;
 mod pace;
 mod queue;
 mod sequence;
@@ -10,10 +11,9 @@ mod step;
 #[cfg(test)]
 #[cfg(feature = "fixture")]
 mod tests;
-mod turns;
 
+pub(crate) use cores::Cores;
 pub(crate) use sequence::{Order, Ticket};
-pub(crate) use turns::Turns;
 
 use crate::model::Model;
 use crate::model::cache::Pool;
@@ -38,7 +38,7 @@ pub(crate) struct Scheduler {
     most: usize,
     /// Counts steps, to tell who was served last.
     now: u64,
-    turns: Arc<Turns>,
+    cores: Arc<Cores>,
 }
 
 impl Scheduler {
@@ -54,13 +54,13 @@ impl Scheduler {
             running: Vec::new(),
             most: most.max(1),
             now: 0,
-            turns: Arc::default(),
+            cores: Arc::default(),
         }
     }
 
     /// What each step waits for its turn in.
-    pub(crate) fn turns(&self) -> Arc<Turns> {
-        Arc::clone(&self.turns)
+    pub(crate) fn cores(&self) -> Arc<Cores> {
+        Arc::clone(&self.cores)
     }
 
     /// Works until nobody can send orders any more and all answers have ended.
@@ -69,8 +69,8 @@ impl Scheduler {
             self.drop_cancelled(answers);
             self.admit(answers);
             self.tell_positions(answers);
-            let turns = Arc::clone(&self.turns);
-            let _turn = turns.step();
+            let cores = Arc::clone(&self.cores);
+            let _turn = cores.step();
             self.step(answers);
         }
     }

@@ -1,7 +1,7 @@
 //! Embeddings in the engine's process: who may ask, and the thread that computes them beside the answers.
 //!
 //! A piece is one layer over at most 256 tokens, some 20 ms on two cores. Pieces take turns with the steps of the
-//! answers ([`Turns`]), request by request of each party. While answers are being written, the thread rests after each
+//! answers ([`Cores`]), request by request of each party. While answers are being written, the thread rests after each
 //! piece for twice the time that it took: people who chat keep two thirds of the machine, and wait for one piece at
 //! the most. (A thread of lower priority would be worse on two cores: a step's threads wait for each other many times,
 //! and for whichever of them the system has put off.)
@@ -9,7 +9,7 @@
 use crate::Error;
 use crate::embedding::{self, Embedder, Job};
 use crate::protocol::{EmbeddingRequest, FromWorker};
-use crate::schedule::{Ticket, Turns};
+use crate::schedule::{Cores, Ticket};
 use std::collections::{HashMap, VecDeque};
 use std::sync::mpsc::{self, Receiver, RecvError, Sender, TryRecvError};
 use std::sync::{Arc, Weak};
@@ -26,14 +26,14 @@ const MAX_REST: Duration = Duration::from_millis(300);
 /// Starts the thread, if there is a model for it. It ends when the reception and all requests are gone.
 pub(super) fn start(
     embedder: Option<Embedder>,
-    turns: Arc<Turns>,
+    cores: Arc<Cores>,
     answers: Sender<FromWorker>,
 ) -> Result<(Reception, Option<JoinHandle<()>>), Error> {
     let Some(embedder) = embedder else {
         return Ok((Reception { orders: None, open: HashMap::new() }, None));
     };
     let (orders, incoming) = mpsc::channel();
-    let worker = Worker { embedder, turns, answers, parties: VecDeque::new() };
+    let worker = Worker { embedder, cores, answers, parties: VecDeque::new() };
     let thread =
         thread::Builder::new().name("engine-embed".to_owned()).spawn(move || worker.run(&incoming))?;
     Ok((Reception { orders: Some(orders), open: HashMap::new() }, Some(thread)))
@@ -91,7 +91,7 @@ struct Open {
 /// The thread's part.
 struct Worker {
     embedder: Embedder,
-    turns: Arc<Turns>,
+    cores: Arc<Cores>,
     answers: Sender<FromWorker>,
     /// Parties in the order of their turns, each with its requests; none is empty.
     parties: VecDeque<VecDeque<Open>>,
@@ -163,12 +163,12 @@ impl Worker {
             Some(job) => job,
             None => open.job.insert(Job::new(&self.embedder, &open.order.request.inputs)?),
         };
-        let turn = self.turns.other();
+        let turn = self.cores.other();
         let started = Instant::now();
         job.step(&self.embedder)?;
         let took = started.elapsed();
         drop(turn);
-        if self.turns.are_answers_running() {
+        if self.cores.are_answers_running() {
             thread::sleep((took * REST).min(MAX_REST));
         }
         Ok(if job.is_done() { open.job.take().map(Job::finish) } else { None })

@@ -120,7 +120,7 @@ fn run(
     let (jobs, to_prepare) = mpsc::channel();
     let preparer = Preparer::new(Arc::clone(&model), answers.clone(), orders);
     let mut scheduler = Scheduler::new(model, settings.max_parallel, settings.cache_bytes);
-    let (reception, embedding) = embed::start(embedder, scheduler.turns(), answers.clone())?;
+    let (reception, embedding) = embed::start(embedder, scheduler.cores(), answers.clone())?;
     let mut desk = Desk::new(answers.clone(), jobs, settings.max_parallel + settings.queue, reception);
     let writing = socket.try_clone()?;
     let writer =

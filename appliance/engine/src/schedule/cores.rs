@@ -1,4 +1,4 @@
-//! Whose turn the processors are: a step of the answers', or a piece of other work in this process.
+//! Whose turn the cores are: a step of the answers', or a piece of other work in this process.
 //!
 //! Both use every core, and the threads of a step wait for each other many times: a third thread beside them would
 //! stall all of them again and again. So they never run together, and whoever asks first goes first.
@@ -9,9 +9,9 @@ use std::time::{Duration, Instant};
 /// Answers are being written if their last step is not longer ago than this.
 const RECENT: Duration = Duration::from_millis(20);
 
-/// A queue for one place.
+/// A queue for the one place.
 #[derive(Default)]
-pub(crate) struct Turns {
+pub(crate) struct Cores {
     state: Mutex<State>,
     changed: Condvar,
 }
@@ -26,11 +26,11 @@ struct State {
 
 /// A turn; over when dropped.
 pub(crate) struct Turn<'a> {
-    turns: &'a Turns,
+    cores: &'a Cores,
     is_step: bool,
 }
 
-impl Turns {
+impl Cores {
     /// Waits for a step's turn.
     pub(crate) fn step(&self) -> Turn<'_> {
         self.wait(true)
@@ -54,7 +54,7 @@ impl Turns {
         while state.serving != mine {
             state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
-        Turn { turns: self, is_step }
+        Turn { cores: self, is_step }
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -64,12 +64,12 @@ impl Turns {
 
 impl Drop for Turn<'_> {
     fn drop(&mut self) {
-        let mut state = self.turns.lock();
+        let mut state = self.cores.lock();
         state.serving += 1;
         if self.is_step {
             state.last_step = Some(Instant::now());
         }
-        self.turns.changed.notify_all();
+        self.cores.changed.notify_all();
     }
 }
 
@@ -80,18 +80,18 @@ mod tests {
 
     #[test]
     fn turns_do_not_overlap_and_come_in_the_order_of_asking() {
-        let (turns, order) = (Turns::default(), Mutex::new(Vec::new()));
+        let (cores, order) = (Cores::default(), Mutex::new(Vec::new()));
         thread::scope(|scope| {
-            let first = turns.other();
+            let first = cores.other();
             for number in 0..4_u64 {
-                let (turns, order) = (&turns, &order);
+                let (cores, order) = (&cores, &order);
                 scope.spawn(move || {
-                    let _turn = if number % 2 == 0 { turns.step() } else { turns.other() };
+                    let _turn = if number % 2 == 0 { cores.step() } else { cores.other() };
                     let mut alone = order.try_lock().unwrap();
                     alone.push(number);
                     thread::sleep(Duration::from_millis(5));
                 });
-                while turns.lock().next < number + 2 {
+                while cores.lock().next < number + 2 {
                     thread::yield_now();
                 }
             }
@@ -103,12 +103,12 @@ mod tests {
 
     #[test]
     fn answers_run_while_steps_follow_each_other() {
-        let turns = Turns::default();
-        drop(turns.other());
-        assert!(!turns.are_answers_running());
-        drop(turns.step());
-        assert!(turns.are_answers_running());
+        let cores = Cores::default();
+        drop(cores.other());
+        assert!(!cores.are_answers_running());
+        drop(cores.step());
+        assert!(cores.are_answers_running());
         thread::sleep(RECENT);
-        assert!(!turns.are_answers_running());
+        assert!(!cores.are_answers_running());
     }
 }
