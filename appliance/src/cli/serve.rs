@@ -44,12 +44,8 @@ pub(super) fn supervise(
     let Models { chat, embedding } = models;
     let (embedding, embedding_files) = embedding.map(|model| (model.manifest, model.files)).unzip();
     let engine = Settings {
-        threads: config.models.threads,
-        context: Some(chat.manifest.context),
-        max_parallel: config.models.parallel,
-        queue: config.models.queue,
         embedding_tokens: embedding.as_ref().map(|manifest| manifest.context),
-        ..Default::default()
+        ..config.models.engine(chat.manifest.context)
     };
     let policy = match config.egress.policy {
         Policy::Strict => Egress::Strict,

@@ -85,7 +85,8 @@ impl Engine {
     /// Hands a request over; resolves when the engine has taken or refused it.
     ///
     /// # Errors
-    /// [`Error::ContextExceeded`], [`Error::Busy`], [`Error::Invalid`], [`Error::Template`] or [`Error::Gone`].
+    /// [`Error::ContextExceeded`], [`Error::Busy`], [`Error::Quota`], [`Error::Invalid`], [`Error::Template`] or
+    /// [`Error::Gone`].
     pub async fn submit(&self, request: Request) -> Result<Reply, Error> {
         request.sampling.validate()?;
         let id = self.shared.next_id.fetch_add(1, Ordering::Relaxed);

@@ -43,6 +43,7 @@ pub(crate) struct Ready {
 pub(crate) enum Refusal {
     ContextExceeded { tokens: u32, context: u32 },
     Busy { retry_after_s: u32 },
+    Quota { retry_after_s: u32 },
     Invalid { field: String, why: String },
     Template(String),
     Other(String),
@@ -53,6 +54,7 @@ impl From<Error> for Refusal {
         match error {
             Error::ContextExceeded { tokens, context } => Refusal::ContextExceeded { tokens, context },
             Error::Busy { retry_after_s } => Refusal::Busy { retry_after_s },
+            Error::Quota { retry_after_s } => Refusal::Quota { retry_after_s },
             Error::Invalid { field, why } => Refusal::Invalid { field, why },
             Error::Template(why) => Refusal::Template(why),
             other => Refusal::Other(other.to_string()),
@@ -65,6 +67,7 @@ impl From<Refusal> for Error {
         match refusal {
             Refusal::ContextExceeded { tokens, context } => Error::ContextExceeded { tokens, context },
             Refusal::Busy { retry_after_s } => Error::Busy { retry_after_s },
+            Refusal::Quota { retry_after_s } => Error::Quota { retry_after_s },
             Refusal::Invalid { field, why } => Error::Invalid { field, why },
             Refusal::Template(why) => Error::Template(why),
             Refusal::Other(why) => Error::Model(why),

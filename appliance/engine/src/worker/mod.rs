@@ -8,6 +8,7 @@
 //! ```
 //! Nothing that takes long happens on the reading thread, so a cancel never waits behind a long prompt.
 
+mod backlog;
 mod desk;
 mod embed;
 mod files;
@@ -18,7 +19,7 @@ pub use files::Files;
 use crate::embedding::Embedder;
 use crate::model::{Model, Options};
 use crate::protocol::{self, FromWorker, PROTOCOL_VERSION, Ready, ToWorker};
-use crate::schedule::Scheduler;
+use crate::schedule::{Limits, Scheduler, Turns};
 use crate::{Device, Error};
 use desk::Desk;
 use prepare::Preparer;
@@ -41,6 +42,10 @@ pub struct Settings {
     pub max_parallel: usize,
     /// Requests that may wait beyond those.
     pub queue: usize,
+    /// Answers of one party that run at once.
+    pub running_each: usize,
+    /// Requests of one party that may wait beyond those.
+    pub waiting_each: usize,
     /// Where to run.
     pub device: Device,
     /// Most memory for keys and values, in bytes; one whole context always fits.
@@ -57,6 +62,8 @@ impl Default for Settings {
             context: None,
             max_parallel: 32,
             queue: 64,
+            running_each: 32,
+            waiting_each: 32,
             device: Device::Auto,
             cache_bytes: 2 << 30,
             embedding_tokens: None,
@@ -118,10 +125,16 @@ fn run(
     let (answers, outgoing) = mpsc::channel();
     let (orders, incoming) = mpsc::channel();
     let (jobs, to_prepare) = mpsc::channel();
+    let turns = Turns::default();
     let preparer = Preparer::new(Arc::clone(&model), answers.clone(), orders);
-    let mut scheduler = Scheduler::new(model, settings.max_parallel, settings.cache_bytes);
+    let limits = Limits {
+        running: settings.max_parallel,
+        running_each: settings.running_each,
+        cache_bytes: settings.cache_bytes,
+    };
+    let mut scheduler = Scheduler::new(model, limits, turns.clone());
     let (reception, embedding) = embed::start(embedder, scheduler.cores(), answers.clone())?;
-    let mut desk = Desk::new(answers.clone(), jobs, settings.max_parallel + settings.queue, reception);
+    let mut desk = Desk::new(answers.clone(), jobs, settings, turns, reception);
     let writing = socket.try_clone()?;
     let writer =
         thread::Builder::new().name("engine-write".to_owned()).spawn(move || write(writing, &outgoing))?;

@@ -11,6 +11,8 @@ mod embedding;
 #[cfg(test)]
 mod families;
 #[cfg(test)]
+mod limits;
+#[cfg(test)]
 mod malformed;
 #[cfg(test)]
 mod malformed_embedding;
@@ -18,6 +20,8 @@ mod malformed_embedding;
 mod oracle;
 #[cfg(test)]
 mod pieces;
+#[cfg(test)]
+mod prefixes;
 #[cfg(test)]
 mod reference;
 #[cfg(test)]
