@@ -8,7 +8,7 @@ use std::sync::{Mutex, PoisonError};
 use super::Error;
 use super::activations::{Activations, BLOCK};
 use super::buffer::Buffer;
-use super::formats::{Format, Kind, Scaling, codes, interleave, with_format};
+use super::formats::{Format, Kind, Scaling, Source, Stored, Unit, codes, interleave, with_format};
 use super::isa::{Path, Portable, with_kernel};
 use super::output::Output;
 use super::sweep::sweep;
@@ -109,22 +109,15 @@ fn fill<F: Format>(group: &mut [u8], rows: &[u8], row_bytes: usize, lanes: usize
 
 /// The weights of one lane of a group.
 fn row<F: Format, const LANES: usize>(group: &[u8], lane: usize, out: &mut [f32]) {
-    let has = Portable::<LANES>;
-    let blocks = group.chunks_exact(LANES * F::BYTES).zip(out.chunks_exact_mut(F::UNITS * BLOCK));
-    for (block, out) in blocks {
-        let (header, units) = block.split_at(LANES * F::Scaling::BYTES);
-        let units = units.chunks_exact(LANES * codes::bytes(F::BITS));
-        for (unit, (codes, out)) in units.zip(out.as_chunks_mut::<BLOCK>().0).enumerate() {
-            let scales = F::Scaling::read(has, header, unit);
-            for (column, out) in out.iter_mut().enumerate() {
-                let half = column / (BLOCK / 2);
-                let words = codes::vectors(has, codes, F::BITS, column / 4 % 4)[half];
-                let code = words[lane].to_le_bytes()[column % 4];
-                let scale = if half == 0 { scales.first[lane] } else { scales.second[lane] };
-                *out = codes::meaning(code, F::BITS, F::CENTRE, LANES) as f32 * scale;
-                if F::Scaling::OFFSETS {
-                    *out += scales.offset[lane];
-                }
+    for (index, out) in out.as_chunks_mut::<BLOCK>().0.iter_mut().enumerate() {
+        let Unit { vectors, scales } = Stored(group).unit::<F>(Portable::<LANES>, index);
+        for (column, out) in out.iter_mut().enumerate() {
+            let half = column / (BLOCK / 2);
+            let code = vectors[column / 4 % 4][half][lane].to_le_bytes()[column % 4];
+            let scale = if half == 0 { scales.first[lane] } else { scales.second[lane] };
+            *out = codes::meaning(code, F::BITS, F::CENTRE, LANES) as f32 * scale;
+            if F::Scaling::OFFSETS {
+                *out += scales.offset[lane];
             }
         }
     }

@@ -12,6 +12,9 @@ pub(super) trait Registers: Copy {
     /// A number a lane.
     type Floats: Copy;
 
+    /// Asks for the cache lines that come about one memory latency after `from..from + bytes` of a block.
+    fn call_in(self, block: &[u8], from: usize, bytes: usize);
+
     /// Four bytes a lane.
     fn load(self, bytes: &[u8]) -> Self::Words;
     /// One byte a lane, as a word.

@@ -2,8 +2,8 @@
 
 use std::ops::Range;
 
-use super::activations::{Activations, Tile};
-use super::formats::Format;
+use super::activations::{Activations, BLOCK, Tile};
+use super::formats::{Format, Source, Stored, Unit, Unpacked};
 use super::output::Output;
 use super::packed::Packed;
 use super::registers::Registers;
@@ -14,8 +14,9 @@ pub(super) const STREAMS: usize = 4;
 /// Tiles of up to so many rows go by [`STREAMS`] groups at a time: that many sums have room in the registers.
 pub(super) const STREAMED: usize = 2;
 
-/// Groups that all tiles pass by before the next ones' turn, so that weights are read from memory once.
-const STRIP: usize = 4;
+/// From this many tiles on a group is unpacked once for all of them. Before, that costs more than it saves: the arithmetic
+/// would wait for memory while it unpacks, and memory for the arithmetic.
+const SEVERAL: usize = 3;
 
 /// The innermost products on one instruction set.
 ///
@@ -30,7 +31,16 @@ pub(super) trait Kernel: Registers {
     fn streams<F: Format>(self, weights: &Packed, groups: [usize; STREAMS], tile: Tile<'_>, out: &Output<'_>);
 
     /// Multiplies one group with a tile.
-    fn tile<F: Format>(self, weights: &Packed, group: usize, tile: Tile<'_>, out: &Output<'_>);
+    fn tile<F: Format, S: Source<Self>>(self, source: S, group: usize, tile: Tile<'_>, out: &Output<'_>);
+
+    /// Whether to unpack costs more than to read what is unpacked, where both are in the nearest cache.
+    fn unpacks<F: Format>() -> bool;
+
+    /// The units of a group, in memory of this thread that [`Self::keep`] takes back.
+    fn unpack<F: Format>(self, group: Stored<'_>, units: usize) -> Vec<Unit<Self>>;
+
+    /// Takes memory back.
+    fn keep(self, unpacked: Vec<Unit<Self>>);
 }
 
 /// Multiplies the groups in `range` with all activation rows.
@@ -50,12 +60,15 @@ pub(super) fn sweep<K: Kernel, F: Format>(
         }
         rest.start += each * STREAMS;
     }
-    while !rest.is_empty() {
-        let strip = rest.start..rest.end.min(rest.start + STRIP);
-        rest.start = strip.end;
-        for index in 0..activations.tiles() {
-            let tile = activations.tile(index);
-            strip.clone().for_each(|group| kernel.tile::<F>(weights, group, tile, out));
+    for group in rest {
+        let stored = Stored(weights.group(group));
+        let tiles = (0..activations.tiles()).map(|index| activations.tile(index));
+        if activations.tiles() < SEVERAL || !K::unpacks::<F>() {
+            tiles.for_each(|tile| kernel.tile::<F, _>(stored, group, tile, out));
+        } else {
+            let unpacked = kernel.unpack::<F>(stored, weights.cols() / BLOCK);
+            tiles.for_each(|tile| kernel.tile::<F, _>(Unpacked(&unpacked), group, tile, out));
+            kernel.keep(unpacked);
         }
     }
 }

@@ -4,9 +4,10 @@
 mod registers;
 
 use std::arch::x86_64::*;
+use std::cell::RefCell;
 
 use super::activations::{Block, Tile};
-use super::formats::{Format, Scaling, codes};
+use super::formats::{Format, Scaling, Source, Stored, Unit};
 use super::isa::Avx2;
 use super::output::Output;
 use super::packed::Packed;
@@ -22,46 +23,63 @@ impl Kernel for Avx2 {
         tile: Tile<'_>,
         out: &Output<'_>,
     ) {
+        let stored = groups.map(|group| Stored(weights.group(group)));
         // SAFETY: `self` is the proof that the processor has the features.
         unsafe {
             match tile.rows() {
-                1 => product::<F, STREAMS, 1>(self, weights, groups, tile, out),
-                _ => product::<F, STREAMS, 2>(self, weights, groups, tile, out),
+                1 => product::<F, _, STREAMS, 1>(self, stored, groups, tile, out),
+                _ => product::<F, _, STREAMS, 2>(self, stored, groups, tile, out),
             }
         }
     }
 
-    fn tile<F: Format>(self, weights: &Packed, group: usize, tile: Tile<'_>, out: &Output<'_>) {
+    fn tile<F: Format, S: Source<Self>>(self, source: S, group: usize, tile: Tile<'_>, out: &Output<'_>) {
         // SAFETY: `self` is the proof that the processor has the features.
         unsafe {
             match tile.rows() {
-                1 => product::<F, 1, 1>(self, weights, [group], tile, out),
-                2 => product::<F, 1, 2>(self, weights, [group], tile, out),
-                3 => product::<F, 1, 3>(self, weights, [group], tile, out),
-                _ => product::<F, 1, 4>(self, weights, [group], tile, out),
+                1 => product::<F, S, 1, 1>(self, [source], [group], tile, out),
+                2 => product::<F, S, 1, 2>(self, [source], [group], tile, out),
+                3 => product::<F, S, 1, 3>(self, [source], [group], tile, out),
+                _ => product::<F, S, 1, 4>(self, [source], [group], tile, out),
             }
         }
     }
+
+    fn unpacks<F: Format>() -> bool {
+        true
+    }
+
+    fn unpack<F: Format>(self, group: Stored<'_>, units: usize) -> Vec<Unit<Self>> {
+        let mut unpacked = UNPACKED.take();
+        unpacked.clear();
+        // SAFETY: `self` is the proof that the processor has the features.
+        unsafe { unpack::<F>(self, group, units, &mut unpacked) };
+        unpacked
+    }
+
+    fn keep(self, unpacked: Vec<Unit<Self>>) {
+        UNPACKED.set(unpacked);
+    }
+}
+
+thread_local! {
+    /// Kept from group to group, so that a step of the model allocates nothing.
+    static UNPACKED: RefCell<Vec<Unit<Avx2>>> = const { RefCell::new(Vec::new()) };
 }
 
 /// Multiplies `G` groups with the `T` rows of a tile.
 #[target_feature(enable = "avx2,fma,f16c")]
-fn product<F: Format, const G: usize, const T: usize>(
+fn product<F: Format, S: Source<Avx2>, const G: usize, const T: usize>(
     has: Avx2,
-    weights: &Packed,
+    sources: [S; G],
     groups: [usize; G],
     tile: Tile<'_>,
     out: &Output<'_>,
 ) {
-    let bytes = groups.map(|group| weights.group(group));
-    let step = 8 * F::BYTES;
     let mut sums = [[_mm256_setzero_ps(); T]; G];
-    for (index, blocks) in tile.blocks().chunks_exact(F::UNITS * T).enumerate() {
-        for (bytes, sums) in bytes.iter().zip(&mut sums) {
-            let block = &bytes[index * step..][..step];
-            for (unit, rows) in blocks.as_chunks::<T>().0.iter().enumerate().take(F::UNITS) {
-                add::<F, T>(has, block, unit, rows, sums);
-            }
+    for (index, rows) in tile.blocks().as_chunks::<T>().0.iter().enumerate() {
+        for (source, sums) in sources.iter().zip(&mut sums) {
+            add::<F, T>(&source.unit::<F>(has, index), rows, sums);
         }
     }
     for (group, sums) in groups.into_iter().zip(sums) {
@@ -75,26 +93,25 @@ fn product<F: Format, const G: usize, const T: usize>(
     }
 }
 
-/// Adds the products of 32 columns of a group's block.
+/// Unpacks all units of a group.
+#[target_feature(enable = "avx2,fma,f16c")]
+fn unpack<F: Format>(has: Avx2, group: Stored<'_>, units: usize, unpacked: &mut Vec<Unit<Avx2>>) {
+    unpacked.reserve(units);
+    for index in 0..units {
+        unpacked.push(group.unit::<F>(has, index));
+    }
+}
+
+/// Adds the products of 32 columns of a group.
 #[target_feature(enable = "avx2,fma,f16c")]
 #[inline]
-fn add<F: Format, const T: usize>(
-    has: Avx2,
-    block: &[u8],
-    unit: usize,
-    rows: &[Block; T],
-    sums: &mut [__m256; T],
-) {
-    let (header, units) = block.split_at(8 * F::Scaling::BYTES);
-    let unit_bytes = 8 * codes::bytes(F::BITS);
-    let unit_codes = &units[unit * unit_bytes..][..unit_bytes];
-    prefetch(block, unit * (block.len() / F::UNITS), block.len() / F::UNITS);
+fn add<F: Format, const T: usize>(unit: &Unit<Avx2>, rows: &[Block; T], sums: &mut [__m256; T]) {
+    let Unit { vectors, scales } = unit;
     // Sums of 16 bits in pairs, and of 32 bits for the first and last 16 columns, or all together in the first.
     let mut narrow = [_mm256_setzero_si256(); T];
     let mut exact = [[_mm256_setzero_si256(); 2]; T];
     for half in 0..2 {
-        let even = codes::vectors(has, unit_codes, F::BITS, 2 * half);
-        let odd = codes::vectors(has, unit_codes, F::BITS, 2 * half + 1);
+        let (even, odd) = (vectors[2 * half], vectors[2 * half + 1]);
         for ((narrow, exact), row) in narrow.iter_mut().zip(&mut exact).zip(rows) {
             let q = [
                 four(row, 2 * half),
@@ -124,7 +141,6 @@ fn add<F: Format, const T: usize>(
             }
         }
     }
-    let scales = F::Scaling::read(has, header, unit);
     for (((sum, narrow), mut exact), row) in sums.iter_mut().zip(narrow).zip(exact).zip(rows) {
         if F::BITS == 4 {
             exact[0] = widened(narrow);
@@ -174,17 +190,4 @@ fn centred<F: Format>(exact: __m256i, row: &Block, half: usize) -> __m256 {
     let centres = _mm256_set1_epi32(Block::centres(-F::CENTRE, F::Scaling::SPLIT.then_some(half)));
     let excess = _mm256_madd_epi16(_mm256_set1_epi32(row.both_sums()), centres);
     _mm256_cvtepi32_ps(_mm256_add_epi32(exact, excess))
-}
-
-/// How far ahead of the arithmetic the weights are called in, in bytes: about one memory latency.
-const AHEAD: usize = 2048;
-
-/// Asks for the cache lines that come [`AHEAD`] bytes after `from..from + bytes` of a block.
-#[target_feature(enable = "avx2,fma,f16c")]
-#[inline]
-pub(super) fn prefetch(block: &[u8], from: usize, bytes: usize) {
-    let ahead = block.as_ptr().wrapping_add(from + AHEAD);
-    for line in 0..bytes.div_ceil(64) {
-        _mm_prefetch::<_MM_HINT_T0>(ahead.wrapping_add(64 * line).cast());
-    }
 }

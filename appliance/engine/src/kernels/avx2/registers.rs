@@ -6,6 +6,9 @@ use std::arch::x86_64::*;
 use crate::kernels::isa::Avx2;
 use crate::kernels::registers::Registers;
 
+/// How far ahead of the arithmetic the weights are called in, in bytes.
+const AHEAD: usize = 2048;
+
 /// Calls an intrinsic of AVX2, FMA or F16C where a value of [`Avx2`] is at hand.
 macro_rules! proven {
     ($call:expr) => {
@@ -18,6 +21,15 @@ impl Registers for Avx2 {
     const LANES: usize = 8;
     type Words = __m256i;
     type Floats = __m256;
+
+    #[inline(always)]
+    fn call_in(self, block: &[u8], from: usize, bytes: usize) {
+        let ahead = block.as_ptr().wrapping_add(from + AHEAD);
+        for line in 0..bytes.div_ceil(64) {
+            // SAFETY: a hint, which no address makes fail.
+            unsafe { _mm_prefetch::<_MM_HINT_T0>(ahead.wrapping_add(64 * line).cast()) };
+        }
+    }
 
     #[inline(always)]
     fn load(self, bytes: &[u8]) -> __m256i {

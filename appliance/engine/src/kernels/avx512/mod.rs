@@ -4,10 +4,10 @@
 mod registers;
 
 use std::arch::x86_64::*;
+use std::cell::RefCell;
 
 use super::activations::{Block, Tile};
-use super::avx2::prefetch;
-use super::formats::{Format, Scaling, codes};
+use super::formats::{Format, Scaling, Source, Stored, Unit, codes};
 use super::isa::Avx512;
 use super::output::Output;
 use super::packed::Packed;
@@ -23,50 +23,67 @@ impl Kernel for Avx512 {
         tile: Tile<'_>,
         out: &Output<'_>,
     ) {
+        let stored = groups.map(|group| Stored(weights.group(group)));
         // SAFETY: `self` is the proof that the processor has the features.
         unsafe {
             match tile.rows() {
-                1 => product::<F, STREAMS, 1>(self, weights, groups, tile, out),
-                _ => product::<F, STREAMS, 2>(self, weights, groups, tile, out),
+                1 => product::<F, _, STREAMS, 1>(self, stored, groups, tile, out),
+                _ => product::<F, _, STREAMS, 2>(self, stored, groups, tile, out),
             }
         }
     }
 
-    fn tile<F: Format>(self, weights: &Packed, group: usize, tile: Tile<'_>, out: &Output<'_>) {
+    fn tile<F: Format, S: Source<Self>>(self, source: S, group: usize, tile: Tile<'_>, out: &Output<'_>) {
         // SAFETY: `self` is the proof that the processor has the features.
         unsafe {
             match tile.rows() {
-                1 => product::<F, 1, 1>(self, weights, [group], tile, out),
-                2 => product::<F, 1, 2>(self, weights, [group], tile, out),
-                3 => product::<F, 1, 3>(self, weights, [group], tile, out),
-                4 => product::<F, 1, 4>(self, weights, [group], tile, out),
-                5 => product::<F, 1, 5>(self, weights, [group], tile, out),
-                6 => product::<F, 1, 6>(self, weights, [group], tile, out),
-                7 => product::<F, 1, 7>(self, weights, [group], tile, out),
-                _ => product::<F, 1, 8>(self, weights, [group], tile, out),
+                1 => product::<F, S, 1, 1>(self, [source], [group], tile, out),
+                2 => product::<F, S, 1, 2>(self, [source], [group], tile, out),
+                3 => product::<F, S, 1, 3>(self, [source], [group], tile, out),
+                4 => product::<F, S, 1, 4>(self, [source], [group], tile, out),
+                5 => product::<F, S, 1, 5>(self, [source], [group], tile, out),
+                6 => product::<F, S, 1, 6>(self, [source], [group], tile, out),
+                7 => product::<F, S, 1, 7>(self, [source], [group], tile, out),
+                _ => product::<F, S, 1, 8>(self, [source], [group], tile, out),
             }
         }
     }
+
+    fn unpacks<F: Format>() -> bool {
+        F::BITS == 5 || F::BITS == 6 || F::UNITS > 1
+    }
+
+    fn unpack<F: Format>(self, group: Stored<'_>, units: usize) -> Vec<Unit<Self>> {
+        let mut unpacked = UNPACKED.take();
+        unpacked.clear();
+        // SAFETY: `self` is the proof that the processor has the features.
+        unsafe { unpack::<F>(self, group, units, &mut unpacked) };
+        unpacked
+    }
+
+    fn keep(self, unpacked: Vec<Unit<Self>>) {
+        UNPACKED.set(unpacked);
+    }
+}
+
+thread_local! {
+    /// Kept from group to group, so that a step of the model allocates nothing.
+    static UNPACKED: RefCell<Vec<Unit<Avx512>>> = const { RefCell::new(Vec::new()) };
 }
 
 /// Multiplies `G` groups with the `T` rows of a tile.
 #[target_feature(enable = "avx2,fma,f16c,avx512f,avx512vl,avx512bw,avx512dq,avx512vnni")]
-fn product<F: Format, const G: usize, const T: usize>(
+fn product<F: Format, S: Source<Avx512>, const G: usize, const T: usize>(
     has: Avx512,
-    weights: &Packed,
+    sources: [S; G],
     groups: [usize; G],
     tile: Tile<'_>,
     out: &Output<'_>,
 ) {
-    let bytes = groups.map(|group| weights.group(group));
-    let step = 16 * F::BYTES;
     let mut sums = [[_mm512_setzero_ps(); T]; G];
-    for (index, blocks) in tile.blocks().chunks_exact(F::UNITS * T).enumerate() {
-        for (bytes, sums) in bytes.iter().zip(&mut sums) {
-            let block = &bytes[index * step..][..step];
-            for (unit, rows) in blocks.as_chunks::<T>().0.iter().enumerate().take(F::UNITS) {
-                add::<F, T>(has, block, unit, rows, sums);
-            }
+    for (index, rows) in tile.blocks().as_chunks::<T>().0.iter().enumerate() {
+        for (source, sums) in sources.iter().zip(&mut sums) {
+            add::<F, T>(&source.unit::<F>(has, index), rows, sums);
         }
     }
     for (group, sums) in groups.into_iter().zip(sums) {
@@ -80,25 +97,20 @@ fn product<F: Format, const G: usize, const T: usize>(
     }
 }
 
-/// Adds the products of 32 columns of a group's block.
+/// Unpacks all units of a group.
+#[target_feature(enable = "avx2,fma,f16c,avx512f,avx512vl,avx512bw,avx512dq,avx512vnni")]
+fn unpack<F: Format>(has: Avx512, group: Stored<'_>, units: usize, unpacked: &mut Vec<Unit<Avx512>>) {
+    unpacked.reserve(units);
+    for index in 0..units {
+        unpacked.push(group.unit::<F>(has, index));
+    }
+}
+
+/// Adds the products of 32 columns of a group.
 #[target_feature(enable = "avx2,fma,f16c,avx512f,avx512vl,avx512bw,avx512dq,avx512vnni")]
 #[inline]
-fn add<F: Format, const T: usize>(
-    has: Avx512,
-    block: &[u8],
-    unit: usize,
-    rows: &[Block; T],
-    sums: &mut [__m512; T],
-) {
-    let (header, units) = block.split_at(16 * F::Scaling::BYTES);
-    let unit_bytes = 16 * codes::bytes(F::BITS);
-    let unit_codes = &units[unit * unit_bytes..][..unit_bytes];
-    prefetch(block, unit * (block.len() / F::UNITS), block.len() / F::UNITS);
-    let mut vectors = [[_mm512_setzero_si512(); 2]; 4];
-    for (index, vectors) in vectors.iter_mut().enumerate() {
-        *vectors = codes::vectors(has, unit_codes, F::BITS, index);
-    }
-    let scales = F::Scaling::read(has, header, unit);
+fn add<F: Format, const T: usize>(unit: &Unit<Avx512>, rows: &[Block; T], sums: &mut [__m512; T]) {
+    let Unit { vectors, scales } = unit;
     for (sum, row) in sums.iter_mut().zip(rows) {
         let d = _mm512_set1_ps(row.d);
         let mut first = excess::<F>(row, 0);

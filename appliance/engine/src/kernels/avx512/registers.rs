@@ -20,6 +20,11 @@ impl Registers for Avx512 {
     type Floats = __m512;
 
     #[inline(always)]
+    fn call_in(self, block: &[u8], from: usize, bytes: usize) {
+        self.avx2().call_in(block, from, bytes);
+    }
+
+    #[inline(always)]
     fn load(self, bytes: &[u8]) -> __m512i {
         let all = &bytes[..64];
         // SAFETY: 64 bytes from a slice of 64, unaligned; `self` is the proof of the instruction.

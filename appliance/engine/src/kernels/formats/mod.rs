@@ -17,9 +17,10 @@ pub(super) use q4::{Q4_0, Q4_1, Q4K};
 pub(super) use q5::{Q5_0, Q5_1, Q5K};
 pub(super) use q6_k::Q6K;
 pub(super) use q8_0::Q8_0;
-pub(super) use scaling::Scaling;
+pub(super) use scaling::{Scales, Scaling};
 
 use super::activations::BLOCK;
+use super::registers::Registers;
 
 /// A weight type. A weight is `scale × (code − CENTRE) + offset`.
 pub(super) trait Format {
@@ -37,6 +38,53 @@ pub(super) trait Format {
 
     /// The codes of the `unit`-th 32 columns of a block of the file.
     fn codes(block: &[u8], unit: usize) -> [u8; BLOCK];
+}
+
+/// 32 columns of a group, unpacked.
+#[derive(Clone, Copy)]
+pub(super) struct Unit<R: Registers> {
+    /// Four columns of each lane a vector: number i of the first 16 columns, and of the last 16.
+    pub(super) vectors: [[R::Words; 2]; 4],
+    pub(super) scales: Scales<R::Floats>,
+}
+
+/// Where the units of a group come from.
+pub(super) trait Source<R: Registers>: Copy {
+    fn unit<F: Format>(self, has: R, index: usize) -> Unit<R>;
+}
+
+/// A group as it is stored.
+#[derive(Clone, Copy)]
+pub(super) struct Stored<'a>(pub(super) &'a [u8]);
+
+impl<R: Registers> Source<R> for Stored<'_> {
+    #[inline(always)]
+    fn unit<F: Format>(self, has: R, index: usize) -> Unit<R> {
+        let bytes = R::LANES * F::BYTES;
+        let (block, unit) = (&self.0[index / F::UNITS * bytes..][..bytes], index % F::UNITS);
+        has.call_in(block, bytes / F::UNITS * unit, bytes / F::UNITS);
+        let (header, units) = block.split_at(R::LANES * F::Scaling::BYTES);
+        let bytes = R::LANES * codes::bytes(F::BITS);
+        let packed = &units[unit * bytes..][..bytes];
+        let vectors = [
+            codes::vectors(has, packed, F::BITS, 0),
+            codes::vectors(has, packed, F::BITS, 1),
+            codes::vectors(has, packed, F::BITS, 2),
+            codes::vectors(has, packed, F::BITS, 3),
+        ];
+        Unit { vectors, scales: F::Scaling::read(has, header, unit) }
+    }
+}
+
+/// A group that has been unpacked before, for more than one tile.
+#[derive(Clone, Copy)]
+pub(super) struct Unpacked<'a, R: Registers>(pub(super) &'a [Unit<R>]);
+
+impl<R: Registers> Source<R> for Unpacked<'_, R> {
+    #[inline(always)]
+    fn unit<F: Format>(self, _has: R, index: usize) -> Unit<R> {
+        self.0[index]
+    }
 }
 
 /// The weight types with own kernels, as values.

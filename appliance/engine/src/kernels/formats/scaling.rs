@@ -3,6 +3,7 @@
 use crate::kernels::registers::Registers;
 
 /// What the codes of 32 columns are multiplied with, a number a lane.
+#[derive(Clone, Copy)]
 pub(in crate::kernels) struct Scales<F> {
     /// The scale of the first 16 columns, or of all.
     pub(in crate::kernels) first: F,

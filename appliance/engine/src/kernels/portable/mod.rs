@@ -3,8 +3,10 @@
 
 mod registers;
 
+use std::cell::RefCell;
+
 use super::activations::{Block, Tile};
-use super::formats::{Format, Scaling, codes};
+use super::formats::{Format, Scaling, Source, Stored, Unit, codes};
 use super::isa::Portable;
 use super::output::Output;
 use super::packed::Packed;
@@ -26,39 +28,48 @@ impl Kernel for Portable<LANES> {
         tile: Tile<'_>,
         out: &Output<'_>,
     ) {
-        groups.into_iter().for_each(|group| self.tile::<F>(weights, group, tile, out));
+        for group in groups {
+            self.tile::<F, _>(Stored(weights.group(group)), group, tile, out);
+        }
     }
 
-    fn tile<F: Format>(self, weights: &Packed, group: usize, tile: Tile<'_>, out: &Output<'_>) {
+    fn tile<F: Format, S: Source<Self>>(self, source: S, group: usize, tile: Tile<'_>, out: &Output<'_>) {
         let mut sums = [[0.0; LANES]; TILE];
-        let blocks = weights.group(group).chunks_exact(LANES * F::BYTES);
-        for (block, rows) in blocks.zip(tile.blocks().chunks_exact(F::UNITS * tile.rows())) {
-            for (unit, rows) in rows.chunks_exact(tile.rows()).enumerate() {
-                add::<F>(self, block, unit, rows, &mut sums);
-            }
+        for (index, rows) in tile.blocks().chunks_exact(tile.rows()).enumerate() {
+            add::<F>(&source.unit::<F>(self, index), rows, &mut sums);
         }
         for (row, sums) in sums[..tile.rows()].iter().enumerate() {
             // SAFETY: the group is of this worker's range.
             unsafe { out.put(tile.first() + row, group, sums) };
         }
     }
+
+    fn unpacks<F: Format>() -> bool {
+        true
+    }
+
+    fn unpack<F: Format>(self, group: Stored<'_>, units: usize) -> Vec<Unit<Self>> {
+        let mut unpacked = UNPACKED.take();
+        unpacked.clear();
+        unpacked.extend((0..units).map(|index| group.unit::<F>(self, index)));
+        unpacked
+    }
+
+    fn keep(self, unpacked: Vec<Unit<Self>>) {
+        UNPACKED.set(unpacked);
+    }
 }
 
-/// Adds the products of 32 columns of a group's block.
-fn add<F: Format>(
-    has: Portable<LANES>,
-    block: &[u8],
-    unit: usize,
-    rows: &[Block],
-    sums: &mut [[f32; LANES]; TILE],
-) {
-    let (header, units) = block.split_at(LANES * F::Scaling::BYTES);
-    let unit_bytes = LANES * codes::bytes(F::BITS);
-    let unit_codes = &units[unit * unit_bytes..][..unit_bytes];
-    let scales = F::Scaling::read(has, header, unit);
+thread_local! {
+    /// Kept from group to group, so that a step of the model allocates nothing.
+    static UNPACKED: RefCell<Vec<Unit<Portable<LANES>>>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Adds the products of 32 columns of a group.
+fn add<F: Format>(unit: &Unit<Portable<LANES>>, rows: &[Block], sums: &mut [[f32; LANES]; TILE]) {
+    let Unit { vectors, scales } = unit;
     let mut exact = [[[0; LANES]; 2]; TILE];
-    for index in 0..4 {
-        let vectors = codes::vectors(has, unit_codes, F::BITS, index);
+    for (index, vectors) in vectors.iter().enumerate() {
         for (exact, row) in exact.iter_mut().zip(rows) {
             for (half, (exact, words)) in exact.iter_mut().zip(vectors).enumerate() {
                 let q = row.q[4 * (4 * half + index)..][..4].iter();

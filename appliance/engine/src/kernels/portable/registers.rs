@@ -11,6 +11,9 @@ impl<const LANES: usize> Registers for Portable<LANES> {
     type Floats = [f32; LANES];
 
     #[inline(always)]
+    fn call_in(self, _block: &[u8], _from: usize, _bytes: usize) {}
+
+    #[inline(always)]
     fn load(self, bytes: &[u8]) -> [u32; LANES] {
         let mut words = [0; LANES];
         for (word, four) in words.iter_mut().zip(bytes.as_chunks().0) {
