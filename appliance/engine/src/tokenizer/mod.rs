@@ -38,7 +38,7 @@ pub struct Tokenizer {
 /// Turns plain text into tokens; knows no special one.
 enum Words {
     /// Splits text into words and merges the bytes of each.
-    ByteLevel(ByteLevelWords),
+    ByteLevel(Box<ByteLevelWords>),
     /// Merges the whole text.
     SentencePiece(SentencePiece),
 }
@@ -57,7 +57,7 @@ impl Tokenizer {
             "gpt2" => {
                 let words = ByteLevelWords::new(&vocabulary, metadata)?;
                 let add_bos = words.add_bos();
-                (Words::ByteLevel(words), vocabulary.byte_level_pieces(), None, None, add_bos)
+                (Words::ByteLevel(Box::new(words)), vocabulary.byte_level_pieces(), None, None, add_bos)
             }
             "llama" => {
                 let words = Words::SentencePiece(SentencePiece::new(&vocabulary, metadata)?);
