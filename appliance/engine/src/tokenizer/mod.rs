@@ -38,7 +38,7 @@ pub struct Tokenizer {
 /// Turns plain text into tokens; knows no special one.
 enum Words {
     /// Splits text into words and merges the bytes of each.
-    ByteLevel(ByteLevelWords),
+    ByteLevel(Box<ByteLevelWords>),
     /// Merges the whole text.
     SentencePiece(SentencePiece),
 }
@@ -57,7 +57,7 @@ impl Tokenizer {
             "gpt2" => {
                 let words = ByteLevelWords::new(&vocabulary, metadata)?;
                 let add_bos = words.add_bos();
-                (Words::ByteLevel(words), vocabulary.byte_level_pieces(), None, None, add_bos)
+                (Words::ByteLevel(Box::new(words)), vocabulary.byte_level_pieces(), None, None, add_bos)
             }
             "llama" => {
                 let words = Words::SentencePiece(SentencePiece::new(&vocabulary, metadata)?);
@@ -111,15 +111,15 @@ impl Tokenizer {
         Ok(ids)
     }
 
-    /// The text of `ids`, control tokens left out; bytes that are not UTF-8 become U+FFFD. A space that
-    /// [`Tokenizer::encode`] would put in front of the text is left out, too.
+    /// The text of `ids`, control tokens left out; bytes that are not UTF-8 become U+FFFD. Where
+    /// [`Tokenizer::encode`] puts a space in front of texts, one is left out here; those that it puts after
+    /// user-defined tokens cannot be told from others and stay, as in llama.cpp.
     pub fn decode(&self, ids: &[u32]) -> String {
         let bytes: Vec<u8> = ids.iter().flat_map(|id| self.piece(*id)).copied().collect();
         let added = match &self.words {
-            // Not in front of special tokens, which may begin with spaces of their own.
-            Words::SentencePiece(words) if words.space_before => ids
-                .first()
-                .is_some_and(|id| self.specials.text(*id).is_none() && self.piece(*id).starts_with(b" ")),
+            Words::SentencePiece(words) if words.space_before => {
+                ids.first().is_some_and(|id| self.piece(*id).starts_with(b" "))
+            }
             _ => false,
         };
         String::from_utf8_lossy(&bytes[usize::from(added)..]).into_owned()

@@ -19,7 +19,8 @@ const NONE: u32 = u32::MAX;
 /// Splits plain text; knows no special token.
 pub(super) struct SentencePiece {
     tokens: HashMap<Box<str>, Token>,
-    bytes: [u32; 256],
+    /// The token of each byte.
+    bytes: Box<[u32; 256]>,
     /// Bytes of the longest token: nothing longer is looked up.
     longest: usize,
     /// Whether text begins with a space that it does not have.
@@ -42,7 +43,7 @@ impl SentencePiece {
         Ok(SentencePiece {
             longest: tokens.keys().map(|text| text.len()).max().unwrap_or(0),
             tokens,
-            bytes: vocabulary.byte_tokens()?,
+            bytes: Box::new(vocabulary.byte_tokens()?),
             space_before: metadata.boolean("tokenizer.ggml.add_space_prefix")?.unwrap_or(true),
         })
     }

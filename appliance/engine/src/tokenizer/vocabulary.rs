@@ -38,6 +38,25 @@ const ENDS: [&str; 27] = [
     "<|file_sep|>",
 ];
 
+/// Names of tokens that mark the place of a missing piece of code.
+const GAPS: [&str; 15] = [
+    "<|fim_prefix|>",
+    "<fim-prefix>",
+    "<fim_prefix>",
+    "<｜fim▁begin｜>",
+    "<PRE>",
+    "<|fim_suffix|>",
+    "<fim-suffix>",
+    "<fim_suffix>",
+    "<｜fim▁hole｜>",
+    "<SUF>",
+    "<|fim_middle|>",
+    "<fim-middle>",
+    "<fim_middle>",
+    "<｜fim▁end｜>",
+    "<MID>",
+];
+
 /// Kinds of tokens, `tokenizer.ggml.token_type`.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Kind {
@@ -62,7 +81,7 @@ pub(super) struct Vocabulary<'a> {
 impl<'a> Vocabulary<'a> {
     pub(super) fn from_metadata(metadata: Metadata<'a>) -> Result<Vocabulary<'a>, Error> {
         let tokens = metadata.required("tokenizer.ggml.tokens", metadata.texts("tokenizer.ggml.tokens"))?;
-        let kinds = match metadata.integers("tokenizer.ggml.token_type")? {
+        let mut kinds = match metadata.integers("tokenizer.ggml.token_type")? {
             Some(kinds) => kinds.into_iter().map(kind).collect::<Result<Vec<_>, _>>()?,
             None => vec![Kind::Normal; tokens.len()],
         };
@@ -74,6 +93,12 @@ impl<'a> Vocabulary<'a> {
         for (id, token) in (0_u32..).zip(&tokens).filter(|(_, token)| !token.is_empty()) {
             if ids.insert(*token, id).is_some() {
                 return Err(Error::Model(format!("token {token:?} appears twice")));
+            }
+        }
+        // Some files say that people may write these, but what ends an answer must not come from what people wrote.
+        for id in ENDS.iter().chain(&GAPS).filter_map(|name| ids.get(name)) {
+            if kinds[*id as usize] == Kind::UserDefined {
+                kinds[*id as usize] = Kind::Control;
             }
         }
         Ok(Vocabulary { tokens, kinds, ids })
@@ -201,7 +226,7 @@ impl<'a> Vocabulary<'a> {
     /// The tokens that end an answer: EOS, those that the metadata names, and those with a well-known name.
     pub(super) fn ends(&self, metadata: Metadata<'_>, eos: Option<u32>) -> Result<Vec<u32>, Error> {
         let mut ends: Vec<u32> = eos.into_iter().collect();
-        for name in ["eot", "eom"] {
+        for name in ["eot", "eom", "fim_pad", "fim_rep", "fim_sep"] {
             ends.extend(self.id(metadata, &format!("tokenizer.ggml.{name}_token_id"))?);
         }
         let named = ENDS.iter().filter_map(|name| self.ids.get(name).copied());

@@ -44,7 +44,7 @@ fn with_exact_weights_logits_are_those_of_candle() {
     let mut session = Session::new(&model);
     // What is left is the rounding of keys and values to 16 bits.
     let distance = distance(session.feed(&ids).unwrap(), &candle_logits(file(&bytes), &ids));
-    assert!(distance < 1e-3, "{distance}");
+    assert!(distance < 2e-3, "{distance}");
 }
 
 #[test]
