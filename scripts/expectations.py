@@ -5,7 +5,7 @@ text in appliance/engine/tests/expected/text. It needs llama.cpp's library, buil
 the demo model, fetched by scripts/run --prepare; "families" also cargo, which makes the tiny models. About five minutes on two cores:
 
     scripts/peers/llama.cpp.sh DIR llama
-    DIR/python/bin/python scripts/expectations.py DIR [tokens] [pretokenizers] [chat_template] [logprobs] [greedy] [families]
+    DIR/python/bin/python scripts/expectations.py DIR [tokens] [pretokenizers] [chat_template] [logprobs] [perplexity] [greedy] [families]
 """
 import argparse
 import ctypes
@@ -31,6 +31,8 @@ OPEN, CLOSE = "\ue010", "\ue011"
 NEW_TOKENS = 64
 # Windows of one text, each without anything before it; what does not fill a window is left out.
 WINDOWS = [("tides.txt", 512), ("logbook.txt", 512), ("glass.txt", 1024)]
+# Of which the whole perplexity is written, in windows as `redoubt eval` cuts them.
+EVALUATED, EVALUATED_CONTEXT = ["tides.txt", "logbook.txt", "glass.txt"], 512
 # Windows of which the exact answers are written, too: enough positions, not the whole size again.
 EXACT_WINDOWS = [0, 4]
 # All that llama.cpp cuts words by and appliance/engine/src/tokenizer/pretokenizers.rs knows, one name of each kind.
@@ -220,6 +222,20 @@ def logprobs():
     write("exact_logprobs", head, "windows", scored(chosen, exact))
 
 
+def evaluated():
+    """Every text from its beginning to its end: mean negative logarithm over all tokens but the first of each window."""
+    vocabulary = Llama(REFERENCE, vocabulary_only=True)
+    for name in EVALUATED:
+        ids = vocabulary.tokenize((EXPECTED / "text" / name).read_text(), parse_special=False)
+        windows = [(name, ids[start : start + EVALUATED_CONTEXT]) for start in range(0, len(ids), EVALUATED_CONTEXT)]
+        everything = np.concatenate([targets(logp, ids) for (_, ids), logp in zip(windows, score(REFERENCE, windows))])
+        yield {"text": name, "tokens": len(everything), "nll": round(float(-everything.mean()), 6)}
+
+
+def whole_perplexity():
+    write("perplexity", {"reference": REFERENCE, "context": EVALUATED_CONTEXT}, "texts", evaluated())
+
+
 def families():
     """Tiny models of every family, with weights of f32 and more tokens than any window."""
     config = {**EXACT, "weights": "file"}
@@ -352,7 +368,7 @@ def binding_version():
 
 if __name__ == "__main__":
     parts = {"tokens": tokens, "pretokenizers": pretokenizers, "chat_template": chat_template}
-    parts |= {"logprobs": logprobs, "greedy": greedy, "families": families}
+    parts |= {"logprobs": logprobs, "perplexity": whole_perplexity, "greedy": greedy, "families": families}
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("dir", type=pathlib.Path, help="where scripts/peers/llama.cpp.sh built llama.cpp")
     parser.add_argument("--threads", type=int, default=2, help="1 where other work shares the processor; the answers are the same")

@@ -5,7 +5,8 @@
 #                                             llama-perplexity, llama-quantize, llama-tokenize, llama-cli
 #   scripts/peers/llama.cpp.sh DIR TARGET…    builds only these; "llama" is the library that scripts/expectations.py loads
 # It leaves in DIR also: python (an environment with what expectations.py needs) and binding (the Python binding).
-# Needs: python3 with venv, g++. JOBS=1 keeps a busy machine usable.
+# Needs: python3 with venv, g++. JOBS=1 keeps a busy machine usable. ISA=avx2 builds for processors that have AVX2, FMA,
+# F16C and BMI2 and nothing beyond; such a build needs a DIR of its own.
 set -euo pipefail
 dir=$(mkdir -p "${1:?usage: $0 DIR [TARGET…]}" && cd "$1" && pwd)
 shift
@@ -33,9 +34,14 @@ if [ ! -f build/build.ninja ]; then
   # Without AMX: at this commit its kernels crash on this project's models, and most machines have none.
   no_amx=
   [ "$(uname -m)" != x86_64 ] || no_amx="-mno-amx-tile -mno-amx-int8 -mno-amx-bf16"
+  case "${ISA:-native}" in
+    native) isa=(-DGGML_NATIVE=ON) ;;
+    avx2) isa=(-DGGML_NATIVE=OFF -DGGML_AVX2=ON -DGGML_FMA=ON -DGGML_F16C=ON -DGGML_BMI2=ON) ;;
+    *) echo "$0: ISA=$ISA is neither native nor avx2" >&2; exit 2 ;;
+  esac
   cmake -S "$sources/vendor/llama.cpp" -B build -G Ninja -DCMAKE_BUILD_TYPE=Release -DCMAKE_C_FLAGS="$no_amx" -DCMAKE_CXX_FLAGS="$no_amx" \
     -DLLAMA_CURL=OFF -DLLAMA_OPENSSL=OFF -DLLAMA_BUILD_TESTS=OFF -DLLAMA_BUILD_EXAMPLES=OFF \
-    -DLLAMA_BUILD_WEBUI=OFF -DLLAMA_BUILD_UI=OFF -DGGML_NATIVE=ON >cmake.log
+    -DLLAMA_BUILD_WEBUI=OFF -DLLAMA_BUILD_UI=OFF "${isa[@]}" >cmake.log
 fi
 ninja -C build ${JOBS:+-j"$JOBS"} "${targets[@]}"
 ln -sfn build/bin bin

@@ -19,7 +19,7 @@ fn positive(value: &Value) -> f64 {
 
 #[test]
 fn the_line_has_what_the_design_says() {
-    let line = line(&with(&["--threads", "1", "--json"]));
+    let line = line(&with(&["--threads", "1", "--instructions", "portable", "--json"]));
     assert!(line["model"].as_str().unwrap().contains("135M"), "{line}");
     assert_eq!(line["threads"], 1);
     assert_eq!(line["prefill"]["tokens"], 40);
@@ -33,6 +33,7 @@ fn the_line_has_what_the_design_says() {
     positive(&line["load_s"]);
     let (weights, cache) = (positive(&line["weights_bytes"]), positive(&line["cache_bytes"]));
     assert!(positive(&line["rss_bytes"]) > weights + cache);
+    assert_eq!(line["instructions"], "portable");
     assert_eq!(line.get("bandwidth"), None);
 }
 

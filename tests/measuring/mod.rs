@@ -3,6 +3,8 @@
 // Marked as tests, so that the rules for tests hold for their helpers as well.
 #[cfg(test)]
 mod bench;
+#[cfg(test)]
+mod eval;
 
 use std::process::{Command, Output};
 

@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use anyhow::{Context as _, anyhow};
+use clap::ValueEnum;
+use redoubt_engine::kernels::Isa;
 use redoubt_engine::measure::{self, Decode, Report, Work};
 use redoubt_engine::model::Options;
 use redoubt_engine::{Error, Model};
@@ -37,6 +39,9 @@ pub(super) struct Arguments {
     /// Threads that compute; 0 takes one for each processor
     #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true)]
     threads: usize,
+    /// Instruction set to compute with; the fastest that the processor has by default. All give the same numbers
+    #[arg(long, value_name = "SET", value_enum)]
+    instructions: Option<Instructions>,
     /// Runs of each measurement
     #[arg(long, value_name = "N", default_value_t = 3)]
     repeat: usize,
@@ -46,6 +51,26 @@ pub(super) struct Arguments {
     /// Print one line of JSON
     #[arg(long)]
     json: bool,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Instructions {
+    /// AVX2, FMA and F16C
+    Avx2,
+    /// What avx2 says, and AVX-512 F, VL, BW, DQ and VNNI
+    Avx512,
+    /// Nothing beyond the executable's own target
+    Portable,
+}
+
+impl From<Instructions> for Isa {
+    fn from(instructions: Instructions) -> Isa {
+        match instructions {
+            Instructions::Avx2 => Isa::Avx2,
+            Instructions::Avx512 => Isa::Avx512,
+            Instructions::Portable => Isa::Portable,
+        }
+    }
 }
 
 /// Bytes a second that can be read.
@@ -71,7 +96,8 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     };
     tell("loading the model");
     let started = Instant::now();
-    let model = load(&arguments.model, arguments.threads)?;
+    let isa = arguments.instructions.map(Isa::from);
+    let model = load(&arguments.model, arguments.threads, isa)?;
     let load_s = started.elapsed().as_secs_f64();
     work.check(&model)
         .map_err(|error| Usage(format!("{error}; `redoubt bench --help` says what each takes")))?;
@@ -90,10 +116,10 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
 }
 
 /// Opens and loads a model file. The errors name it.
-pub(super) fn load(path: &Path, threads: usize) -> anyhow::Result<Model> {
+pub(super) fn load(path: &Path, threads: usize, isa: Option<Isa>) -> anyhow::Result<Model> {
     let name = path.display();
     let file = File::open(path).with_context(|| format!("{name} (--model names a GGUF file)"))?;
-    Model::load(&file, &Options { threads, ..Options::default() }).map_err(|error| match error {
+    Model::load(&file, &Options { threads, isa, ..Options::default() }).map_err(|error| match error {
         // Said once: a cause that is part of the text would be repeated.
         Error::Gguf(fault) => anyhow!("{name}: {fault}; --model names a GGUF file that is whole"),
         error => anyhow::Error::new(error).context(name.to_string()),
@@ -124,6 +150,7 @@ fn line(model: &Model, load_s: f64, report: &Report, bandwidth: Option<&Bandwidt
         "cache_bytes": report.cache_bytes,
         "rss_bytes": report.rss_bytes,
         "device": model.info().device,
+        "instructions": model.isa().name(),
     });
     if let Some(bandwidth) = bandwidth {
         line["bandwidth"] = json!(bandwidth);
@@ -134,7 +161,7 @@ fn line(model: &Model, load_s: f64, report: &Report, bandwidth: Option<&Bandwidt
 fn print(model: &Model, load_s: f64, report: &Report, bandwidth: Option<&Bandwidth>) {
     let info = model.info();
     let threads = model.threads();
-    say(&format!("{} ({}), {threads} threads", info.name, info.quantization));
+    say(&format!("{} ({}), {threads} threads, {}", info.name, info.quantization, model.isa().name()));
     say(&format!("\n  {:<34} {:>12} {:>21}", "", "tokens/s", "from - to"));
     let row = |what: String, tps: f64, runs: &[f64], note: String| {
         let (least, most) =

@@ -2,6 +2,7 @@
 
 mod bench;
 mod demo;
+mod eval;
 mod init;
 mod openapi;
 mod prepare;
@@ -37,6 +38,16 @@ enum Verb {
     /// them. Every figure is the median of --repeat runs after one to warm up. Nothing else runs: no appliance, no
     /// network.
     Bench(bench::Arguments),
+    /// Measure how likely a model finds a text: its perplexity
+    ///
+    /// The text becomes tokens (the model's beginning of a text first, if its metadata asks for one; names of special
+    /// tokens are plain text), which are cut into windows of --context. Each window is scored with nothing before
+    /// it, so its first token is not scored. nll is the mean negative natural logarithm of the probability of a scored
+    /// token, and perplexity is exp(nll).
+    ///
+    /// --json prints {"tokens","nll","perplexity","token_ids","logprobs"}: the number of scored tokens, both means,
+    /// all tokens of the text, and for each of these the logarithm of its probability, null where it was not scored.
+    Eval(eval::Arguments),
     /// Print the description of the HTTP API (OpenAPI 3.1, JSON)
     Openapi,
     #[command(name = processes::FRONT_VERB, hide = true)]
@@ -55,6 +66,7 @@ pub fn main() -> ExitCode {
         Verb::Init(arguments) => init::run(&arguments),
         Verb::Serve(arguments) => serve::run(&arguments),
         Verb::Bench(arguments) => bench::run(&arguments),
+        Verb::Eval(arguments) => eval::run(&arguments),
         Verb::Openapi => openapi::run(),
         Verb::Front => processes::run_front(crate::front::serve),
         Verb::Engine => processes::run_engine(),

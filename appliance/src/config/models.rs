@@ -1,4 +1,4 @@
-//! `[models]`: which model answers, and with how much of the machine.
+//! `[models]`: which model answers, which makes embeddings, and with how much of the machine.
 
 use std::path::PathBuf;
 
@@ -13,6 +13,8 @@ use super::Size;
 pub struct Models {
     /// The GGUF file; a manifest must know it by its name.
     pub file: PathBuf,
+    /// The weights (safetensors) of the model for embeddings, its other files beside them; without it there are none.
+    pub embedding: Option<PathBuf>,
     /// What computes.
     pub device: Device,
     /// Threads that compute; 0 = as many as the machine has processors.
@@ -32,6 +34,7 @@ impl Default for Models {
     fn default() -> Self {
         Self {
             file: "/var/lib/redoubt/models/SmolLM2-135M-Instruct.Q4_1.gguf".into(),
+            embedding: None,
             device: Device::Auto,
             threads: 0,
             cache_memory: Size { bytes: 2 << 30 },
@@ -55,6 +58,7 @@ impl Models {
             waiting_each: self.queue_each,
             device: self.device,
             cache_bytes: self.cache_memory.bytes,
+            embedding_tokens: None,
         }
     }
 

@@ -22,6 +22,15 @@ impl Isa {
             .collect()
     }
 
+    /// Its name, as `redoubt bench --instructions` takes it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Portable => "portable",
+            Self::Avx2 => "avx2",
+            Self::Avx512 => "avx512",
+        }
+    }
+
     /// The fastest that this processor has.
     pub fn best() -> Self {
         Self::available().pop().unwrap_or(Self::Portable)
@@ -92,6 +101,17 @@ impl Path {
     /// The fastest that this processor has.
     pub(crate) fn best() -> Self {
         Self::of(Isa::best()).unwrap_or(Self::Portable(Portable))
+    }
+
+    /// The set that this is the proof of.
+    pub(crate) fn isa(self) -> Isa {
+        match self {
+            Self::Portable(_) => Isa::Portable,
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx2(_) => Isa::Avx2,
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx512(_) => Isa::Avx512,
+        }
     }
 
     /// Weight rows of a group.

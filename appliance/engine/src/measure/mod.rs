@@ -1,14 +1,17 @@
-//! How fast this engine is on this machine: prefill and decode of a loaded model, alone and side by side.
+//! How fast this engine is on this machine: prefill and decode of a loaded model, alone and side by side; and how
+//! likely it finds a text.
 //!
 //! The steps are those that the scheduler makes, greedy choice of the next token included; the scheduler itself, the
 //! protocol and the processes around it are left out. What is measured is what llama-bench and llama-batched-bench
 //! measure, so that the figures can be compared.
 
 mod bandwidth;
+mod likelihood;
 mod memory;
 mod streams;
 
 pub use bandwidth::read_bandwidth;
+pub use likelihood::{Likelihood, likelihood};
 pub use memory::resident_bytes;
 
 use crate::Error;
@@ -203,9 +206,13 @@ mod tests {
     use crate::model::Options;
     use std::io::{Seek, Write};
 
-    fn tiny() -> Model {
+    pub(super) fn tiny() -> Model {
+        model(&Tiny::default())
+    }
+
+    pub(super) fn model(tiny: &Tiny) -> Model {
         let mut file = tempfile::tempfile().unwrap();
-        file.write_all(&Tiny::default().bytes().unwrap()).unwrap();
+        file.write_all(&tiny.bytes().unwrap()).unwrap();
         file.rewind().unwrap();
         Model::load(&file, &Options { threads: 2, ..Options::default() }).unwrap()
     }

@@ -151,6 +151,11 @@ impl Model {
         cache::bytes_per_position(&self.shape)
     }
 
+    /// The instruction set that it computes with.
+    pub fn isa(&self) -> Isa {
+        self.path.isa()
+    }
+
     /// Threads that compute.
     pub fn threads(&self) -> usize {
         self.team.threads()

@@ -1,6 +1,6 @@
 //! Frames on the socket: a little-endian u32 length, then that many bytes of postcard.
 
-use super::{Event, Measure, ModelInfo, Prompt, Request};
+use super::{EmbeddingInfo, EmbeddingRequest, Embeddings, Event, Measure, ModelInfo, Prompt, Request};
 use crate::Error;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use std::io::{ErrorKind, Read};
@@ -15,18 +15,27 @@ pub(crate) enum ToWorker {
     Submit { id: u64, request: Request },
     Measure { id: u64, prompt: Prompt, max_tokens: u32 },
     Cancel { id: u64 },
+    Embed { id: u64, request: EmbeddingRequest },
 }
 
 /// What the engine's process sends: first `Hello`, then `Ready` or `Failed`.
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) enum FromWorker {
     Hello { version: u16 },
-    Ready(ModelInfo),
+    Ready(Ready),
     Failed(String),
     Accepted { id: u64 },
     Refused { id: u64, why: Refusal },
     Measured { id: u64, measure: Measure },
     Event { id: u64, event: Event },
+    Embedded { id: u64, embeddings: Embeddings },
+}
+
+/// What the process has loaded.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Ready {
+    pub(crate) model: ModelInfo,
+    pub(crate) embedding: Option<EmbeddingInfo>,
 }
 
 /// Those of the engine's errors that concern one request.

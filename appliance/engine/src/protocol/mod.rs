@@ -3,10 +3,12 @@
 //! The same types are the API of [`crate::Engine`]. Any change to a type that is serialised here raises
 //! [`PROTOCOL_VERSION`]: both sides compare it before anything else.
 
+mod embedding;
 mod frame;
 mod sampling;
 
-pub(crate) use frame::{FromWorker, Refusal, ToWorker, encode, read};
+pub use embedding::{EmbeddingInfo, EmbeddingRequest, Embeddings};
+pub(crate) use frame::{FromWorker, Ready, Refusal, ToWorker, encode, read};
 pub use sampling::{MAX_STOP_BYTES, MAX_STOPS, Sampling};
 use serde::{Deserialize, Serialize};
 

@@ -4,6 +4,7 @@
 //! still being read, party by party. So nobody's long prompt stalls anybody's answer for longer than a step.
 
 mod cache;
+mod cores;
 mod forecast;
 mod pace;
 mod places;
@@ -16,6 +17,7 @@ mod step;
 mod tests;
 
 pub(crate) use cache::Owner;
+pub(crate) use cores::Cores;
 pub(crate) use forecast::Turns;
 pub(crate) use sequence::{Order, Ticket};
 
@@ -55,6 +57,7 @@ pub(crate) struct Scheduler {
     most: usize,
     /// Counts steps, to tell who was served last.
     now: u64,
+    cores: Arc<Cores>,
     /// Counts rows, for tests of what was not computed twice.
     #[cfg(test)]
     rows: usize,
@@ -73,9 +76,15 @@ impl Scheduler {
             running: Vec::new(),
             most: limits.running.max(1),
             now: 0,
+            cores: Arc::default(),
             #[cfg(test)]
             rows: 0,
         }
+    }
+
+    /// What each step waits for its turn in.
+    pub(crate) fn cores(&self) -> Arc<Cores> {
+        Arc::clone(&self.cores)
     }
 
     /// Works until nobody can send orders any more and all answers have ended.
@@ -89,6 +98,8 @@ impl Scheduler {
         self.drop_cancelled(answers);
         self.admit(answers);
         self.tell_positions(answers);
+        let cores = Arc::clone(&self.cores);
+        let _turn = cores.step();
         self.step(answers);
     }
 

@@ -43,6 +43,10 @@ impl Ticket {
     pub(crate) fn cancel(&self) {
         self.cancelled.store(true, Ordering::Relaxed);
     }
+
+    pub(crate) fn is_cancelled(&self) -> bool {
+        self.cancelled.load(Ordering::Relaxed)
+    }
 }
 
 /// What is to be answered.
@@ -116,7 +120,7 @@ impl Sequence {
     }
 
     pub(super) fn is_cancelled(&self) -> bool {
-        self.ticket.cancelled.load(Ordering::Relaxed)
+        self.ticket.is_cancelled()
     }
 
     /// Whether only the newest token is missing from the cache.

@@ -5,6 +5,7 @@ use crate::protocol::{self, FromWorker, Request, ToWorker};
 use crate::schedule::{Ticket, Turns};
 use crate::worker::Settings;
 use crate::worker::backlog::Backlog;
+use crate::worker::embed::Reception;
 use crate::worker::prepare::Job;
 use std::collections::HashMap;
 use std::os::unix::net::UnixStream;
@@ -25,6 +26,7 @@ pub(super) struct Desk {
     queue: usize,
     queue_each: usize,
     turns: Turns,
+    embeddings: Reception,
 }
 
 impl Desk {
@@ -34,6 +36,7 @@ impl Desk {
         jobs: mpsc::Sender<Job>,
         settings: &Settings,
         turns: Turns,
+        embeddings: Reception,
     ) -> Desk {
         let Settings { max_parallel, queue, running_each, waiting_each, .. } = *settings;
         Desk {
@@ -46,6 +49,7 @@ impl Desk {
             queue,
             queue_each: waiting_each,
             turns,
+            embeddings,
         }
     }
 
@@ -59,6 +63,7 @@ impl Desk {
 
     /// Ends every open request.
     pub(super) fn cancel_all(&mut self) {
+        self.embeddings.cancel_all();
         self.open.drain().filter_map(|(_, ticket)| ticket.upgrade()).for_each(|ticket| ticket.cancel());
     }
 
@@ -76,7 +81,11 @@ impl Desk {
                 if let Some(ticket) = self.open.get(&id).and_then(Weak::upgrade) {
                     ticket.cancel();
                 }
+                self.embeddings.cancel(id);
                 return Ok(());
+            }
+            ToWorker::Embed { id, request } => {
+                return self.embeddings.take(id, request).or_else(|error| self.refuse(id, error));
             }
             ToWorker::Hello { .. } => return Err(Error::Protocol("greeted twice".to_owned())),
         };

@@ -1,4 +1,5 @@
-//! The engine against llama.cpp on the same model file: tokens, chat template, probabilities, greedy answers.
+//! The engine against llama.cpp on the same model file: tokens, chat template, probabilities, perplexity, greedy
+//! answers.
 //!
 //! What llama.cpp says is in `../expected`; its README tells how it came there.
 #![expect(
@@ -13,6 +14,7 @@ mod chat_template;
 mod families;
 mod greedy;
 mod logprobs;
+mod perplexity;
 mod pretokenizers;
 mod tokens;
 mod vocabularies;
