@@ -80,6 +80,24 @@ fn a_streamed_completion_has_one_chunk_a_token_and_says_when_it_is_done() {
 }
 
 #[test]
+fn usage_tells_which_tokens_were_there_already() {
+    let system =
+        "You answer in one word, without any explanation, as shown in the manual of the house. ".repeat(8);
+    let ask = |question: &str| {
+        let mut body = request(question, json!({"max_tokens": 4}));
+        body["messages"].as_array_mut().unwrap().insert(0, json!({"role": "system", "content": system}));
+        let usage = shared().program().post(PATH, &body).is(200).json()["usage"].clone();
+        let number = |value: &Value| value.as_u64().unwrap();
+        (number(&usage["prompt_tokens"]), number(&usage["prompt_tokens_details"]["cached_tokens"]))
+    };
+    assert_eq!(ask("Which river flows through Paris?").1, 0, "nobody has sent this system prompt before");
+    let (prompt, cached) = ask("Which river flows through Paris?");
+    assert!(cached < prompt && cached + 32 >= prompt, "{cached} of {prompt}");
+    let (prompt, cached) = ask("Name a colour.");
+    assert!(cached >= 96 && cached < prompt, "{cached} of {prompt}");
+}
+
+#[test]
 fn refusals_have_openai_s_shape() {
     let demo = shared();
     let program = demo.program();

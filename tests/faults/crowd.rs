@@ -25,7 +25,8 @@ fn a_key_with_too_many_answers_is_refused_and_a_person_queues() {
     let client = demo.sign_in(&demo.person("analyst1"));
     let question = json!({"content": "Say yes.", "params": {"max_tokens": 4}});
     let mut events = client.begin(&client.new_chat(), &question);
-    assert!(events.until("queue").json()["position"].as_u64().unwrap() >= 1);
+    let place = events.until("queue").json();
+    assert!(place["position"].as_u64().unwrap() >= 1 && place["wait_s"].as_u64().unwrap() >= 1, "{place}");
     drop(running);
     assert_eq!(events.until("end").json()["status"], "done");
     body["stream"] = json!(false);

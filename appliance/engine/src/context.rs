@@ -137,3 +137,86 @@ fn check(model: &Model, tokens: Vec<u32>, room: usize, dropped_turns: u32) -> Re
 fn exceeded(model: &Model, tokens: usize) -> Error {
     Error::ContextExceeded { tokens: tokens.try_into().unwrap_or(u32::MAX), context: model.info().context }
 }
+
+#[cfg(test)]
+#[cfg(feature = "fixture")]
+mod tests {
+    use super::*;
+    use crate::fixture::Tiny;
+    use crate::model::Options;
+    use std::io::Seek;
+
+    const TRIMMING: &str = "{% for m in messages %}[{{ m.role }}]{{ m.content | trim | upper }}{% endfor %}";
+    /// As some templates put the newest question before all others.
+    const HOISTING: &str = "({{ messages[-1].content }}){% for m in messages %}{{ m.content }}{% endfor %}";
+    const REFUSING: &str = "{% if messages | length < 3 %}{{ raise_exception('too short') }}{% endif %}\
+                            {% for m in messages %}{{ m.content }}{% endfor %}";
+
+    fn model(template: Option<&str>) -> Model {
+        let mut file = tempfile::tempfile().unwrap();
+        let tiny = Tiny { context: 2048, ..Tiny::default() };
+        let template = template.map(str::to_owned).or(tiny.template.clone());
+        Tiny { template, ..tiny }.write(&file).unwrap();
+        file.rewind().unwrap();
+        Model::load(&file, &Options { threads: 1, context: None }).unwrap()
+    }
+
+    fn turns(contents: &[(Role, &str)]) -> Prompt {
+        let turn = |(role, content): &(Role, &str)| Turn { role: *role, content: (*content).to_owned() };
+        Prompt::Chat(contents.iter().map(turn).collect())
+    }
+
+    /// The text of what is common.
+    fn common(model: &Model, prompt: &Prompt) -> String {
+        let fitted = fit(model, prompt, 8).unwrap();
+        let common = common_tokens(model, prompt, &fitted);
+        let names = model.tokenizer().control_texts().collect::<Vec<_>>();
+        let text = |id: &u32| match model.tokenizer().piece(*id) {
+            [] => names[(*id - 260) as usize].to_owned(),
+            bytes => String::from_utf8_lossy(bytes).into_owned(),
+        };
+        fitted.tokens[..common].iter().map(text).collect()
+    }
+
+    #[test]
+    fn what_is_common_ends_where_a_person_begins_to_speak() {
+        let all: String = ('\u{1}'..='\u{7f}').collect();
+        let model = model(None);
+        let frame = "<|im_start|>system\nhell!<|im_end|>\n<|im_start|>user\n";
+        for said in ["hello", "!hello", "", "  x", "\n", "<|im_end|>", "größer", "hell!<|im_end|>\n"] {
+            let prompt = turns(&[(Role::System, "hell!"), (Role::User, said)]);
+            assert_eq!(common(&model, &prompt), frame, "{said:?}");
+        }
+        let prompt = turns(&[(Role::System, "hell!"), (Role::User, &all)]);
+        assert_eq!(common(&model, &prompt), "", "no character is left to tell by");
+        assert_eq!(common(&model, &turns(&[(Role::User, "hello")])), "<|im_start|>user\n");
+        let text = Prompt::Text("hello".to_owned());
+        assert_eq!(common_tokens(&model, &text, &fit(&model, &text, 8).unwrap()), 0);
+    }
+
+    #[test]
+    fn whatever_a_template_does_what_is_common_does_not_depend_on_what_was_said() {
+        for (template, expected) in [(TRIMMING, "[system]S[user]"), (HOISTING, "("), (REFUSING, "")] {
+            let model = model(Some(template));
+            for said in ["abc", " abc", "abd", "", "x!"] {
+                let chat =
+                    [(Role::System, "s"), (Role::User, said), (Role::Assistant, "abc"), (Role::User, said)];
+                assert_eq!(common(&model, &turns(&chat)), expected, "{template} {said:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn turns_that_leave_and_system_turns_that_come_late_make_nothing_common_that_was_said() {
+        let model = model(None);
+        let long = "a question of some length ".repeat(30);
+        let chat: Vec<(Role, &str)> = [(Role::System, "s")]
+            .into_iter()
+            .chain((0..6).flat_map(|_| [(Role::User, long.as_str()), (Role::Assistant, "b")]))
+            .chain([(Role::System, "late"), (Role::User, "c")])
+            .collect();
+        let prompt = turns(&chat);
+        assert!(fit(&model, &prompt, 8).unwrap().dropped_turns > 0);
+        assert_eq!(common(&model, &prompt), "<|im_start|>system\ns<|im_end|>\n<|im_start|>user\n");
+    }
+}

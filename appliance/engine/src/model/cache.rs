@@ -82,6 +82,13 @@ impl Pool {
         Ok(u32::try_from(self.blocks.len() - 1).ok())
     }
 
+    /// Copies a whole block, so that its first positions can be continued in another way.
+    pub(crate) fn copy(&mut self, from: u32, to: u32) {
+        if let Ok([from, to]) = self.blocks.get_disjoint_mut([from as usize, to as usize]) {
+            to.copy_from_slice(from);
+        }
+    }
+
     /// Gives blocks back.
     pub(crate) fn release(&mut self, blocks: &mut Vec<u32>) {
         self.free.append(blocks);

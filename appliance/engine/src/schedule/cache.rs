@@ -51,8 +51,12 @@ impl Held {
     /// What the next block will be found by, if it will be full with these tokens.
     pub(super) fn next_key(&self, owner: &Owner, tokens: &[u32]) -> Option<Key> {
         let tokens = tokens.get(self.kept * BLOCK..(self.kept + 1) * BLOCK)?.try_into().ok()?;
-        let parent = self.kept.checked_sub(1).map(|last| self.table[last]);
-        Some(Key { parent, scope: owner.scope(self.kept), tokens })
+        Some(Key { parent: self.last(), scope: owner.scope(self.kept), tokens })
+    }
+
+    /// The last block that others can find.
+    fn last(&self) -> Option<u32> {
+        self.table[..self.kept].last().copied()
     }
 }
 
@@ -105,6 +109,32 @@ impl Cache {
             }
         }
         Found { computed: held.kept * BLOCK, told }
+    }
+
+    /// Goes on from a block of one's own that begins with the sequence's next tokens, in a copy of it: so that what
+    /// was edited or asked again is computed from the first different token on. After [`Cache::adopt`], where there
+    /// is room for the whole sequence.
+    pub(super) fn adopt_beginning(
+        &mut self,
+        held: &mut Held,
+        owner: &Owner,
+        tokens: &[u32],
+    ) -> Result<usize, Error> {
+        let rest = tokens.get(held.kept * BLOCK..tokens.len().saturating_sub(1)).unwrap_or_default();
+        if held.kept < held.table.len() {
+            return Ok(0);
+        }
+        let Some((block, alike)) = self.prefixes.closest(held.last(), &owner.scope(held.kept), rest) else {
+            return Ok(0);
+        };
+        // In use meanwhile, or it might be the one that goes.
+        self.prefixes.join(block);
+        let grown = self.grow(held, (held.kept + 1) * BLOCK);
+        if let (Ok(true), Some(own)) = (&grown, held.table.last()) {
+            self.pool.copy(block, *own);
+        }
+        self.prefixes.leave(block);
+        Ok(if grown? { alike } else { 0 })
     }
 
     /// Gives a sequence blocks for so many positions; `false` where all blocks are in use.

@@ -17,6 +17,9 @@ impl Scheduler {
             let party = Arc::clone(next.party());
             if self.fits(&running) {
                 let Some(mut sequence) = self.waiting.pop(&running) else { return };
+                if let Err(error) = sequence.adopt_beginning(&mut self.cache) {
+                    tracing::warn!(%error, "a part of a prompt is computed again");
+                }
                 sequence.start(answers);
                 self.running.push(sequence);
             } else if !self.make_way(&party, &running) {

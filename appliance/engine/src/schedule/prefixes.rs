@@ -5,11 +5,14 @@
 //! be evicted leaf by leaf.
 
 use crate::model::cache::BLOCK;
+use std::collections::hash_map::Entry;
 use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
 
 /// Names that a common block remembers; a forgotten one is told of fewer cached tokens than there were.
 const MOST_NAMES: usize = 256;
+/// Continuations of a block that are looked at for the one that begins most alike.
+const MOST_SIBLINGS: usize = 64;
 
 /// Who may use a block.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -43,6 +46,8 @@ struct Node {
 #[derive(Default)]
 pub(super) struct Prefixes {
     blocks: HashMap<Arc<Key>, u32>,
+    /// A person's own blocks by what comes before them, the newest last.
+    siblings: HashMap<(Option<u32>, Scope), Vec<u32>>,
     nodes: HashMap<u32, Node>,
     /// Those that nobody uses and none follows, the longest unused first.
     leaves: BTreeSet<(u64, u32)>,
@@ -53,6 +58,21 @@ pub(super) struct Prefixes {
 impl Prefixes {
     pub(super) fn find(&self, key: &Key) -> Option<u32> {
         self.blocks.get(key).copied()
+    }
+
+    /// One's own block after `parent` that begins with most of `tokens`, and with how many of them.
+    ///
+    /// Common blocks are found as a whole only: otherwise the time to the first word would tell token by token
+    /// how somebody else's system prompt goes on.
+    pub(super) fn closest(&self, parent: Option<u32>, scope: &Scope, tokens: &[u32]) -> Option<(u32, usize)> {
+        let siblings = self.siblings.get(&(parent, scope.clone()))?;
+        let alike = |block: &u32| {
+            let known = &self.nodes.get(block)?.key.tokens;
+            Some((*block, known.iter().zip(tokens).take_while(|(known, token)| known == token).count()))
+        };
+        let closest =
+            siblings.iter().rev().take(MOST_SIBLINGS).filter_map(alike).max_by_key(|(_, count)| *count);
+        closest.filter(|(_, count)| *count > 0)
     }
 
     /// Blocks that nobody uses.
@@ -68,6 +88,9 @@ impl Prefixes {
         }
         if let Some(parent) = key.parent.and_then(|parent| self.nodes.get_mut(&parent)) {
             parent.children += 1;
+        }
+        if key.scope.private.is_some() {
+            self.siblings.entry((key.parent, key.scope.clone())).or_default().push(block);
         }
         let key = Arc::new(key);
         self.blocks.insert(Arc::clone(&key), block);
@@ -104,6 +127,13 @@ impl Prefixes {
         let (_, block) = self.leaves.pop_first()?;
         let node = self.nodes.remove(&block)?;
         self.blocks.remove(&node.key);
+        if let Entry::Occupied(mut siblings) = self.siblings.entry((node.key.parent, node.key.scope.clone()))
+        {
+            siblings.get_mut().retain(|sibling| *sibling != block);
+            if siblings.get().is_empty() {
+                siblings.remove();
+            }
+        }
         self.unused -= 1;
         if let Some(id) = node.key.parent
             && let Some(parent) = self.nodes.get_mut(&id)
@@ -178,6 +208,27 @@ mod tests {
         prefixes.leave(1);
         assert_eq!(prefixes.evict(), Some(1));
         assert_eq!((prefixes.unused(), prefixes.evict()), (0, None));
+    }
+
+    #[test]
+    fn the_closest_continuation_is_one_s_own_and_known_until_it_is_evicted() {
+        let mut prefixes = Prefixes::default();
+        let scope = |private: Option<&str>| key(None, 0, private).scope;
+        let mut other = key(None, 0, Some("a"));
+        other.tokens[5] = 99;
+        prefixes.insert(other.clone(), 1);
+        prefixes.insert(key(None, 0, Some("a")), 2);
+        prefixes.insert(key(None, 0, None), 3);
+        let tokens: Vec<u32> = (0..20).collect();
+        assert_eq!(prefixes.closest(None, &scope(Some("a")), &tokens), Some((2, 20)));
+        assert_eq!(prefixes.closest(None, &scope(Some("a")), &other.tokens[..7]), Some((1, 7)));
+        assert_eq!(prefixes.closest(None, &scope(Some("a")), &[7]), None);
+        for foreign in [scope(Some("b")), scope(None)] {
+            assert_eq!(prefixes.closest(None, &foreign, &tokens), None);
+        }
+        prefixes.leave(2);
+        assert_eq!(prefixes.evict(), Some(2));
+        assert_eq!(prefixes.closest(None, &scope(Some("a")), &tokens), Some((1, 5)));
     }
 
     #[test]

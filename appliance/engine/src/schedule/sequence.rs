@@ -7,7 +7,7 @@ use crate::model::cache::BLOCK;
 use crate::protocol::FromWorker;
 use crate::sampler::{Chosen, Sampler, StopFilter};
 use crate::tokenizer::{Tokenizer, Utf8Stream};
-use crate::{End, Event, Finish, Sampling};
+use crate::{End, Error, Event, Finish, Sampling};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::Sender;
@@ -149,6 +149,18 @@ impl Sequence {
         self.computed = self.computed.max(computed);
         self.reached = self.reached.max(computed);
         self.cached += told;
+    }
+
+    /// Looks for a beginning of its next block as well. Before its first step.
+    ///
+    /// # Errors
+    /// As [`Cache::grow`].
+    pub(super) fn adopt_beginning(&mut self, cache: &mut Cache) -> Result<(), Error> {
+        let alike = cache.adopt_beginning(&mut self.held, &self.owner, &self.tokens)?;
+        self.computed += alike;
+        self.cached += self.computed.saturating_sub(self.reached).min(alike);
+        self.reached = self.reached.max(self.computed);
+        Ok(())
     }
 
     /// So many more tokens are in the cache.

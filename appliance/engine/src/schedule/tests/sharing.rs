@@ -41,8 +41,8 @@ fn a_prompt_that_was_computed_is_not_computed_again() {
     let ann = scope("m", "ann");
     assert_eq!(cost(&mut bench, 1, &ann, 0, tokens(1, 300), 1), (300, 0));
     assert_eq!(cost(&mut bench, 2, &ann, 0, tokens(1, 300), 1), (300 - 288, 288));
-    // Something is left to compute where all blocks are full.
-    assert_eq!(cost(&mut bench, 3, &ann, 0, tokens(1, 288), 1), (BLOCK, 256));
+    // Something is left to compute where all is known.
+    assert_eq!(cost(&mut bench, 3, &ann, 0, tokens(1, 288), 1), (1, 287));
 }
 
 #[test]
@@ -58,9 +58,9 @@ fn the_next_turn_an_edited_one_and_a_branch_go_on_from_the_first_difference() {
     assert_eq!(cost(&mut bench, 2, &ann, 0, next, 1), (290 - 224, 224));
     let mut edited = tokens(1, 200);
     edited[130] ^= 1;
-    assert_eq!(cost(&mut bench, 3, &ann, 0, edited.clone(), 1), (200 - 128, 128));
-    // Both branches are still there.
-    assert_eq!(cost(&mut bench, 4, &ann, 0, whole, 1), (250 - 224, 224));
+    assert_eq!(cost(&mut bench, 3, &ann, 0, edited.clone(), 1), (200 - 130, 130));
+    // Both branches are still there; a block of the first one ends with the turn after it.
+    assert_eq!(cost(&mut bench, 4, &ann, 0, whole, 1), (1, 249));
     assert_eq!(cost(&mut bench, 5, &ann, 0, edited, 1), (200 - 192, 192));
 }
 
@@ -159,6 +159,18 @@ fn equal_requests_that_run_together_are_computed_little_more_than_once() {
     assert_eq!(bench.scheduler.rows, 700 + 3 * (700 - 672) + 4 * 39);
 }
 
+#[test]
+fn a_system_prompt_is_found_in_whole_blocks_only() {
+    let mut bench = Bench::new(LIMITS);
+    let (ann, bob) = (scope("m", "ann"), scope("m", "bob"));
+    assert_eq!(cost(&mut bench, 1, &ann, 128, tokens(1, 130), 1), (130, 0));
+    let mut guess = tokens(1, 130);
+    guess[127] ^= 1;
+    assert_eq!(cost(&mut bench, 2, &bob, 128, guess.clone(), 1), (130 - 96, 0));
+    guess[97] ^= 1;
+    assert_eq!(cost(&mut bench, 3, &bob, 128, guess, 1), (130 - 96, 96), "as much as for the better guess");
+}
+
 /// Alone and cold, in pieces of all sizes.
 fn alone(owner: &CacheScope, common: usize, prompt: &[u32], max_tokens: u32) -> Vec<(u32, u32)> {
     let mut bench = Bench::new(LIMITS);
@@ -176,8 +188,9 @@ fn answers_are_the_same_to_the_last_bit_whatever_was_cached() {
     for (id, owner, asked) in [
         (1, &bob, prompt(1, 500, 2)),
         (2, &ann, long.clone()),
-        (3, &ann, long[..533].to_vec()),
+        (3, &ann, [&long[..533], &tokens(9, 30)].concat()),
         (4, &ann, long.clone()),
+        (5, &ann, long.clone()),
     ] {
         bench.order_tokens(id, &owner.private, owner, 500, asked.clone(), 70);
         let told = bench.finish(&[id]);
@@ -211,7 +224,7 @@ fn what_was_evicted_is_computed_again_and_answers_the_same() {
     let before = bench.scheduler.rows;
     bench.order_tokens(6, "ann", &ann, 0, tokens(4, 1500), 1);
     bench.finish(&[6]);
-    assert_eq!(bench.scheduler.rows - before, 1500 - 1472, "newest, so still there");
+    assert_eq!(bench.scheduler.rows - before, 1, "newest, so still there");
 }
 
 #[test]
