@@ -10,8 +10,10 @@ use crate::chat::{Chats, Engines};
 use crate::clock::DAY_US;
 use crate::completions::Completions;
 use crate::config::Config;
+use crate::embeddings::Embeddings;
 use crate::identity::Identity;
 use crate::models::Manifest;
+use crate::places::Places;
 use crate::random::Random;
 use crate::records;
 use crate::refusals::Refusals;
@@ -29,6 +31,7 @@ pub struct App {
     pub identity: Identity,
     pub chats: Chats,
     pub completions: Completions,
+    pub embeddings: Embeddings,
     /// Counts refusals of requests that nobody is signed in for.
     pub refusals: Refusals,
 }
@@ -41,12 +44,14 @@ pub struct Parts {
     pub random: Arc<dyn Random>,
     pub engines: Engines,
     pub model: Manifest,
+    /// The model for embeddings, if there is one.
+    pub embedding: Option<Manifest>,
 }
 
 impl App {
     /// Joins the parts and closes what the last process left open.
     pub fn build(parts: Parts) -> anyhow::Result<Self> {
-        let Parts { config, store, clock, random, engines, model } = parts;
+        let Parts { config, store, clock, random, engines, model, embedding } = parts;
         close_interrupted_answers(&store)?;
         let refusals = Refusals::default();
         let identity = Identity::new(
@@ -57,9 +62,19 @@ impl App {
             config.sign_in.clone(),
         )?;
         let chats = Chats::new(store.clone(), clock.clone(), random.clone(), engines.clone(), model.clone());
-        let completions = Completions::new(store.clone(), clock.clone(), random.clone(), engines, model);
+        let places = Places::default();
+        let embeddings = Embeddings::new(
+            store.clone(),
+            clock.clone(),
+            random.clone(),
+            engines.clone(),
+            places.clone(),
+            embedding,
+        );
+        let completions =
+            Completions::new(store.clone(), clock.clone(), random.clone(), engines, places, model);
         let config = Arc::new(config);
-        Ok(Self { config, store, clock, random, identity, chats, completions, refusals })
+        Ok(Self { config, store, clock, random, identity, chats, completions, embeddings, refusals })
     }
 
     /// Runs for as long as the appliance serves: expires sessions, writes the counts of refusals.

@@ -1,7 +1,6 @@
 //! Completions for programs: recorded like a chat's answers, but kept nowhere and ended with their request.
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use redoubt_engine::{End, Event, Finish, Reply, Request};
 use redoubt_store::{Clock, Store, api_keys};
@@ -10,10 +9,11 @@ use crate::chat::{self, Engines};
 use crate::clock::SECOND_US;
 use crate::identity::ApiCaller;
 use crate::models::Manifest;
+use crate::places::{Place, Places};
 use crate::random::{self, Random};
 use crate::records::{self, CompletionEnd};
 
-/// The completions that are running, by key.
+/// The completions that are running.
 #[derive(Clone)]
 pub struct Completions {
     store: Store,
@@ -21,7 +21,7 @@ pub struct Completions {
     random: Arc<dyn Random>,
     engines: Engines,
     model: Arc<Manifest>,
-    places: Arc<Mutex<HashMap<String, u32>>>,
+    places: Places,
 }
 
 /// What a completion is called.
@@ -51,15 +51,16 @@ impl Completions {
         clock: Arc<dyn Clock>,
         random: Arc<dyn Random>,
         engines: Engines,
+        places: Places,
         model: Manifest,
     ) -> Self {
-        Self { store, clock, random, engines, model: Arc::new(model), places: Arc::default() }
+        Self { store, clock, random, engines, model: Arc::new(model), places }
     }
 
     /// Records that an answer was asked for, then asks.
     pub async fn start(&self, caller: ApiCaller, request: Request) -> Result<Running, chat::Error> {
         let engine = self.engines.present().ok_or(chat::Error::Busy { retry_after_seconds: 2 })?;
-        let place = self.take_place(&caller)?;
+        let place = self.places.take(&caller)?;
         engine.measure(request.prompt.clone(), request.sampling.max_tokens).await.map_err(chat::refusal)?;
         let now = self.clock.now_us();
         let completion = Completion {
@@ -94,17 +95,6 @@ impl Completions {
             tokens: 0,
             _place: place,
         })
-    }
-
-    /// A key may have only so many answers running at once.
-    fn take_place(&self, caller: &ApiCaller) -> Result<Place, chat::Error> {
-        let mut places = self.places.lock().unwrap_or_else(PoisonError::into_inner);
-        let taken = places.entry(caller.key_id.clone()).or_default();
-        if *taken >= caller.parallel {
-            return Err(chat::Error::Busy { retry_after_seconds: 1 });
-        }
-        *taken += 1;
-        Ok(Place { completions: self.clone(), key_id: caller.key_id.clone() })
     }
 
     async fn record_end(&self, caller: &ApiCaller, end: &CompletionEnd<'_>) -> Result<(), chat::Error> {
@@ -159,20 +149,5 @@ fn reason(reason: Finish) -> &'static str {
         Finish::Length => "length",
         Finish::Cancelled => "cancelled",
         Finish::Error => "error",
-    }
-}
-
-/// One of a key's places; given back when dropped.
-struct Place {
-    completions: Completions,
-    key_id: String,
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        let mut places = self.completions.places.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(taken) = places.get_mut(&self.key_id) {
-            *taken = taken.saturating_sub(1);
-        }
     }
 }

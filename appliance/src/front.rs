@@ -31,6 +31,7 @@ const TRIM_LOGS_EVERY: Duration = Duration::from_secs(60);
 pub struct FrontSettings {
     pub config: Config,
     pub model: Manifest,
+    pub embedding: Option<Manifest>,
     /// Version and hash of the executable, for the records.
     pub software: String,
 }
@@ -72,12 +73,13 @@ pub fn serve(parts: FrontParts) -> anyhow::Result<()> {
         open_store(&config.data.dir, &config.keys.file, &settings.software, clock.clone(), random.as_ref())?;
     let tls = tls::server_config(&config.data.dir, &config.listen, &store)?;
     let engines = Engines::default();
-    let model = settings.model;
-    let app =
-        App::build(Parts { config, store: store.clone(), clock, random, engines: engines.clone(), model })?;
+    let (model, embedding) = (settings.model, settings.embedding);
+    let (kept, present) = (store.clone(), engines.clone());
+    let app = App::build(Parts { config, store: kept, clock, random, engines: present, model, embedding })?;
     let lockdown = parts.report.to_string();
     let model = records::model(app.chats.model());
-    store.write_blocking(move |tx| tx.audit(records::booted(&lockdown, &model)))?;
+    let embedding = app.embeddings.model().map(records::model);
+    store.write_blocking(move |tx| tx.audit(records::booted(&lockdown, &model, embedding.as_ref())))?;
     tracing::info!(report = %parts.report, engine = %parts.engine_report, "locked in");
     let served = actix_web::rt::System::new().block_on(run(app, parts, tls, engines, logs));
     let recorded = store.write_blocking(|tx| tx.audit(records::stopped()));

@@ -243,7 +243,7 @@ pub fn answer_recovered(message: &Message, owner: &str) -> Draft {
 // Programs.
 
 pub fn completion_started(caller: &ApiCaller, id: &str, model: &ModelRef) -> Draft {
-    on_completion(event::INFERENCE_START, Outcome::Ok, caller, id, model)
+    on_request(event::INFERENCE_START, Outcome::Ok, caller, ("completion", id), model)
 }
 
 /// How a program's completion ended.
@@ -256,27 +256,58 @@ pub struct CompletionEnd<'a> {
 
 pub fn completion_ended(caller: &ApiCaller, model: &ModelRef, end: &CompletionEnd<'_>) -> Draft {
     let outcome = if end.reason == "error" { Outcome::Error } else { Outcome::Ok };
-    on_completion(event::INFERENCE_END, outcome, caller, end.completion_id, model)
+    on_request(event::INFERENCE_END, outcome, caller, ("completion", end.completion_id), model)
         .reason(end.reason)
         .data("prompt_tokens", end.prompt_tokens)
         .data("completion_tokens", end.completion_tokens)
 }
 
-fn on_completion(event: Event, outcome: Outcome, caller: &ApiCaller, id: &str, model: &ModelRef) -> Draft {
+pub fn embedding_started(caller: &ApiCaller, id: &str, model: &ModelRef, inputs: usize) -> Draft {
+    on_request(event::INFERENCE_START, Outcome::Ok, caller, ("embedding", id), model).data("inputs", inputs)
+}
+
+/// How a program's request for embeddings ended.
+pub struct EmbeddingEnd<'a> {
+    pub reason: &'static str,
+    pub prompt_tokens: u32,
+    pub embedding_id: &'a str,
+}
+
+pub fn embedding_ended(caller: &ApiCaller, model: &ModelRef, end: &EmbeddingEnd<'_>) -> Draft {
+    let outcome = if end.reason == "error" { Outcome::Error } else { Outcome::Ok };
+    on_request(event::INFERENCE_END, outcome, caller, ("embedding", end.embedding_id), model)
+        .reason(end.reason)
+        .data("prompt_tokens", end.prompt_tokens)
+}
+
+/// `object`: what kind of request, and its id.
+fn on_request(
+    event: Event,
+    outcome: Outcome,
+    caller: &ApiCaller,
+    object: (&'static str, &str),
+    model: &ModelRef,
+) -> Draft {
     caller
         .via
         .stamp(Draft::new(event, outcome, caller.actor()))
-        .object(Object::new("completion", id).owned_by(caller.user.id.clone()))
+        .object(Object::new(object.0, object.1).owned_by(caller.user.id.clone()))
         .data("apikey", caller.key_id.clone())
         .model(model.clone())
 }
 
 // The appliance.
 
-pub fn booted(lockdown: &str, model: &ModelRef) -> Draft {
-    Draft::new(event::SYSTEM_BOOT, Outcome::Ok, Actor::system())
+pub fn booted(lockdown: &str, model: &ModelRef, embedding: Option<&ModelRef>) -> Draft {
+    let draft = Draft::new(event::SYSTEM_BOOT, Outcome::Ok, Actor::system())
         .data("lockdown", lockdown)
-        .model(model.clone())
+        .model(model.clone());
+    match embedding {
+        Some(model) => {
+            draft.data("embedding", model.id.clone()).data("embedding_sha256", model.sha256.clone())
+        }
+        None => draft,
+    }
 }
 
 pub fn stopped() -> Draft {

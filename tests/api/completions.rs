@@ -21,7 +21,7 @@ fn request(content: &str, more: Value) -> Value {
 
 /// A refusal in OpenAI's shape.
 #[track_caller]
-fn refused(answer: &Answer, status: u16, kind: &str) {
+pub(super) fn refused(answer: &Answer, status: u16, kind: &str) {
     let body = answer.json();
     assert_eq!(answer.status, status, "{body}");
     let error = body["error"].as_object().unwrap();
@@ -31,11 +31,12 @@ fn refused(answer: &Answer, status: u16, kind: &str) {
 }
 
 #[test]
-fn models_lists_the_one_that_answers() {
+fn models_lists_the_one_that_answers_and_the_one_for_embeddings() {
     let models = shared().program().get("/v1/models").is(200).json();
     assert_eq!(models["object"], "list");
     assert_eq!(models["data"][0]["id"], shared().told("model"));
     assert_eq!(models["data"][0]["object"], "model");
+    assert_eq!(models["data"][1]["id"], shared().told("embedding"));
 }
 
 #[test]
@@ -89,7 +90,9 @@ fn refusals_have_openai_s_shape() {
         refused(&stranger.post(PATH, &body), 401, "authentication_error");
         refused(&stranger.get("/v1/models"), 401, "authentication_error");
     }
-    refused(&program.post(PATH, &request("x", json!({"model": "gpt-4"}))), 404, "invalid_request_error");
+    let unknown = program.post(PATH, &request("x", json!({"model": "gpt-4"})));
+    refused(&unknown, 404, "invalid_request_error");
+    assert_eq!(unknown.json()["error"]["code"], "model_not_found");
     refused(&program.post(PATH, &request("x", json!({"messages": []}))), 422, "invalid_request_error");
     refused(&program.post(PATH, &request("x", json!({"n": 2}))), 422, "invalid_request_error");
     refused(&program.post(PATH, &request("x", json!({"temperature": -1}))), 422, "invalid_request_error");
@@ -97,7 +100,7 @@ fn refusals_have_openai_s_shape() {
     refused(&program.post(PATH, &request("x", robot)), 422, "invalid_request_error");
     let long = "seven words are in this sentence here ".repeat(2_000);
     refused(&program.post(PATH, &request(&long, json!({}))), 422, "invalid_request_error");
-    refused(&program.get("/v1/embeddings"), 404, "invalid_request_error");
+    refused(&program.get("/v1/nothing"), 404, "invalid_request_error");
 }
 
 /// The records of a program's answers that ended in this way.

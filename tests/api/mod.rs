@@ -3,6 +3,7 @@
 mod audit;
 mod chats;
 mod completions;
+mod embeddings;
 mod messages;
 mod readers;
 mod requests;

@@ -39,6 +39,7 @@ fn body(route: &Route) -> Option<Value> {
         ("POST", "/v1/chat/completions") => {
             json!({"model": "m", "messages": [{"role": "user", "content": "x"}]})
         }
+        ("POST", "/v1/embeddings") => json!({"model": "m", "input": "x"}),
         (method, path) => panic!("say here what {method} {path} takes"),
     })
 }

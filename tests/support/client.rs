@@ -126,6 +126,15 @@ impl Client {
         Ok(Answer { status: parts.status.as_u16(), headers: parts.headers, body })
     }
 
+    /// Asks, waits so long and goes away; whether it was without an answer.
+    pub(crate) fn gives_up(&self, path: &str, body: &Value, after: Duration) -> bool {
+        let tls = self.agent.config().tls_config().clone();
+        let config = ureq::Agent::config_builder().tls_config(tls).timeout_global(Some(after));
+        let hasty = Self { agent: config.build().new_agent(), ..self.clone() };
+        let body = Some(body.to_string().into_bytes());
+        hasty.run("POST", path, &[("content-type", "application/json")], body).is_err()
+    }
+
     /// A response that is read event by event.
     #[track_caller]
     pub(crate) fn stream(&self, method: &str, path: &str, body: Option<&Value>) -> Events {

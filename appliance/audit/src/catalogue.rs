@@ -32,7 +32,7 @@ macro_rules! events {
 events! {
     /// The appliance was set up: keys, store and first admin exist.
     SYSTEM_INIT = "system" "system.init";
-    /// The appliance began to serve. `d`: the lockdown's level.
+    /// The appliance began to serve. `d`: the lockdown's level, and the model for embeddings if there is one.
     SYSTEM_BOOT = "system" "system.boot";
     /// The appliance stopped serving in an orderly way.
     SYSTEM_STOP = "system" "system.stop";
@@ -108,9 +108,10 @@ events! {
     /// A message was written. Object: the message. `d.chat`: its chat.
     MESSAGE_CREATE = "data" "message.create";
 
-    /// The engine was asked for an answer. Object: the message that will hold it. `d.chat`: its chat.
+    /// The engine was asked for an answer or for embeddings. Object: the message that will hold it (`d.chat`: its
+    /// chat), or a program's request (`d.apikey`; `d.inputs`: how many texts).
     INFERENCE_START = "model" "inference.start";
-    /// The answer ended. `reason`: how; `d`: tokens and times.
+    /// That ended. `reason`: how; `d`: tokens and times.
     INFERENCE_END = "model" "inference.end";
 
     /// A request was refused for want of a session or of a right. `d.route`.

@@ -31,6 +31,23 @@ pub(crate) fn fit(model: &Model, prompt: &Prompt, max_tokens: u32) -> Result<Fit
     }
 }
 
+/// How many of the first tokens of a prompt, once it is fitted, are of its system turns and its template alone.
+///
+/// They are those that it shares with a prompt of the same system turns and a first turn that begins with another
+/// character, one that occurs in none of the others: so nothing that a person wrote is among them, whatever the
+/// template does. Where there is no such character, or the template does not take such turns, there are none.
+pub(crate) fn common_tokens(model: &Model, prompt: &Prompt, fitted: &Fitted) -> usize {
+    let Prompt::Chat(turns) = prompt else { return 0 };
+    let said = |turn: &&Turn| turn.role != Role::System;
+    let Some(first) = turns.iter().filter(said).nth(fitted.dropped_turns as usize) else { return 0 };
+    let unused = |mark: &char| !turns.iter().filter(said).any(|turn| turn.content.contains(*mark));
+    let Some(mark) = ('!'..='~').chain('\u{1}'..='\u{8}').find(unused) else { return 0 };
+    let system = turns.iter().take_while(|turn| turn.role == Role::System).cloned();
+    let other: Vec<Turn> = system.chain([Turn { role: first.role, content: mark.to_string() }]).collect();
+    let Ok(other) = encode_chat(model, &other) else { return 0 };
+    fitted.tokens.iter().zip(&other).take_while(|(token, other)| token == other).count()
+}
+
 fn fit_chat(model: &Model, turns: &[Turn], room: usize) -> Result<Fitted, Error> {
     let Some(last) = turns.iter().rposition(|turn| turn.role != Role::System) else {
         return Err(Error::invalid("messages", "have no question"));

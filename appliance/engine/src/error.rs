@@ -31,6 +31,12 @@ pub enum Error {
         /// A guess from the requests in front.
         retry_after_s: u32,
     },
+    /// The party has as many requests open as one may; a retry makes sense after that many seconds.
+    #[error("too many requests of one party are open, retry in {retry_after_s} s")]
+    Quota {
+        /// A guess from how long its requests take.
+        retry_after_s: u32,
+    },
     /// A request's field is out of its range.
     #[error("{field}: {why}")]
     Invalid {

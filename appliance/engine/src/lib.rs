@@ -1,4 +1,5 @@
-//! Runs quantized language models: GGUF files, tokenizers, chat templates, kernels, the KV cache, scheduling, sampling.
+//! Runs quantized language models: GGUF files, tokenizers, chat templates, kernels, the KV cache, scheduling, sampling;
+//! and, beside one, a small model that makes embeddings.
 //!
 //! Two ways in: [`Engine`] talks to the engine's process (whose body is [`worker::serve`]) and is what the
 //! appliance uses; [`Model`] is the same engine within one process, for [`measure`] and for tests.
@@ -6,6 +7,7 @@
 
 mod client;
 mod context;
+pub mod embedding;
 mod error;
 #[cfg(feature = "fixture")]
 pub mod fixture;
@@ -24,6 +26,6 @@ pub use client::{Engine, Reply};
 pub use error::Error;
 pub use model::{Model, inspect};
 pub use protocol::{
-    CacheScope, Device, End, Event, Finish, Measure, ModelInfo, PROTOCOL_VERSION, Prompt, Request, Role,
-    Sampling, Turn,
+    CacheScope, Device, EmbeddingInfo, EmbeddingRequest, Embeddings, End, Event, Finish, Measure, ModelInfo,
+    PROTOCOL_VERSION, Prompt, Request, Role, Sampling, Turn,
 };

@@ -27,6 +27,15 @@ pub struct Ended {
     pub error: Option<Failure>,
 }
 
+/// Where an answer stands in the queue.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// 1 is next.
+    pub position: u32,
+    /// Seconds until it may be its turn.
+    pub wait_s: u32,
+}
+
 /// Why an answer failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Failure {
@@ -37,7 +46,7 @@ pub enum Failure {
 #[derive(Debug, Default)]
 struct State {
     text: String,
-    queue_position: Option<u32>,
+    place: Option<Place>,
     ended: Option<Ended>,
 }
 
@@ -79,15 +88,16 @@ impl Answer {
         answer
     }
 
-    pub(super) fn queued(&self, position: u32) {
-        self.change(|state| state.queue_position = Some(position));
+    pub(super) fn queued(&self, place: Place) {
+        self.change(|state| state.place = Some(place));
+    }
+
+    pub(super) fn started(&self) {
+        self.change(|state| state.place = None);
     }
 
     pub(super) fn push(&self, text: &str) {
-        self.change(|state| {
-            state.queue_position = None;
-            state.text.push_str(text);
-        });
+        self.change(|state| state.text.push_str(text));
     }
 
     pub(super) fn end(&self, ended: Ended) {
@@ -109,13 +119,7 @@ impl Answer {
 
     /// Follows the answer from its beginning.
     pub fn watch(&self) -> Watcher {
-        Watcher {
-            answer: self.clone(),
-            changes: self.version.subscribe(),
-            read: 0,
-            position: None,
-            over: false,
-        }
+        Watcher { answer: self.clone(), changes: self.version.subscribe(), read: 0, place: None, over: false }
     }
 
     fn change(&self, change: impl FnOnce(&mut State)) {
@@ -131,7 +135,7 @@ impl Answer {
 /// What a reader sees next.
 #[derive(Clone, Debug)]
 pub enum Step {
-    Queued(u32),
+    Queued(Place),
     Text(String),
     Ended(Ended),
 }
@@ -141,7 +145,7 @@ pub struct Watcher {
     answer: Answer,
     changes: watch::Receiver<u64>,
     read: usize,
-    position: Option<u32>,
+    place: Option<Place>,
     over: bool,
 }
 
@@ -168,9 +172,9 @@ impl Watcher {
             self.over = true;
             return Some(Step::Ended(ended.clone()));
         }
-        if state.queue_position != self.position {
-            self.position = state.queue_position;
-            return self.position.map(Step::Queued);
+        if state.place != self.place {
+            self.place = state.place;
+            return self.place.map(Step::Queued);
         }
         None
     }
@@ -205,7 +209,18 @@ mod tests {
         let mut reader = answer.watch();
         let waiting = tokio::spawn(async move { reader.next().await });
         tokio::task::yield_now().await;
-        answer.queued(3);
-        assert!(matches!(waiting.await.unwrap(), Some(Step::Queued(3))));
+        let third = Place { position: 3, wait_s: 9 };
+        answer.queued(third);
+        assert!(matches!(waiting.await.unwrap(), Some(Step::Queued(place)) if place == third));
+    }
+
+    #[tokio::test]
+    async fn who_comes_after_the_start_is_told_of_no_place_in_the_queue() {
+        let answer = Answer::new("q".into(), "a".into(), 0, None);
+        answer.queued(Place { position: 1, wait_s: 1 });
+        answer.started();
+        let mut late = answer.watch();
+        answer.push("Paris.");
+        assert!(matches!(late.next().await, Some(Step::Text(text)) if text == "Paris."));
     }
 }

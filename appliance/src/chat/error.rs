@@ -21,6 +21,8 @@ pub enum Error {
     ContextExceeded { tokens: u32, context: u32 },
     #[error("the model is busy")]
     Busy { retry_after_seconds: u64 },
+    #[error("too many answers of one person are open")]
+    Quota { retry_after_seconds: u64 },
     #[error(transparent)]
     NoRandomness(#[from] NoRandomness),
     #[error(transparent)]

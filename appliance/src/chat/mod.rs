@@ -19,7 +19,7 @@ use redoubt_store::messages::{self, Message};
 use redoubt_store::search::{self, Hit};
 use redoubt_store::{Clock, Page, Store};
 
-pub use answer::{Answer, Ended, Failure, Step, Usage, Watcher};
+pub use answer::{Answer, Ended, Failure, Place, Step, Usage, Watcher};
 pub use engines::Engines;
 pub use error::Error;
 pub use export::{Export, Format};

@@ -8,7 +8,7 @@ use redoubt_engine::{CacheScope, Event, Finish, Prompt, Reply, Request, Sampling
 use redoubt_store::chats::{self, Chat};
 use redoubt_store::messages::{self, Message, Role, Status};
 
-use super::answer::{Answer, Ended, Failure, Usage};
+use super::answer::{Answer, Ended, Failure, Place, Usage};
 use super::prompt::{branch, turns};
 use super::title::Title;
 use super::{Chats, Error, OpenChat, Running};
@@ -321,8 +321,8 @@ async fn follow(mut reply: Reply, answer: &Answer) -> Ended {
             }
         };
         match event {
-            Some(Event::Queued { position }) => answer.queued(position),
-            Some(Event::Started { .. }) => {}
+            Some(Event::Queued { position, wait_s }) => answer.queued(Place { position, wait_s }),
+            Some(Event::Started { .. }) => answer.started(),
             Some(Event::Token { text, .. }) => answer.push(&text),
             Some(Event::End(end)) => {
                 let usage = Usage {
@@ -356,6 +356,9 @@ pub(crate) fn refusal(error: redoubt_engine::Error) -> Error {
         }
         redoubt_engine::Error::Busy { retry_after_s } => {
             Error::Busy { retry_after_seconds: u64::from(retry_after_s) }
+        }
+        redoubt_engine::Error::Quota { retry_after_s } => {
+            Error::Quota { retry_after_seconds: u64::from(retry_after_s) }
         }
         redoubt_engine::Error::Invalid { field, why } => Error::Invalid { field, why },
         other => {

@@ -20,7 +20,7 @@ pub(super) struct Arguments {
     /// The folder for everything it remembers; made at the first start
     #[arg(long, value_name = "DIR", default_value = ".demo")]
     data: PathBuf,
-    /// The model file; a manifest must know it
+    /// The model file; a manifest must know it. A model for embeddings is loaded, too, if it lies beside it
     #[arg(long, value_name = "FILE", default_value = MODEL)]
     model: PathBuf,
     /// The port on 127.0.0.1; 0 takes any free one
@@ -46,17 +46,18 @@ pub(super) fn run(arguments: Arguments) -> anyhow::Result<()> {
         .with_context(|| format!("port {} on 127.0.0.1 (--port names another)", arguments.port))?;
     let address = listener.local_addr()?;
     let config = prepare::config(&data_dir, &model, address.to_string());
-    let checked = crate::models::open(&model, &prepare::model_cache(&data_dir))?;
+    let models = crate::models::open_all(&config.models, &prepare::model_cache(&data_dir))?;
     if !arguments.json {
-        say("Starting the processes and loading the model …");
+        say("Starting the processes and loading the models …");
     }
-    let model_id = checked.manifest.id.clone();
-    serve::supervise(config, listener, checked, |pids, details| {
+    let model_id = models.chat.manifest.id.clone();
+    let embedding_id = models.embedding.as_ref().map(|model| model.manifest.id.clone());
+    serve::supervise(config, listener, models, |pids, details| {
         let url = format!("https://{address}");
         if arguments.json {
-            say_json(&line(&url, &model_id, &sheet, pids, &details));
+            say_json(&line(&url, &model_id, embedding_id.as_deref(), &sheet, pids, &details));
         } else {
-            welcome(&url, &model_id, &sheet, &data_dir);
+            welcome(&url, &model_id, embedding_id.as_deref(), &sheet, &data_dir);
         }
     })
 }
@@ -76,7 +77,14 @@ fn prepare_in_child(data_dir: &Path, model: &Path, people: u32) -> anyhow::Resul
     Err(ChildFailed { code }.into())
 }
 
-fn line(url: &str, model: &str, sheet: &Sheet, pids: &Pids, details: &Value) -> Value {
+fn line(
+    url: &str,
+    model: &str,
+    embedding: Option<&str>,
+    sheet: &Sheet,
+    pids: &Pids,
+    details: &Value,
+) -> Value {
     let people: Vec<Value> = sheet
         .people
         .iter()
@@ -89,6 +97,7 @@ fn line(url: &str, model: &str, sheet: &Sheet, pids: &Pids, details: &Value) -> 
         "url": url,
         "ca": details["ca"],
         "model": model,
+        "embedding": embedding,
         "api_key": sheet.api_key,
         "pids": {"supervisor": pids.supervisor, "front": pids.front, "engine": pids.engine},
         "trust": sheet.trust,
@@ -106,7 +115,7 @@ fn say(text: &str) {
     println!("{text}");
 }
 
-fn welcome(url: &str, model: &str, sheet: &Sheet, data_dir: &Path) {
+fn welcome(url: &str, model: &str, embedding: Option<&str>, sheet: &Sheet, data_dir: &Path) {
     say(&format!("\nRedoubt is ready at {url}\n"));
     say(&format!("  {:<12} {:<9} {:<25} {}", "user name", "role", "password", "authenticator secret"));
     for person in &sheet.people {
@@ -119,6 +128,9 @@ fn welcome(url: &str, model: &str, sheet: &Sheet, data_dir: &Path) {
     say("Without an authenticator:  oathtool --totp -b SECRET");
     say(&format!("The API key for programs:  {}", sheet.api_key));
     say(&format!("Model:                     {model}"));
+    if let Some(embedding) = embedding {
+        say(&format!("Model for embeddings:      {embedding}"));
+    }
     say(&format!("The certificate to trust:  {}", crate::http::tls::ca_path(data_dir).display()));
     say("\nCtrl+C ends it; the people and chats stay for the next start.");
 }

@@ -47,7 +47,7 @@ pub(super) fn read_sheet(data_dir: &Path) -> anyhow::Result<Sheet> {
     serde_json::from_slice(&text).with_context(|| format!("{}: not a demo's sheet", path.display()))
 }
 
-/// Where the checksum of the model is remembered.
+/// Where the checksums of the models are remembered.
 pub(super) fn model_cache(data_dir: &Path) -> PathBuf {
     data_dir.join("model-checksum.json")
 }
@@ -59,6 +59,7 @@ pub(super) fn config(data_dir: &Path, model: &Path, address: String) -> Config {
     config.keys = Keys { file: data_dir.join("store.key") };
     config.listen = Listen { address, ..Listen::default() };
     config.models.file = model.to_owned();
+    config.models.embedding = models::embedding_beside(model);
     config.egress = Egress { policy: Policy::Report };
     config
 }
@@ -74,7 +75,8 @@ pub(super) fn run(data_dir: &Path, model: &Path, people: u32) -> anyhow::Result<
         }
         create(data_dir, model, people)?;
     }
-    models::open(model, &model_cache(data_dir))?;
+    let config = config(data_dir, model, "127.0.0.1:0".to_owned());
+    models::open_all(&config.models, &model_cache(data_dir))?;
     Ok(())
 }
 

@@ -1,15 +1,16 @@
-//! `redoubt serve`: binds the address, opens the model, supervises front and engine.
+//! `redoubt serve`: binds the address, opens the models, supervises front and engine.
 
 use std::net::TcpListener;
 use std::path::PathBuf;
 
 use anyhow::Context as _;
+use redoubt_engine::worker::{Files, Settings};
 use serde_json::Value;
 
 use crate::config::{Config, Policy};
 use crate::front::FrontSettings;
 use crate::lockdown::Egress;
-use crate::models::{self, Checked};
+use crate::models::{self, Models};
 use crate::processes::{self, Pids, Plan};
 
 #[derive(clap::Args)]
@@ -21,11 +22,11 @@ pub(super) struct Arguments {
 
 pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let config = Config::load(&arguments.config)?;
-    let checked = models::open(&config.models.file, &config.data.dir.join("model-checksum.json"))?;
+    let models = models::open_all(&config.models, &config.data.dir.join("model-checksum.json"))?;
     let listener = TcpListener::bind(&config.listen.address)
         .with_context(|| format!("listen.address = {}", config.listen.address))?;
     let address = config.listen.address.clone();
-    supervise(config, listener, checked, |_, _| say(&format!("Redoubt serves at https://{address}")))
+    supervise(config, listener, models, |_, _| say(&format!("Redoubt serves at https://{address}")))
 }
 
 #[expect(clippy::print_stdout, reason = "tells the operator that it is ready")]
@@ -37,15 +38,14 @@ fn say(text: &str) {
 pub(super) fn supervise(
     config: Config,
     listener: TcpListener,
-    model: Checked,
+    models: Models,
     ready: impl FnOnce(&Pids, Value),
 ) -> anyhow::Result<()> {
-    let engine = redoubt_engine::worker::Settings {
-        threads: config.models.threads,
-        context: Some(model.manifest.context),
-        max_parallel: config.models.parallel,
-        queue: config.models.queue,
-        ..Default::default()
+    let Models { chat, embedding } = models;
+    let (embedding, embedding_files) = embedding.map(|model| (model.manifest, model.files)).unzip();
+    let engine = Settings {
+        embedding_tokens: embedding.as_ref().map(|manifest| manifest.context),
+        ..config.models.engine(chat.manifest.context)
     };
     let policy = match config.egress.policy {
         Policy::Strict => Egress::Strict,
@@ -54,7 +54,8 @@ pub(super) fn supervise(
     let data_dir = config.data.dir.clone();
     let outside = [Some(&config.keys.file), config.listen.certificate.as_ref(), config.listen.key.as_ref()];
     let read = outside.into_iter().flatten().filter(|path| !path.starts_with(&data_dir)).cloned().collect();
-    let settings = FrontSettings { config, model: model.manifest, software: super::software()? };
+    let settings = FrontSettings { config, model: chat.manifest, embedding, software: super::software()? };
     let front = serde_json::to_value(settings)?;
-    processes::supervise(Plan { listener, model: model.file, engine, front, policy, data_dir, read }, ready)
+    let models = Files { model: chat.file, embedding: embedding_files };
+    processes::supervise(Plan { listener, models, engine, front, policy, data_dir, read }, ready)
 }

@@ -9,6 +9,7 @@ mod log;
 mod marking;
 mod models;
 mod sign_in;
+mod size;
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -23,6 +24,7 @@ pub use log::Log;
 pub use marking::Marking;
 pub use models::Models;
 pub use sign_in::SignIn;
+pub use size::Size;
 
 /// Everything that an operator can set. Times are seconds here and in the file.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -95,7 +97,14 @@ impl Config {
     }
 
     fn check(&self) -> Vec<String> {
-        [self.listen.check(), self.sign_in.check(), self.marking.check(), self.log.check()].concat()
+        [
+            self.listen.check(),
+            self.models.check(),
+            self.sign_in.check(),
+            self.marking.check(),
+            self.log.check(),
+        ]
+        .concat()
     }
 }
 
@@ -131,12 +140,37 @@ mod tests {
     fn all_problems_are_reported_together() {
         let problems = Config::parse(
             "[listen]\naddress = \"nowhere\"\n[sign_in]\nidel_seconds = 3\n[telemetry]\non = true\n\
-             [marking]\nbackground = \"red\"\n",
+             [marking]\nbackground = \"red\"\n[models]\ndevice = \"cuda\"\n",
         )
         .unwrap_err();
         let all = problems.join("\n");
-        for expected in ["listen.address", "idel_seconds", "[telemetry]", "marking.background"] {
+        for expected in
+            ["listen.address", "idel_seconds", "[telemetry]", "marking.background", "models.device"]
+        {
             assert!(all.contains(expected), "{expected} is missing in:\n{all}");
+        }
+    }
+
+    #[test]
+    fn what_the_engine_gets_is_as_configured() {
+        let text = "[models]\nthreads = 3\ndevice = \"cpu\"\ncache_memory = \"512 MiB\"\nparallel = 5\n\
+                    queue = 6\nparallel_each = 2\nqueue_each = 4\n";
+        let models = Config::parse(text).unwrap().models;
+        let expected = redoubt_engine::worker::Settings {
+            threads: 3,
+            context: Some(2048),
+            max_parallel: 5,
+            queue: 6,
+            running_each: 2,
+            waiting_each: 4,
+            device: redoubt_engine::Device::Cpu,
+            cache_bytes: 512 << 20,
+        };
+        assert_eq!(models.engine(2048), expected);
+        for wrong in ["cache_memory = \"lots\"", "cache_memory = 7", "device = \"tpu\"", "parallel_each = 0"]
+        {
+            let problems = Config::parse(&format!("[models]\n{wrong}\n")).unwrap_err().join("\n");
+            assert!(problems.contains("models"), "{problems}");
         }
     }
 

@@ -143,8 +143,13 @@ impl Error {
             Code::Internal | Code::Busy | Code::AuditUnavailable => "server_error",
             _ => "invalid_request_error",
         };
+        let code = match (self.code, self.field.as_deref()) {
+            // OpenAI's own name: programs look for it.
+            (Code::NotFound, Some("model")) => serde_json::json!("model_not_found"),
+            (code, _) => serde_json::json!(code),
+        };
         serde_json::json!({
-            "error": {"message": self.title, "type": kind, "code": self.code, "param": self.field}
+            "error": {"message": self.title, "type": kind, "code": code, "param": self.field}
         })
     }
 }

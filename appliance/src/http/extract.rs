@@ -155,6 +155,9 @@ impl From<crate::chat::Error> for Error {
                 "The message has {tokens} tokens; the model reads at most {context}. Shorten it."
             )),
             E::Busy { retry_after_seconds } => Self::new(Code::Busy).retry_after(retry_after_seconds),
+            E::Quota { retry_after_seconds } => Self::new(Code::Quota)
+                .title("You have as many answers under way as one person may. Wait for one of them.")
+                .retry_after(retry_after_seconds),
             E::NoRandomness(error) => Self::internal(error),
             E::Store(error) => error.into(),
         }

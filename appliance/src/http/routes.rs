@@ -10,7 +10,7 @@ use utoipa::openapi::{RefOr, Schema};
 use utoipa::{IntoParams, ToSchema};
 
 use super::handlers::{
-    appliance, audit, chats, completions, export, health, messages, search, session, sessions,
+    appliance, audit, chats, completions, embeddings, export, health, messages, search, session, sessions,
 };
 
 /// Who may use a route. The handler's argument type enforces it; this says it to readers, to the API's
@@ -231,6 +231,11 @@ fn programs() -> Vec<Route> {
         .returns::<serde_json::Value>(200),
         Route::new(Method::POST, "/v1/chat/completions", ApiKey, "OpenAI: chat completion", || {
             web::route().to(completions::create)
+        })
+        .takes::<serde_json::Value>()
+        .returns::<serde_json::Value>(200),
+        Route::new(Method::POST, "/v1/embeddings", ApiKey, "OpenAI: embeddings", || {
+            web::route().to(embeddings::create)
         })
         .takes::<serde_json::Value>()
         .returns::<serde_json::Value>(200),

@@ -1,10 +1,11 @@
-//! The engine's process: takes the model and one socket, locks itself in, computes.
+//! The engine's process: takes the models and one socket, locks itself in, computes.
 
 use std::fs::File;
 use std::io;
+use std::os::fd::OwnedFd;
 
 use anyhow::{Context, bail};
-use redoubt_engine::worker;
+use redoubt_engine::{embedding, worker};
 use tracing_subscriber::filter::LevelFilter;
 
 use super::entry;
@@ -18,11 +19,25 @@ use crate::lockdown::{self, Cage};
 pub fn run_engine() -> anyhow::Result<()> {
     let socket = entry::take_socket().context("the supervisor's socket")?;
     let received = message::receive::<EngineStart>(&socket).context("the engine's settings")?;
-    let Some((start, Some(model))) = received else { bail!("the engine is started by the appliance only") };
+    let Some((start, files)) = received else { bail!("the engine is started by the appliance only") };
+    let Some(files) = models(files) else { bail!("the engine got no model") };
     let report = lockdown::enter(&Cage::Engine, start.policy)?;
     entry::check_parent(start.supervisor)?;
-    message::send(&socket, &EngineCaged { report }, None)?;
+    message::send(&socket, &EngineCaged { report }, &[])?;
     tracing_subscriber::fmt().json().with_max_level(LevelFilter::WARN).with_writer(io::stderr).init();
-    worker::serve(socket, File::from(model), start.settings)?;
+    worker::serve(socket, files, start.settings)?;
     Ok(())
+}
+
+/// What came with the settings, in the order of [`EngineStart`].
+fn models(files: Vec<OwnedFd>) -> Option<worker::Files> {
+    let mut files = files.into_iter().map(File::from);
+    let model = files.next()?;
+    let embedding = match (files.next(), files.next(), files.next()) {
+        (Some(weights), Some(tokenizer), Some(config)) => {
+            Some(embedding::Files { weights, tokenizer, config })
+        }
+        _ => None,
+    };
+    Some(worker::Files { model, embedding })
 }

@@ -43,9 +43,10 @@ pub struct Control {
 pub fn run_front(serve: impl FnOnce(FrontParts) -> anyhow::Result<()>) -> anyhow::Result<()> {
     let socket = entry::take_socket().context("the supervisor's socket")?;
     let received = message::receive::<ToFront>(&socket).context("the front's settings")?;
-    let Some((ToFront::Start(start), Some(listener))) = received else {
+    let Some((ToFront::Start(start), listener)) = received else {
         bail!("the front is started by the appliance only")
     };
+    let Some(listener) = listener.into_iter().next() else { bail!("the front got no listener") };
     let FrontStart { supervisor, policy, data_dir, read, settings, engine: engine_report } = *start;
     lockdown::raise_file_limit().context("the limit of open files")?;
     let report = lockdown::enter(&Cage::Front { data_dir, read }, policy)?;
@@ -63,7 +64,9 @@ fn obey(socket: &UnixStream, engines: &mpsc::UnboundedSender<UnixStream>, stop: 
     loop {
         match message::receive::<ToFront>(socket) {
             // Nobody waits for engines any more once the front ends.
-            Ok(Some((ToFront::Engine, Some(engine)))) => drop(engines.send(engine.into())),
+            Ok(Some((ToFront::Engine, files))) => {
+                files.into_iter().for_each(|engine| drop(engines.send(engine.into())));
+            }
             Ok(Some((ToFront::Stop, _)) | None) => break,
             Ok(Some(_)) => tracing::error!("the supervisor sent what makes no sense here"),
             Err(error) => {
@@ -81,7 +84,7 @@ impl Control {
     /// # Errors
     /// The supervisor is gone.
     pub fn ready(&self, details: Value) -> io::Result<()> {
-        message::send(&self.socket, &FrontReady { details }, None)
+        message::send(&self.socket, &FrontReady { details }, &[])
     }
 
     /// Resolves when the front is to finish what is running and end: at the supervisor's word or death, or

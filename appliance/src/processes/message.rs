@@ -20,10 +20,11 @@ use crate::lockdown::{Egress, Report};
 
 /// Longest message in bytes. The supervisor reads from the front, so even this is bounded.
 const MAX_LENGTH: usize = 1 << 20;
-/// Most open files that travel with one message.
-const MAX_FILES: usize = 1;
+/// Most open files that travel with one message: a model, and three of one for embeddings.
+const MAX_FILES: usize = 4;
 
-/// To the engine, first and last; with the model.
+/// To the engine, first and last; with the model and, if there is one, the weights, the tokenizer and the
+/// configuration of that for embeddings.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct EngineStart {
     /// The process that this one must not outlive.
@@ -67,18 +68,18 @@ pub(super) struct FrontReady {
     pub(super) details: Value,
 }
 
-/// Sends one message, with an open file if there is one. The receiver gets a duplicate.
+/// Sends one message with open files. The receiver gets duplicates.
 pub(super) fn send(
     mut socket: &UnixStream,
     message: &impl Serialize,
-    file: Option<BorrowedFd<'_>>,
+    files: &[BorrowedFd<'_>],
 ) -> io::Result<()> {
     let body = serde_json::to_vec(message)?;
     let length = u32::try_from(body.len()).ok().filter(|length| *length as usize <= MAX_LENGTH);
     let length = length.ok_or_else(|| invalid("a message that is too long"))?.to_le_bytes();
     let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(MAX_FILES))];
     let mut control = SendAncillaryBuffer::new(&mut space);
-    if !file.iter().all(|file| control.push(SendAncillaryMessage::ScmRights(std::slice::from_ref(file)))) {
+    if !files.is_empty() && !control.push(SendAncillaryMessage::ScmRights(files)) {
         return Err(invalid("more open files than fit a message"));
     }
     let sent = sendmsg(socket, &[IoSlice::new(&length)], &mut control, SendFlags::NOSIGNAL)?;
@@ -86,13 +87,11 @@ pub(super) fn send(
     socket.write_all(&body)
 }
 
-/// The next message and its open file; `None` where the other side has closed between two messages.
+/// The next message and its open files; `None` where the other side has closed between two messages.
 /// Reads no byte beyond it.
-pub(super) fn receive<T: DeserializeOwned>(
-    mut socket: &UnixStream,
-) -> io::Result<Option<(T, Option<OwnedFd>)>> {
+pub(super) fn receive<T: DeserializeOwned>(mut socket: &UnixStream) -> io::Result<Option<(T, Vec<OwnedFd>)>> {
     let mut length = [0; 4];
-    let (read, file) = receive_first(socket, &mut length)?;
+    let (read, files) = receive_first(socket, &mut length)?;
     if read == 0 {
         return Ok(None);
     }
@@ -103,10 +102,10 @@ pub(super) fn receive<T: DeserializeOwned>(
     }
     let mut body = vec![0; length];
     socket.read_exact(&mut body)?;
-    Ok(Some((serde_json::from_slice(&body)?, file)))
+    Ok(Some((serde_json::from_slice(&body)?, files)))
 }
 
-fn receive_first(socket: &UnixStream, buffer: &mut [u8]) -> io::Result<(usize, Option<OwnedFd>)> {
+fn receive_first(socket: &UnixStream, buffer: &mut [u8]) -> io::Result<(usize, Vec<OwnedFd>)> {
     let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(MAX_FILES))];
     let mut control = RecvAncillaryBuffer::new(&mut space);
     let flags = RecvFlags::CMSG_CLOEXEC;
@@ -115,11 +114,13 @@ fn receive_first(socket: &UnixStream, buffer: &mut [u8]) -> io::Result<(usize, O
     if received.flags.contains(ReturnFlags::CTRUNC) {
         return Err(invalid("more open files than expected"));
     }
-    let file = control.drain().find_map(|message| match message {
-        RecvAncillaryMessage::ScmRights(mut files) => files.next(),
-        _ => None,
-    });
-    Ok((received.bytes, file))
+    let mut files = Vec::new();
+    for message in control.drain() {
+        if let RecvAncillaryMessage::ScmRights(received) = message {
+            files.extend(received);
+        }
+    }
+    Ok((received.bytes, files))
 }
 
 pub(super) fn invalid(what: &'static str) -> io::Error {
@@ -134,31 +135,37 @@ mod tests {
     use std::os::fd::AsFd;
 
     #[test]
-    fn a_message_brings_its_file_and_leaves_what_follows_on_the_socket() {
+    fn a_message_brings_its_files_in_order_and_leaves_what_follows_on_the_socket() {
         let (one, mut other) = UnixStream::pair().unwrap();
-        let mut file = tempfile::tempfile().unwrap();
-        file.write_all(b"weights").unwrap();
-        send(&one, &FrontReady { details: "größer".into() }, Some(file.as_fd())).unwrap();
+        let texts = ["weights", "tokenizer", "configuration", "more"];
+        let files = texts.map(|text| {
+            let mut file = tempfile::tempfile().unwrap();
+            file.write_all(text.as_bytes()).unwrap();
+            file
+        });
+        send(&one, &FrontReady { details: "größer".into() }, &files.each_ref().map(AsFd::as_fd)).unwrap();
         (&one).write_all(b"foreign").unwrap();
         let (message, received) = receive::<FrontReady>(&other).unwrap().unwrap();
         assert_eq!(message.details, "größer");
-        let mut received = File::from(received.unwrap());
-        let mut text = String::new();
-        received.seek(SeekFrom::Start(0)).unwrap();
-        received.read_to_string(&mut text).unwrap();
-        assert_eq!(text, "weights");
+        let read = |file: OwnedFd| {
+            let (mut file, mut text) = (File::from(file), String::new());
+            file.seek(SeekFrom::Start(0)).unwrap();
+            file.read_to_string(&mut text).unwrap();
+            text
+        };
+        assert_eq!(received.into_iter().map(read).collect::<Vec<_>>(), texts);
         let mut next = [0; 7];
         other.read_exact(&mut next).unwrap();
         assert_eq!(&next, b"foreign");
     }
 
     #[test]
-    fn a_message_without_a_file_and_the_end_between_two_messages() {
+    fn a_message_without_files_and_the_end_between_two_messages() {
         let (one, other) = UnixStream::pair().unwrap();
-        send(&one, &ToFront::Stop, None).unwrap();
+        send(&one, &ToFront::Stop, &[]).unwrap();
         drop(one);
-        let (message, file) = receive::<ToFront>(&other).unwrap().unwrap();
-        assert!(matches!(message, ToFront::Stop) && file.is_none());
+        let (message, files) = receive::<ToFront>(&other).unwrap().unwrap();
+        assert!(matches!(message, ToFront::Stop) && files.is_empty());
         assert!(receive::<ToFront>(&other).unwrap().is_none());
     }
 

@@ -2,10 +2,9 @@
 //!
 //! Reads no foreign byte and holds no key.
 
-use std::fs::File;
 use std::io::{Seek, SeekFrom};
 use std::net::TcpListener;
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
@@ -13,7 +12,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, anyhow, bail};
-use redoubt_engine::worker;
+use redoubt_engine::worker::{self, Files};
 use rustix::process::Signal;
 use serde_json::Value;
 
@@ -49,7 +48,7 @@ pub struct Plan {
     /// Bound and listening.
     pub listener: TcpListener,
     /// Open for reading.
-    pub model: File,
+    pub models: Files,
     pub engine: worker::Settings,
     /// For the front only; the supervisor does not look into it.
     pub front: Value,
@@ -130,7 +129,7 @@ impl Supervisor {
         let (engine, socket, report) = self.start_engine()?;
         self.engine = Some(engine);
         let front = self.start_front(report)?;
-        message::send(&front.control, &ToFront::Engine, Some(socket.as_fd())).context("the front")?;
+        message::send(&front.control, &ToFront::Engine, &[socket.as_fd()]).context("the front")?;
         self.front = Some(front);
         Ok(())
     }
@@ -144,8 +143,8 @@ impl Supervisor {
             settings: self.plan.engine.clone(),
         };
         // The engine before it has moved the position that all duplicates share.
-        self.plan.model.seek(SeekFrom::Start(0)).context("the model")?;
-        let caged = message::send(&socket, &start, Some(self.plan.model.as_fd())).and_then(|()| {
+        self.plan.models.model.seek(SeekFrom::Start(0)).context("the model")?;
+        let caged = message::send(&socket, &start, &open_models(&self.plan.models)).and_then(|()| {
             socket.set_read_timeout(Some(CAGING_DEADLINE))?;
             let caged = message::receive::<EngineCaged>(&socket)?;
             socket.set_read_timeout(None)?;
@@ -170,7 +169,7 @@ impl Supervisor {
             settings: self.plan.front.clone(),
             engine,
         }));
-        if let Err(error) = message::send(&control, &start, Some(self.plan.listener.as_fd())) {
+        if let Err(error) = message::send(&control, &start, &[self.plan.listener.as_fd()]) {
             return Err(Self::reason(child, "front").context(error));
         }
         let (pid, socket, tell) = (child.pid(), control.try_clone()?, self.tell.clone());
@@ -308,7 +307,7 @@ impl Supervisor {
         self.engine = Some(engine);
         if let Some(front) = &self.front {
             // A front that just died takes this engine with it, and both come anew.
-            message::send(&front.control, &ToFront::Engine, Some(socket.as_fd())).context("the front")?;
+            message::send(&front.control, &ToFront::Engine, &[socket.as_fd()]).context("the front")?;
         }
         Ok(())
     }
@@ -316,7 +315,7 @@ impl Supervisor {
     /// Ends the front, which finishes what is running, then the engine. A second signal ends the wait.
     fn stop(mut self) -> anyhow::Result<()> {
         if let Some(front) = &self.front
-            && message::send(&front.control, &ToFront::Stop, None).is_ok()
+            && message::send(&front.control, &ToFront::Stop, &[]).is_ok()
         {
             self.await_end(FRONT_GRACE, |supervisor| supervisor.front.is_none());
         }
@@ -344,4 +343,10 @@ impl Supervisor {
             }
         }
     }
+}
+
+/// In the order of [`EngineStart`]. The files for embeddings are read by position, so theirs need no care.
+fn open_models(files: &Files) -> Vec<BorrowedFd<'_>> {
+    let parts = files.embedding.iter().flat_map(|parts| [&parts.weights, &parts.tokenizer, &parts.config]);
+    [&files.model].into_iter().chain(parts).map(AsFd::as_fd).collect()
 }

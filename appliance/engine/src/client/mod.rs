@@ -2,10 +2,11 @@
 //!
 //! Two threads carry the bytes, so that callers only ever wait on channels. No model knowledge here.
 
+mod embed;
 mod routes;
 
-use crate::protocol::{self, Event, FromWorker, Measure, PROTOCOL_VERSION, Prompt, Request, ToWorker};
-use crate::{End, Error, ModelInfo};
+use crate::protocol::{self, Event, FromWorker, Measure, PROTOCOL_VERSION, Prompt, Ready, Request, ToWorker};
+use crate::{EmbeddingInfo, End, Error, ModelInfo};
 use routes::{Route, Routes};
 use std::io::Write;
 use std::net::Shutdown;
@@ -23,6 +24,7 @@ pub struct Engine {
 
 struct Shared {
     model: ModelInfo,
+    embedding: Option<EmbeddingInfo>,
     outbox: mpsc::Sender<Vec<u8>>,
     routes: Arc<Routes>,
     next_id: AtomicU64,
@@ -46,8 +48,8 @@ impl Engine {
             Some(_) => return Err(Error::Protocol("no greeting".to_owned())),
             None => return Err(Error::Gone),
         }
-        let model = match protocol::read(&mut socket)? {
-            Some(FromWorker::Ready(model)) => model,
+        let Ready { model, embedding } = match protocol::read(&mut socket)? {
+            Some(FromWorker::Ready(ready)) => ready,
             Some(FromWorker::Failed(why)) => return Err(Error::Start(why)),
             Some(_) => return Err(Error::Protocol("neither ready nor failed".to_owned())),
             None => return Err(Error::Gone),
@@ -58,7 +60,8 @@ impl Engine {
         let incoming = Arc::clone(&routes);
         thread::Builder::new().name("engine-read".to_owned()).spawn(move || receive(reading, &incoming))?;
         thread::Builder::new().name("engine-write".to_owned()).spawn(move || send(socket, &frames))?;
-        Ok(Engine { shared: Arc::new(Shared { model, outbox, routes, next_id: AtomicU64::new(1) }) })
+        let next_id = AtomicU64::new(1);
+        Ok(Engine { shared: Arc::new(Shared { model, embedding, outbox, routes, next_id }) })
     }
 
     /// The model this engine runs.
@@ -82,7 +85,8 @@ impl Engine {
     /// Hands a request over; resolves when the engine has taken or refused it.
     ///
     /// # Errors
-    /// [`Error::ContextExceeded`], [`Error::Busy`], [`Error::Invalid`], [`Error::Template`] or [`Error::Gone`].
+    /// [`Error::ContextExceeded`], [`Error::Busy`], [`Error::Quota`], [`Error::Invalid`], [`Error::Template`] or
+    /// [`Error::Gone`].
     pub async fn submit(&self, request: Request) -> Result<Reply, Error> {
         request.sampling.validate()?;
         let id = self.shared.next_id.fetch_add(1, Ordering::Relaxed);

@@ -1,6 +1,6 @@
 //! Which waiting caller an incoming message belongs to.
 
-use crate::protocol::{Event, FromWorker, Measure, Refusal};
+use crate::protocol::{Embeddings, Event, FromWorker, Measure, Refusal};
 use crate::{End, Error};
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -9,6 +9,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 /// One waiting caller.
 pub(super) enum Route {
     Measure(oneshot::Sender<Result<Measure, Refusal>>),
+    Embed(oneshot::Sender<Result<Embeddings, Refusal>>),
     Reply { accept: Option<oneshot::Sender<Result<(), Refusal>>>, events: mpsc::UnboundedSender<Event> },
 }
 
@@ -55,12 +56,18 @@ impl Routes {
             }
             FromWorker::Refused { id, why } => match routes.remove(&id) {
                 Some(Route::Measure(answer)) => drop(answer.send(Err(why))),
+                Some(Route::Embed(answer)) => drop(answer.send(Err(why))),
                 Some(Route::Reply { accept: Some(accept), .. }) => drop(accept.send(Err(why))),
                 Some(Route::Reply { accept: None, .. }) | None => {}
             },
             FromWorker::Measured { id, measure } => {
                 if let Some(Route::Measure(answer)) = routes.remove(&id) {
                     let _gave_up = answer.send(Ok(measure));
+                }
+            }
+            FromWorker::Embedded { id, embeddings } => {
+                if let Some(Route::Embed(answer)) = routes.remove(&id) {
+                    let _gave_up = answer.send(Ok(embeddings));
                 }
             }
             FromWorker::Event { id, event } => {

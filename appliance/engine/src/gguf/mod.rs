@@ -74,8 +74,9 @@ impl Gguf {
     }
 }
 
+/// Maps a model file of any kind.
 #[expect(unsafe_code, reason = "the only way to map a file")]
-fn map(file: &File) -> Result<Mmap, crate::Error> {
+pub(crate) fn map(file: &File) -> Result<Mmap, crate::Error> {
     // SAFETY: the mapping is private and only ever read as bytes. Model files lie in a directory that nobody
     // changes while they are in use; if somebody truncates one all the same, reading it ends this process by
     // SIGBUS, which its supervisor treats like any other crash.

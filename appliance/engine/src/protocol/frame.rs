@@ -1,6 +1,6 @@
 //! Frames on the socket: a little-endian u32 length, then that many bytes of postcard.
 
-use super::{Event, Measure, ModelInfo, Prompt, Request};
+use super::{EmbeddingInfo, EmbeddingRequest, Embeddings, Event, Measure, ModelInfo, Prompt, Request};
 use crate::Error;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use std::io::{ErrorKind, Read};
@@ -15,18 +15,27 @@ pub(crate) enum ToWorker {
     Submit { id: u64, request: Request },
     Measure { id: u64, prompt: Prompt, max_tokens: u32 },
     Cancel { id: u64 },
+    Embed { id: u64, request: EmbeddingRequest },
 }
 
 /// What the engine's process sends: first `Hello`, then `Ready` or `Failed`.
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) enum FromWorker {
     Hello { version: u16 },
-    Ready(ModelInfo),
+    Ready(Ready),
     Failed(String),
     Accepted { id: u64 },
     Refused { id: u64, why: Refusal },
     Measured { id: u64, measure: Measure },
     Event { id: u64, event: Event },
+    Embedded { id: u64, embeddings: Embeddings },
+}
+
+/// What the process has loaded.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Ready {
+    pub(crate) model: ModelInfo,
+    pub(crate) embedding: Option<EmbeddingInfo>,
 }
 
 /// Those of the engine's errors that concern one request.
@@ -34,6 +43,7 @@ pub(crate) enum FromWorker {
 pub(crate) enum Refusal {
     ContextExceeded { tokens: u32, context: u32 },
     Busy { retry_after_s: u32 },
+    Quota { retry_after_s: u32 },
     Invalid { field: String, why: String },
     Template(String),
     Other(String),
@@ -44,6 +54,7 @@ impl From<Error> for Refusal {
         match error {
             Error::ContextExceeded { tokens, context } => Refusal::ContextExceeded { tokens, context },
             Error::Busy { retry_after_s } => Refusal::Busy { retry_after_s },
+            Error::Quota { retry_after_s } => Refusal::Quota { retry_after_s },
             Error::Invalid { field, why } => Refusal::Invalid { field, why },
             Error::Template(why) => Refusal::Template(why),
             other => Refusal::Other(other.to_string()),
@@ -56,6 +67,7 @@ impl From<Refusal> for Error {
         match refusal {
             Refusal::ContextExceeded { tokens, context } => Error::ContextExceeded { tokens, context },
             Refusal::Busy { retry_after_s } => Error::Busy { retry_after_s },
+            Refusal::Quota { retry_after_s } => Error::Quota { retry_after_s },
             Refusal::Invalid { field, why } => Error::Invalid { field, why },
             Refusal::Template(why) => Error::Template(why),
             Refusal::Other(why) => Error::Model(why),

@@ -3,15 +3,17 @@
 //! The same types are the API of [`crate::Engine`]. Any change to a type that is serialised here raises
 //! [`PROTOCOL_VERSION`]: both sides compare it before anything else.
 
+mod embedding;
 mod frame;
 mod sampling;
 
-pub(crate) use frame::{FromWorker, Refusal, ToWorker, encode, read};
+pub use embedding::{EmbeddingInfo, EmbeddingRequest, Embeddings};
+pub(crate) use frame::{FromWorker, Ready, Refusal, ToWorker, encode, read};
 pub use sampling::{MAX_STOP_BYTES, MAX_STOPS, Sampling};
 use serde::{Deserialize, Serialize};
 
 /// Version of the frames below.
-pub const PROTOCOL_VERSION: u16 = 1;
+pub const PROTOCOL_VERSION: u16 = 2;
 
 /// Where a model runs.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -85,7 +87,7 @@ pub struct Request {
     pub sampling: Sampling,
     /// Who may reuse the cache of it.
     pub cache_scope: CacheScope,
-    /// Whom the round robin counts as one user.
+    /// Whom the round robin and the limits count as one user.
     pub party: String,
 }
 
@@ -103,16 +105,19 @@ pub struct Measure {
 /// What happens to a request, in this order: any number of `Queued`, `Started`, `Token`s, one `End`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Event {
-    /// It waits; 1 is next.
+    /// It waits; 1 is next. Told again when the place changes.
     Queued {
         /// Place in the queue.
         position: u32,
+        /// Seconds until it may be its turn, guessed from how long answers took so far.
+        wait_s: u32,
     },
     /// Its prompt is being read.
     Started {
         /// Tokens of the prompt.
         prompt_tokens: u32,
-        /// Those of them whose keys and values were already there.
+        /// Those of them whose keys and values were already there, as far as the request's private scope has
+        /// used them before: nobody learns from it what others have asked.
         cached_tokens: u32,
         /// Turns that left the prompt because it was too long.
         dropped_turns: u32,
@@ -154,7 +159,8 @@ pub struct End {
     pub prompt_tokens: u32,
     /// Tokens of the answer, an end-of-text token not counted.
     pub completion_tokens: u32,
-    /// Tokens of the prompt whose keys and values were already there.
+    /// Tokens of the prompt whose keys and values were already there, counted as in [`Event::Started`]; more than
+    /// there if the same person's other request computed some of them meanwhile.
     pub cached_tokens: u32,
     /// From the start to the first token, in milliseconds.
     pub prefill_ms: u64,

@@ -3,7 +3,12 @@
 //! Each step carries the next token of every answer that is being written, then pieces of the prompts that are
 //! still being read, party by party. So nobody's long prompt stalls anybody's answer for longer than a step.
 
+mod cache;
+mod cores;
+mod forecast;
 mod pace;
+mod places;
+mod prefixes;
 mod queue;
 mod sequence;
 mod step;
@@ -11,57 +16,91 @@ mod step;
 #[cfg(feature = "fixture")]
 mod tests;
 
+pub(crate) use cache::Owner;
+pub(crate) use cores::Cores;
+pub(crate) use forecast::Turns;
 pub(crate) use sequence::{Order, Ticket};
 
+use crate::Finish;
 use crate::model::Model;
-use crate::model::cache::Pool;
 use crate::model::forward::Runner;
 use crate::protocol::FromWorker;
-use crate::{Event, Finish};
+use cache::Cache;
+use forecast::Forecast;
 use pace::Pace;
 use queue::Queue;
 use sequence::Sequence;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvError, Sender, TryRecvError};
 
+/// How much may happen at once.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Limits {
+    /// Answers that run.
+    pub(crate) running: usize,
+    /// Answers of one party that run.
+    pub(crate) running_each: usize,
+    /// Memory for keys and values.
+    pub(crate) cache_bytes: u64,
+}
+
 /// All answers of one model.
 pub(crate) struct Scheduler {
     model: Arc<Model>,
-    pool: Pool,
+    cache: Cache,
     runner: Runner,
     pace: Pace,
+    forecast: Forecast,
     waiting: Queue,
-    /// Oldest first: where memory runs out, the youngest gives way.
+    /// In the order in which they got their places: where memory runs out, the last one gives way.
     running: Vec<Sequence>,
     most: usize,
     /// Counts steps, to tell who was served last.
     now: u64,
+    cores: Arc<Cores>,
+    /// Counts rows, for tests of what was not computed twice.
+    #[cfg(test)]
+    rows: usize,
 }
 
 impl Scheduler {
-    /// A scheduler of up to `most` answers at once with a cache of `cache_bytes`.
-    pub(crate) fn new(model: Arc<Model>, most: usize, cache_bytes: u64) -> Scheduler {
-        let pool = Pool::new(model.shape(), model.info().context, cache_bytes);
+    /// A scheduler within `limits`, which tells `turns` how fast places become free.
+    pub(crate) fn new(model: Arc<Model>, limits: Limits, turns: Turns) -> Scheduler {
         Scheduler {
+            cache: Cache::new(&model, limits.cache_bytes),
             runner: Runner::new(&model),
             model,
-            pool,
             pace: Pace::default(),
-            waiting: Queue::default(),
+            forecast: Forecast::new(turns),
+            waiting: Queue::new(limits.running_each),
             running: Vec::new(),
-            most: most.max(1),
+            most: limits.running.max(1),
             now: 0,
+            cores: Arc::default(),
+            #[cfg(test)]
+            rows: 0,
         }
+    }
+
+    /// What each step waits for its turn in.
+    pub(crate) fn cores(&self) -> Arc<Cores> {
+        Arc::clone(&self.cores)
     }
 
     /// Works until nobody can send orders any more and all answers have ended.
     pub(crate) fn run(&mut self, orders: &Receiver<Order>, answers: &Sender<FromWorker>) {
         while self.take_orders(orders) {
-            self.drop_cancelled(answers);
-            self.admit(answers);
-            self.tell_positions(answers);
-            self.step(answers);
+            self.round(answers);
         }
+    }
+
+    fn round(&mut self, answers: &Sender<FromWorker>) {
+        self.drop_cancelled(answers);
+        self.admit(answers);
+        self.tell_positions(answers);
+        let cores = Arc::clone(&self.cores);
+        let _turn = cores.step();
+        self.step(answers);
     }
 
     /// Waits for an order only if there is nothing to do. `false` when it is all over.
@@ -81,33 +120,25 @@ impl Scheduler {
     }
 
     fn drop_cancelled(&mut self, answers: &Sender<FromWorker>) {
-        let cancelled = self.running.extract_if(.., |sequence| sequence.is_cancelled());
-        for mut sequence in cancelled.chain(self.waiting.take_cancelled()) {
-            self.pool.release(&mut sequence.table);
-            sequence.end(Finish::Cancelled, None, answers);
+        let cancelled: Vec<Sequence> =
+            self.running.extract_if(.., |sequence| sequence.is_cancelled()).collect();
+        for sequence in cancelled.into_iter().chain(self.waiting.take_cancelled()) {
+            self.end(sequence, Finish::Cancelled, None, answers);
         }
     }
 
-    /// Starts what there is room for: a place, and blocks for the whole prompt. One alone always fits.
-    fn admit(&mut self, answers: &Sender<FromWorker>) {
-        while self.running.len() < self.most {
-            let Some(next) = self.waiting.peek() else { return };
-            let promised: usize = self.running.iter().map(Sequence::missing_blocks).sum();
-            if !self.running.is_empty() && promised + next.missing_blocks() > self.pool.available() {
-                return;
-            }
-            let Some(mut sequence) = self.waiting.pop() else { return };
-            sequence.start(answers);
-            self.running.push(sequence);
+    /// The last word to a sequence that neither waits nor runs any more.
+    fn end(
+        &mut self,
+        mut sequence: Sequence,
+        reason: Finish,
+        error: Option<String>,
+        answers: &Sender<FromWorker>,
+    ) {
+        sequence.release(&mut self.cache);
+        if sequence.has_started() {
+            self.forecast.learn(sequence.age());
         }
-    }
-
-    fn tell_positions(&mut self, answers: &Sender<FromWorker>) {
-        self.waiting.for_each_position(|sequence, position| {
-            if sequence.position != position {
-                sequence.position = position;
-                sequence.tell(Event::Queued { position }, answers);
-            }
-        });
+        sequence.end(reason, error, answers);
     }
 }

@@ -1,5 +1,7 @@
 //! One request on its way from its order to its end.
 
+use super::cache::{Cache, Found, Held, Owner};
+use super::prefixes::Key;
 use crate::context::Fitted;
 use crate::model::cache::BLOCK;
 use crate::protocol::FromWorker;
@@ -9,27 +11,41 @@ use crate::{End, Event, Finish, Sampling};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::Sender;
-use std::time::Instant;
+use std::time::{Duration, Instant};
+
+/// An answer runs at least for so many tokens or so long before it gives way to another party.
+const LEAST_TOKENS: u32 = 64;
+const LEAST_TIME: Duration = Duration::from_secs(1);
 
 /// A request's name and the flag that ends it. Lives as long as the request does.
 pub(crate) struct Ticket {
     id: u64,
+    party: Arc<str>,
     asked: Instant,
     cancelled: AtomicBool,
 }
 
 impl Ticket {
-    pub(crate) fn new(id: u64, asked: Instant) -> Arc<Ticket> {
-        Arc::new(Ticket { id, asked, cancelled: AtomicBool::new(false) })
+    pub(crate) fn new(id: u64, party: &str, asked: Instant) -> Arc<Ticket> {
+        Arc::new(Ticket { id, party: party.into(), asked, cancelled: AtomicBool::new(false) })
     }
 
     pub(crate) fn id(&self) -> u64 {
         self.id
     }
 
+    /// Whose request it is.
+    pub(crate) fn party(&self) -> &Arc<str> {
+        &self.party
+    }
+
     /// Takes effect before the next step.
     pub(crate) fn cancel(&self) {
         self.cancelled.store(true, Ordering::Relaxed);
+    }
+
+    pub(crate) fn is_cancelled(&self) -> bool {
+        self.cancelled.load(Ordering::Relaxed)
     }
 }
 
@@ -38,22 +54,26 @@ pub(crate) struct Order {
     pub(crate) ticket: Arc<Ticket>,
     pub(crate) prompt: Fitted,
     pub(crate) sampling: Sampling,
-    pub(crate) party: String,
+    pub(crate) owner: Owner,
 }
 
 /// A request, waiting or running.
 pub(super) struct Sequence {
     ticket: Arc<Ticket>,
-    pub(super) party: String,
+    pub(super) owner: Owner,
     /// The prompt and the answer so far.
     pub(super) tokens: Vec<u32>,
     prompt: usize,
     dropped_turns: u32,
     /// How many tokens have their keys and values in the cache.
     pub(super) computed: usize,
-    pub(super) table: Vec<u32>,
+    pub(super) held: Held,
+    /// How many had them once: more than `computed` after it gave way.
+    reached: usize,
+    /// Tokens of the prompt that were already there, as far as its owner may know.
+    cached: usize,
     /// The place in the queue that was told last.
-    pub(super) position: u32,
+    pub(super) position: usize,
     /// The step that last read a piece of its prompt.
     pub(super) served: u64,
     pub(super) sampler: Sampler,
@@ -64,19 +84,23 @@ pub(super) struct Sequence {
     stops: StopFilter,
     started: Option<Instant>,
     first_token: Option<Instant>,
+    /// When it got its present place, and what it had written then.
+    placed: Option<(Instant, u32)>,
 }
 
 impl Sequence {
     pub(super) fn new(order: Order) -> Sequence {
-        let Order { ticket, prompt, sampling, party } = order;
+        let Order { ticket, prompt, sampling, owner } = order;
         Sequence {
             ticket,
-            party,
+            owner,
             prompt: prompt.tokens.len(),
             tokens: prompt.tokens,
             dropped_turns: prompt.dropped_turns,
             computed: 0,
-            table: Vec::new(),
+            held: Held::default(),
+            reached: 0,
+            cached: 0,
             position: 0,
             served: 0,
             limit: sampling.max_tokens as usize,
@@ -87,11 +111,16 @@ impl Sequence {
             text: Utf8Stream::default(),
             started: None,
             first_token: None,
+            placed: None,
         }
     }
 
+    pub(super) fn party(&self) -> &Arc<str> {
+        self.ticket.party()
+    }
+
     pub(super) fn is_cancelled(&self) -> bool {
-        self.ticket.cancelled.load(Ordering::Relaxed)
+        self.ticket.is_cancelled()
     }
 
     /// Whether only the newest token is missing from the cache.
@@ -99,18 +128,68 @@ impl Sequence {
         self.tokens.len() - self.computed == 1
     }
 
+    /// Whether it stands at the end of a block and so may go on with what others have computed.
+    pub(super) fn at_block_end(&self) -> bool {
+        self.computed.is_multiple_of(BLOCK)
+    }
+
     /// Blocks that its tokens so far and the next one still need.
     pub(super) fn missing_blocks(&self) -> usize {
-        (self.tokens.len() + 1).div_ceil(BLOCK).saturating_sub(self.table.len())
+        self.held.missing(self.tokens.len() + 1)
+    }
+
+    /// What its present block will be found by once it is full, if its tokens will fill it and leave one over.
+    pub(super) fn held_key(&self) -> Option<Key> {
+        self.held.next_key(&self.owner, &self.tokens[..self.tokens.len().saturating_sub(1)])
+    }
+
+    /// Looks for its further tokens in the cache.
+    pub(super) fn adopt(&mut self, cache: &mut Cache) {
+        let Found { computed, told } = cache.adopt(&mut self.held, &self.owner, &self.tokens, self.reached);
+        self.computed = self.computed.max(computed);
+        self.reached = self.reached.max(computed);
+        self.cached += told;
+    }
+
+    /// So many more tokens are in the cache.
+    pub(super) fn advance(&mut self, rows: usize, cache: &mut Cache) {
+        self.computed += rows;
+        self.reached = self.reached.max(self.computed);
+        cache.keep(&mut self.held, &self.owner, &self.tokens, self.computed);
+    }
+
+    /// Leaves its blocks to others. It can go on later.
+    pub(super) fn release(&mut self, cache: &mut Cache) {
+        cache.release(&mut self.held);
+        self.computed = 0;
+    }
+
+    /// Whether it has had its place for long enough to give it to somebody else.
+    pub(super) fn has_had_its_turn(&self) -> bool {
+        self.placed.is_some_and(|(since, written)| {
+            self.written - written >= LEAST_TOKENS || since.elapsed() >= LEAST_TIME
+        })
+    }
+
+    /// Whether it is known to have begun.
+    pub(super) fn has_started(&self) -> bool {
+        self.started.is_some()
+    }
+
+    /// How long it has run, pauses included.
+    pub(super) fn age(&self) -> Duration {
+        self.started.map(|started| started.elapsed()).unwrap_or_default()
     }
 
     /// It has a place. Told once, even if it had to give way and comes again.
     pub(super) fn start(&mut self, answers: &Sender<FromWorker>) {
+        let now = Instant::now();
+        self.placed = Some((now, self.written));
         if self.started.is_none() {
-            self.started = Some(Instant::now());
-            let prompt_tokens = u32::try_from(self.prompt).unwrap_or(u32::MAX);
+            self.started = Some(now);
+            let (prompt_tokens, cached_tokens) = (number(self.prompt), number(self.cached));
             let dropped_turns = self.dropped_turns;
-            self.tell(Event::Started { prompt_tokens, cached_tokens: 0, dropped_turns }, answers);
+            self.tell(Event::Started { prompt_tokens, cached_tokens, dropped_turns }, answers);
         }
     }
 
@@ -163,19 +242,30 @@ impl Sequence {
         let first = self.first_token.unwrap_or(now);
         let end = End {
             reason,
-            prompt_tokens: u32::try_from(self.prompt).unwrap_or(u32::MAX),
+            prompt_tokens: number(self.prompt),
             completion_tokens: self.written,
-            cached_tokens: 0,
+            cached_tokens: number(self.cached),
             prefill_ms: ms(started, first),
             decode_ms: ms(first, now),
             queue_ms: ms(self.ticket.asked, started),
             error,
         };
-        self.tell(Event::End(end), answers);
+        let id = self.ticket.id;
+        // Whoever hears of the end may ask again at once: the ticket is no longer open then.
+        drop(self);
+        tell(id, Event::End(end), answers);
     }
 
     pub(super) fn tell(&self, event: Event, answers: &Sender<FromWorker>) {
-        // A closed connection also cancels every ticket.
-        let _closed = answers.send(FromWorker::Event { id: self.ticket.id, event });
+        tell(self.ticket.id, event, answers);
     }
+}
+
+fn tell(id: u64, event: Event, answers: &Sender<FromWorker>) {
+    // A closed connection also cancels every ticket.
+    let _closed = answers.send(FromWorker::Event { id, event });
+}
+
+fn number(count: usize) -> u32 {
+    u32::try_from(count).unwrap_or(u32::MAX)
 }

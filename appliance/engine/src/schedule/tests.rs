@@ -1,11 +1,14 @@
 //! What depends on the order of steps, step by step and without a clock.
 
-use super::{Order, Scheduler, Ticket};
+mod places;
+mod sharing;
+
+use super::{Limits, Order, Owner, Scheduler, Ticket, Turns};
 use crate::context::Fitted;
 use crate::fixture::Tiny;
 use crate::model::Options;
 use crate::protocol::FromWorker;
-use crate::{Event, Finish, Model, Sampling};
+use crate::{CacheScope, End, Event, Finish, Model, Sampling};
 use std::io::Seek;
 use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, Sender};
@@ -18,26 +21,44 @@ struct Bench {
     events: Receiver<FromWorker>,
 }
 
+/// Enough for all answers of a test.
+const LIMITS: Limits = Limits { running: 8, running_each: 8, cache_bytes: 1 << 30 };
+
 impl Bench {
-    fn new(most: usize) -> Bench {
+    fn new(limits: Limits) -> Bench {
         let mut file = tempfile::tempfile().unwrap();
         Tiny { context: 4096, ..Tiny::default() }.write(&file).unwrap();
         file.rewind().unwrap();
         let model = Model::load(&file, &Options { threads: 1, ..Options::default() }).unwrap();
         let (orders, incoming) = mpsc::channel();
         let (answers, events) = mpsc::channel();
-        let scheduler = Scheduler::new(Arc::new(model), most, 1 << 30);
+        let scheduler = Scheduler::new(Arc::new(model), limits, Turns::default());
         Bench { scheduler, orders, incoming, answers, events }
     }
 
+    /// A request of `party`, in a scope of its own.
     fn order(&self, id: u64, party: &str, prompt: usize, max_tokens: u32) -> Arc<Ticket> {
-        let ticket = Ticket::new(id, std::time::Instant::now());
         let tokens = (0..prompt).map(|n| (n * 31 % 256) as u32).collect();
+        let scope = CacheScope { shared: party.to_owned(), private: party.to_owned() };
+        self.order_tokens(id, party, &scope, 0, tokens, max_tokens)
+    }
+
+    /// A request whose first `common` tokens are of a system prompt.
+    fn order_tokens(
+        &self,
+        id: u64,
+        party: &str,
+        scope: &CacheScope,
+        common: usize,
+        tokens: Vec<u32>,
+        max_tokens: u32,
+    ) -> Arc<Ticket> {
+        let ticket = Ticket::new(id, party, std::time::Instant::now());
         let order = Order {
             ticket: Arc::clone(&ticket),
             prompt: Fitted { tokens, dropped_turns: 0 },
             sampling: Sampling { ignore_eos: true, ..Sampling::greedy(max_tokens) },
-            party: party.to_owned(),
+            owner: Owner::new(scope, common),
         };
         self.orders.send(order).unwrap();
         ticket
@@ -46,16 +67,38 @@ impl Bench {
     /// One round; what was told in it.
     fn round(&mut self) -> Vec<(u64, Event)> {
         assert!(self.scheduler.take_orders(&self.incoming));
-        self.scheduler.drop_cancelled(&self.answers);
-        self.scheduler.admit(&self.answers);
-        self.scheduler.tell_positions(&self.answers);
-        self.scheduler.step(&self.answers);
+        self.scheduler.round(&self.answers);
         let told = self.events.try_iter().map(|message| match message {
             FromWorker::Event { id, event } => (id, event),
             other => panic!("not an event: {other:?}"),
         });
         told.collect()
     }
+
+    /// Rounds until all of these have ended; everything that was told.
+    fn finish(&mut self, ids: &[u64]) -> Vec<(u64, Event)> {
+        let mut told = Vec::new();
+        while !ids.iter().all(|of| end_of(&told, *of).is_some()) {
+            told.extend(self.round());
+        }
+        told
+    }
+}
+
+fn end_of(events: &[(u64, Event)], of: u64) -> Option<&End> {
+    events.iter().find_map(|(id, event)| match event {
+        Event::End(end) if *id == of => Some(end),
+        _ => None,
+    })
+}
+
+/// Ids and logarithms of the probabilities, to the last bit.
+fn answer_of(events: &[(u64, Event)], of: u64) -> Vec<(u32, u32)> {
+    let token = |(id, event): &(u64, Event)| match event {
+        Event::Token { id: token, logprob, .. } if *id == of => Some((*token, logprob.to_bits())),
+        _ => None,
+    };
+    events.iter().filter_map(token).collect()
 }
 
 fn tokens_of(events: &[(u64, Event)], of: u64) -> usize {
@@ -64,7 +107,7 @@ fn tokens_of(events: &[(u64, Event)], of: u64) -> usize {
 
 #[test]
 fn two_equal_requests_get_equal_shares_while_both_run() {
-    let mut bench = Bench::new(8);
+    let mut bench = Bench::new(LIMITS);
     bench.order(1, "a", 600, 100);
     bench.order(2, "b", 600, 100);
     let mut told = Vec::new();
@@ -81,7 +124,7 @@ fn two_equal_requests_get_equal_shares_while_both_run() {
 
 #[test]
 fn a_long_prompt_does_not_keep_a_running_answer_from_its_next_token() {
-    let mut bench = Bench::new(8);
+    let mut bench = Bench::new(LIMITS);
     bench.order(1, "a", 5, 2000);
     while tokens_of(&bench.round(), 1) == 0 {}
     bench.order(2, "b", 3000, 5);
@@ -99,7 +142,7 @@ fn a_long_prompt_does_not_keep_a_running_answer_from_its_next_token() {
 
 #[test]
 fn prompts_of_one_party_do_not_hold_up_those_of_another() {
-    let mut bench = Bench::new(8);
+    let mut bench = Bench::new(LIMITS);
     bench.order(1, "many", 2000, 1);
     bench.order(2, "many", 2000, 1);
     bench.order(3, "one", 300, 1);
@@ -112,16 +155,12 @@ fn prompts_of_one_party_do_not_hold_up_those_of_another() {
 
 #[test]
 fn a_cancelled_answer_gets_no_further_token() {
-    let mut bench = Bench::new(8);
+    let mut bench = Bench::new(LIMITS);
     let ticket = bench.order(1, "a", 5, 2000);
     bench.order(2, "b", 5, 2000);
     while tokens_of(&bench.round(), 1) == 0 {}
     ticket.cancel();
     let told = bench.round();
     assert_eq!((tokens_of(&told, 1), tokens_of(&told, 2)), (0, 1));
-    let end = told.iter().find_map(|(id, event)| match event {
-        Event::End(end) if *id == 1 => Some(end.reason),
-        _ => None,
-    });
-    assert_eq!(end, Some(Finish::Cancelled));
+    assert_eq!(end_of(&told, 1).map(|end| end.reason), Some(Finish::Cancelled));
 }

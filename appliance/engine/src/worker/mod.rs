@@ -1,22 +1,29 @@
-//! The engine's process: one model, one socket, and the threads between them.
+//! The engine's process: one model, one socket, and the threads between them; and beside the model one for embeddings,
+//! if there is one.
 //!
 //! ```text
 //! socket ─► read ─┬─ submit, measure ─► prepare (template, tokens, context) ─► schedule (every step) ─► write ─► socket
-//!                 └─ cancel ───────────────── a flag ────────────────────────────┘
+//!                 ├─ cancel ───────────────── a flag ────────────────────────────┤
+//!                 └─ embed ──────────────► embed (tokens, a piece at a time) ────┘
 //! ```
 //! Nothing that takes long happens on the reading thread, so a cancel never waits behind a long prompt.
 
+mod backlog;
 mod desk;
+mod embed;
+mod files;
 mod prepare;
 
+pub use files::Files;
+
+use crate::embedding::Embedder;
 use crate::model::{Model, Options};
-use crate::protocol::{self, FromWorker, PROTOCOL_VERSION, ToWorker};
-use crate::schedule::Scheduler;
+use crate::protocol::{self, FromWorker, PROTOCOL_VERSION, Ready, ToWorker};
+use crate::schedule::{Limits, Scheduler, Turns};
 use crate::{Device, Error};
 use desk::Desk;
 use prepare::Preparer;
 use serde::{Deserialize, Serialize};
-use std::fs::File;
 use std::io::Write;
 use std::net::Shutdown;
 use std::os::unix::net::UnixStream;
@@ -35,10 +42,17 @@ pub struct Settings {
     pub max_parallel: usize,
     /// Requests that may wait beyond those.
     pub queue: usize,
+    /// Answers of one party that run at once.
+    pub running_each: usize,
+    /// Requests of one party that may wait beyond those.
+    pub waiting_each: usize,
     /// Where to run.
     pub device: Device,
     /// Most memory for keys and values, in bytes; one whole context always fits.
     pub cache_bytes: u64,
+    /// Most tokens of a text to embed, further ones are left out; never more than the embedding model was made
+    /// for, which is also the default.
+    pub embedding_tokens: Option<u32>,
 }
 
 impl Default for Settings {
@@ -48,31 +62,46 @@ impl Default for Settings {
             context: None,
             max_parallel: 32,
             queue: 64,
+            running_each: 32,
+            waiting_each: 32,
             device: Device::Auto,
             cache_bytes: 2 << 30,
+            embedding_tokens: None,
         }
     }
 }
 
-/// Loads the model and answers requests until the socket closes.
+/// Loads what is in `files` and answers requests until the socket closes.
 ///
 /// # Errors
-/// What kept the model from loading (told to the other side, too), and failures of the socket.
-pub fn serve(mut socket: UnixStream, model: File, settings: Settings) -> Result<(), Error> {
+/// What kept a model from loading (told to the other side, too), and failures of the socket.
+pub fn serve(mut socket: UnixStream, files: impl Into<Files>, settings: Settings) -> Result<(), Error> {
     socket.write_all(&protocol::encode(&FromWorker::Hello { version: PROTOCOL_VERSION })?)?;
-    let loaded = Options::try_from(&settings).and_then(|options| Model::load(&model, &options));
-    drop(model);
-    let model = match loaded {
-        Ok(model) => Arc::new(model),
+    let (model, embedder) = match load(files.into(), &settings) {
+        Ok(loaded) => loaded,
         Err(error) => {
             socket.write_all(&protocol::encode(&FromWorker::Failed(error.to_string()))?)?;
             return Err(error);
         }
     };
     tracing::info!(model = model.info().name, load_ms = model.info().load_ms, "model loaded");
-    socket.write_all(&protocol::encode(&FromWorker::Ready(model.info().clone()))?)?;
+    let embedding = embedder.as_ref().map(|embedder| embedder.info().clone());
+    let ready = Ready { model: model.info().clone(), embedding };
+    socket.write_all(&protocol::encode(&FromWorker::Ready(ready))?)?;
     greet(&mut socket)?;
-    run(socket, model, &settings)
+    run(socket, Arc::new(model), embedder, &settings)
+}
+
+/// Both models, the smaller one beside the other.
+fn load(files: Files, settings: &Settings) -> Result<(Model, Option<Embedder>), Error> {
+    let options = Options::try_from(settings)?;
+    let Files { model, embedding } = files;
+    thread::scope(|scope| {
+        let embedder = scope.spawn(|| embedding.map(|files| Embedder::load(&files, settings)).transpose());
+        let model = Model::load(&model, &options)?;
+        let embedder = embedder.join().unwrap_or_else(|_| Err(Error::Model("loading failed".to_owned())));
+        Ok((model, embedder?))
+    })
 }
 
 /// The other side's greeting, which it sent before it began to wait for ours.
@@ -87,13 +116,25 @@ fn greet(socket: &mut UnixStream) -> Result<(), Error> {
     }
 }
 
-fn run(socket: UnixStream, model: Arc<Model>, settings: &Settings) -> Result<(), Error> {
+fn run(
+    socket: UnixStream,
+    model: Arc<Model>,
+    embedder: Option<Embedder>,
+    settings: &Settings,
+) -> Result<(), Error> {
     let (answers, outgoing) = mpsc::channel();
     let (orders, incoming) = mpsc::channel();
     let (jobs, to_prepare) = mpsc::channel();
-    let mut desk = Desk::new(answers.clone(), jobs, settings.max_parallel + settings.queue);
+    let turns = Turns::default();
     let preparer = Preparer::new(Arc::clone(&model), answers.clone(), orders);
-    let mut scheduler = Scheduler::new(model, settings.max_parallel, settings.cache_bytes);
+    let limits = Limits {
+        running: settings.max_parallel,
+        running_each: settings.running_each,
+        cache_bytes: settings.cache_bytes,
+    };
+    let mut scheduler = Scheduler::new(model, limits, turns.clone());
+    let (reception, embedding) = embed::start(embedder, scheduler.cores(), answers.clone())?;
+    let mut desk = Desk::new(answers.clone(), jobs, settings, turns, reception);
     let writing = socket.try_clone()?;
     let writer =
         thread::Builder::new().name("engine-write".to_owned()).spawn(move || write(writing, &outgoing))?;
@@ -111,7 +152,8 @@ fn run(socket: UnixStream, model: Arc<Model>, settings: &Settings) -> Result<(),
     drop(answers);
     drop(scheduler);
     let end = reader.join().unwrap_or_else(|_| Err(Error::Protocol("the reading thread failed".to_owned())));
-    if prepared.join().is_err() || writer.join().is_err() {
+    let embedded = embedding.is_none_or(|thread| thread.join().is_ok());
+    if !embedded || prepared.join().is_err() || writer.join().is_err() {
         return Err(Error::Protocol("a thread of the engine failed".to_owned()));
     }
     end

@@ -3,13 +3,14 @@
 use crate::context;
 use crate::model::Model;
 use crate::protocol::{FromWorker, Measure, Prompt, Request};
-use crate::schedule::{Order, Ticket};
+use crate::schedule::{Order, Owner, Ticket};
+use crate::worker::backlog::Parcel;
 use std::sync::{Arc, mpsc};
 
 /// What the reading thread passes on.
 pub(super) enum Job {
-    Submit { ticket: Arc<Ticket>, request: Request },
-    Measure { id: u64, prompt: Prompt, max_tokens: u32 },
+    Submit { ticket: Arc<Ticket>, request: Request, parcel: Parcel },
+    Measure { id: u64, prompt: Prompt, max_tokens: u32, parcel: Parcel },
 }
 
 /// Does one job after the other.
@@ -40,7 +41,7 @@ impl Preparer {
     /// `None` where nobody takes the result any more.
     fn work(&self, job: Job) -> Option<()> {
         match job {
-            Job::Measure { id, prompt, max_tokens } => {
+            Job::Measure { id, prompt, max_tokens, parcel: _until_measured } => {
                 let answer = match context::fit(&self.model, &prompt, max_tokens) {
                     Ok(fitted) => FromWorker::Measured {
                         id,
@@ -54,13 +55,14 @@ impl Preparer {
                 };
                 self.answers.send(answer).ok()
             }
-            Job::Submit { ticket, request } => {
+            Job::Submit { ticket, request, parcel: _until_ordered } => {
                 let id = ticket.id();
                 match context::fit(&self.model, &request.prompt, request.sampling.max_tokens) {
                     Ok(prompt) => {
                         self.answers.send(FromWorker::Accepted { id }).ok()?;
-                        let Request { sampling, party, .. } = request;
-                        self.orders.send(Order { ticket, prompt, sampling, party }).ok()
+                        let common = context::common_tokens(&self.model, &request.prompt, &prompt);
+                        let owner = Owner::new(&request.cache_scope, common);
+                        self.orders.send(Order { ticket, prompt, sampling: request.sampling, owner }).ok()
                     }
                     Err(error) => self.answers.send(FromWorker::Refused { id, why: error.into() }).ok(),
                 }

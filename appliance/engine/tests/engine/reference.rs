@@ -121,7 +121,7 @@ impl Reference {
 
     /// How many positions a layer sees, if not all.
     fn window(&self, layer: usize) -> Option<usize> {
-        let window = self.size("attention.sliding_window")?;
+        let window = self.size("attention.sliding_window").filter(|window| *window > 0)?;
         let windowed = match self.metadata.get(&self.key("attention.sliding_window_pattern")) {
             Some(list @ Value::Array(_)) => list.to_vec().unwrap()[layer].to_bool().unwrap(),
             Some(period) => !(layer + 1).is_multiple_of(period.to_u32().unwrap() as usize),

@@ -17,6 +17,7 @@ use crate::http::body::Body;
 use crate::http::error::{Code, Error};
 use crate::http::sse;
 use crate::identity::ApiCaller;
+use crate::models::Manifest;
 
 /// The fields that are honoured; others are ignored, as OpenAI's clients expect.
 #[derive(Deserialize)]
@@ -75,8 +76,11 @@ enum Stop {
 
 /// `GET /v1/models`
 pub(crate) async fn models(_: ApiCaller, app: Data<App>) -> Json<Value> {
-    let model = json!({"id": app.chats.model().id, "object": "model", "created": 0, "owned_by": "redoubt"});
-    Json(json!({"object": "list", "data": [model]}))
+    let models = [Some(app.chats.model()), app.embeddings.model()];
+    let view =
+        |model: &Manifest| json!({"id": model.id, "object": "model", "created": 0, "owned_by": "redoubt"});
+    let data: Vec<Value> = models.into_iter().flatten().map(view).collect();
+    Json(json!({"object": "list", "data": data}))
 }
 
 /// `POST /v1/chat/completions`

@@ -12,7 +12,7 @@ use utoipa::ToSchema;
 
 use super::chats::{StatusView, UsageView};
 use crate::app::App;
-use crate::chat::{Answer, Ended, Failure, NewQuestion, Parent, Step, Watcher};
+use crate::chat::{Answer, Ended, Failure, NewQuestion, Parent, Place, Step, Watcher};
 use crate::http::body::Body;
 use crate::http::error::{Code, Error, Problem};
 use crate::http::sse;
@@ -68,6 +68,7 @@ struct Start<'a> {
 #[derive(Serialize)]
 struct Queued {
     position: u32,
+    wait_s: u32,
 }
 
 #[derive(Serialize)]
@@ -200,7 +201,9 @@ impl Feed {
         match tokio::time::timeout(KEEP_ALIVE, self.watcher.next()).await {
             Err(_) => Some(sse::keep_alive()),
             Ok(None) => None,
-            Ok(Some(Step::Queued(position))) => Some(sse::event("queue", &Queued { position })),
+            Ok(Some(Step::Queued(Place { position, wait_s }))) => {
+                Some(sse::event("queue", &Queued { position, wait_s }))
+            }
             Ok(Some(Step::Text(text))) => Some(sse::event("token", &Token { text })),
             Ok(Some(Step::Ended(ended))) => Some(self.end(&ended)),
         }

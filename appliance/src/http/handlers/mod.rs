@@ -4,6 +4,7 @@ pub(super) mod appliance;
 pub(super) mod audit;
 pub(super) mod chats;
 pub(super) mod completions;
+pub(super) mod embeddings;
 pub(super) mod export;
 pub(super) mod health;
 pub(super) mod messages;

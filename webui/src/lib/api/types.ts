@@ -55,13 +55,19 @@ export type SealedRecord = Omit<Schemas['RecordView'], 'record'> & { record: Aud
 /** The newest records first, with the tree over the whole log. */
 export type RecordPage = Omit<Schemas['RecordPage'], 'items'> & { items: SealedRecord[] };
 
+/** Where an answer stands in the queue: 1 is next; `wait_s` is a guess in seconds. */
+export interface QueuePlace {
+  position: number;
+  wait_s: number;
+}
+
 /** The events of an answer's stream, which OpenAPI cannot describe. */
 export type AnswerEvent =
   | {
       event: 'start';
       data: { question: string; answer: string; dropped_turns?: number | null; title?: string | null };
     }
-  | { event: 'queue'; data: { position: number } }
+  | { event: 'queue'; data: QueuePlace }
   | { event: 'token'; data: { text: string } }
   | { event: 'error'; data: { problem: Problem } }
   | {

@@ -1,7 +1,7 @@
 // One open chat: its messages, the branch that is shown, and the answer that is being written.
 import * as api from '../api/chats';
 import { ApiError } from '../api/http';
-import type { AnswerEvent, Chat, ChatSummary, Message, Problem } from '../api/types';
+import type { AnswerEvent, Chat, ChatSummary, Message, Problem, QueuePlace } from '../api/types';
 import { now } from '../state/clock';
 import { announcer } from '../state/announcer.svelte';
 import { toasts } from '../state/toasts.svelte';
@@ -10,6 +10,7 @@ import { chats } from './list.svelte';
 import { LiveAnswer } from './live.svelte';
 import { newMessage } from './new-message';
 import { newestLeaf, pathTo, versionsOf } from './tree';
+import { waiting } from './waiting';
 
 type AnswerStart = Extract<AnswerEvent, { event: 'start' }>['data'];
 type AnswerEnd = Extract<AnswerEvent, { event: 'end' }>['data'];
@@ -146,7 +147,7 @@ export class Conversation {
     try {
       for await (const event of events) {
         if (event.event === 'start') started(event.data);
-        else if (event.event === 'queue') this.#queued(event.data.position);
+        else if (event.event === 'queue') this.#queued(event.data);
         else if (event.event === 'token') this.live?.append(event.data.text);
         else if (event.event === 'error') this.#failed(event.data.problem);
         else this.#end(event.data);
@@ -169,7 +170,7 @@ export class Conversation {
         const live = new LiveAnswer(id);
         for await (const event of api.attach(this.chat.id, id, this.#leave.signal)) {
           if (this.live !== live) this.live = live;
-          if (event.event === 'queue') this.#queued(event.data.position);
+          if (event.event === 'queue') this.#queued(event.data);
           else if (event.event === 'token') live.append(event.data.text);
           else if (event.event === 'error') this.#failed(event.data.problem);
           else if (event.event === 'end') return this.#end(event.data);
@@ -217,10 +218,10 @@ export class Conversation {
     }
   }
 
-  #queued(position: number): void {
+  #queued(place: QueuePlace): void {
     if (!this.live) return;
-    this.live.queue = position;
-    announcer.say(position > 0 ? `Waiting. ${position} before you.` : 'You are next.');
+    this.live.queue = place;
+    announcer.say(waiting(place));
   }
 
   #failed(problem: Problem): void {

@@ -1,12 +1,13 @@
 // An answer while it is being written: pieces are gathered and drawn once a frame.
 import { GrowingMarkdown } from '../markdown/growing';
+import type { QueuePlace } from '../api/types';
 import type { TopBlock } from '../markdown/nodes';
 import { Sentences, announcer } from '../state/announcer.svelte';
 
 export class LiveAnswer {
   blocks = $state.raw<TopBlock[]>([]);
   /** Place in the queue while the answer has not begun, else null. */
-  queue = $state<number | null>(null);
+  queue = $state<QueuePlace | null>(null);
   text = '';
   #markdown = new GrowingMarkdown();
   #sentences = new Sentences();

@@ -185,8 +185,11 @@ impl<Q: Queries> Attention<'_, Q> {
 
     fn score(&self, unit: &Unit, chunk: usize, blocks: Range<usize>, queries: usize, lane: &mut Lane) {
         let table = self.spans[unit.span].table;
-        for block in blocks {
-            let (keys, _) = self.pool.tile(table[block], self.layer, unit.kv_head);
+        let tile = |block: usize| self.pool.tile(table[block], self.layer, unit.kv_head);
+        for block in blocks.clone() {
+            let (keys, _) = tile(block);
+            // After the last keys come the first values.
+            tile::expect(if block + 1 < blocks.end { tile(block + 1).0 } else { tile(blocks.start).1 });
             let scores = &mut lane.scores[(block - chunk * CHUNK_BLOCKS) * BLOCK..];
             if queries > WIDENED {
                 lane.tile.resize(keys.len(), 0.0);
@@ -225,8 +228,12 @@ impl<Q: Queries> Attention<'_, Q> {
         let table = self.spans[unit.span].table;
         let end = self.seen(unit, unit.rows.end - 1).end;
         lane.gathered.fill(0.0);
-        for block in blocks {
-            let (_, values) = self.pool.tile(table[block], self.layer, unit.kv_head);
+        let tile = |block: usize| self.pool.tile(table[block], self.layer, unit.kv_head);
+        for block in blocks.clone() {
+            let (_, values) = tile(block);
+            if block + 1 < blocks.end {
+                tile::expect(tile(block + 1).1);
+            }
             let weights = &lane.scores[(block - chunk * CHUNK_BLOCKS) * BLOCK..];
             // Beyond the last row nothing may have been written yet.
             let seen = (end - block * BLOCK).min(BLOCK);

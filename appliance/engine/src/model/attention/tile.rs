@@ -2,6 +2,7 @@
 //!
 //! Each sum runs over dimensions (scores) or positions (values) in order, so it does not depend on which queries
 //! go together.
+#![cfg_attr(target_arch = "x86_64", expect(unsafe_code, reason = "prefetching by pointer"))]
 
 use crate::model::cache::BLOCK;
 use crate::model::lanes::{LANES, Lanes, dispatched};
@@ -9,6 +10,9 @@ use half::f16;
 
 /// Queries in a pass over a tile: more would not leave room for their sums in the registers.
 pub(super) const PASS: usize = 4;
+
+/// Bytes of a cache line.
+const LINE: usize = 64;
 
 /// Numbers of a tile: as the cache has them, or widened when many queries follow.
 pub(super) trait Number: Copy {
@@ -26,6 +30,16 @@ impl Number for f32 {
     #[inline(always)]
     fn load<V: Lanes>(from: &[f32; LANES]) -> V {
         V::load(from)
+    }
+}
+
+/// Asks for a tile that is wanted soon: tiles lie far apart, so the processor cannot guess the next one.
+pub(super) fn expect(tile: &[f16]) {
+    #[cfg(target_arch = "x86_64")]
+    for line in tile.chunks(LINE / size_of::<f16>()) {
+        use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+        // SAFETY: every x86-64 processor has the instruction, and it reads nothing.
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(line.as_ptr().cast()) };
     }
 }
 
