@@ -6,8 +6,11 @@ use std::sync::Barrier;
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// Passes over all of it, of which the fastest counts: what disturbs a pass only ever slows it down.
-const PASSES: usize = 8;
+/// Passes over all of the memory, of which the fastest counts: what disturbs a pass only ever slows it down. At least
+/// `LEAST` of them; more over little memory, where each is short.
+const LEAST: usize = 8;
+const MOST: usize = 256;
+const ALL_PASSES_BYTES: usize = 1 << 33;
 /// Distant places that a thread reads from in turn, which keeps more of the memory busy than one.
 const STREAMS: usize = 4;
 /// Numbers of a stream that are added side by side.
@@ -26,24 +29,25 @@ pub fn read_bandwidth(bytes: usize, threads: usize) -> Result<f64, Error> {
     // Not zero: pages that were never written to are all the same one.
     memory.resize(length, 1);
     let share = length.div_ceil(threads.max(1)).max(1);
+    let passes = (ALL_PASSES_BYTES / bytes.max(1)).clamp(LEAST, MOST);
     let start = Barrier::new(memory.chunks(share).len());
     let slowest = thread::scope(|scope| {
         let readers: Vec<_> =
-            memory.chunks(share).map(|part| scope.spawn(|| fastest_pass(part, &start))).collect();
+            memory.chunks(share).map(|part| scope.spawn(|| fastest_pass(part, passes, &start))).collect();
         readers.into_iter().filter_map(|reader| reader.join().ok()).max()
     });
     Ok(bytes as f64 / slowest.unwrap_or_default().as_secs_f64())
 }
 
 /// Reads a thread's part several times, each time together with the others.
-fn fastest_pass(part: &[u64], start: &Barrier) -> Duration {
+fn fastest_pass(part: &[u64], passes: usize, start: &Barrier) -> Duration {
     let pass = || {
         start.wait();
         let started = Instant::now();
         black_box(sum(part));
         started.elapsed()
     };
-    (0..PASSES).map(|_| pass()).min().unwrap_or_default()
+    (0..passes).map(|_| pass()).min().unwrap_or_default()
 }
 
 /// The sum of all numbers but those of an incomplete last row.
