@@ -165,6 +165,7 @@ mod tests {
             waiting_each: 4,
             device: redoubt_engine::Device::Cpu,
             cache_bytes: 512 << 20,
+            embedding_tokens: None,
         };
         assert_eq!(models.engine(2048), expected);
         for wrong in ["cache_memory = \"lots\"", "cache_memory = 7", "device = \"tpu\"", "parallel_each = 0"]
