@@ -82,7 +82,8 @@ fn judge_names(names: &[String], config: &Config, own: bool, outcome: &mut Outco
     outcome.find(format!("for {}", if names.is_empty() { "no name".to_owned() } else { names.join(", ") }));
     // An operator's certificate has the names that they asked for; `listen.names` is not about it.
     let wanted = if own { config.listen.certificate_names() } else { Vec::new() };
-    let missing: Vec<String> = wanted.into_iter().filter(|name| !names.contains(name)).collect();
+    let has = |wanted: &String| names.iter().any(|name| name.eq_ignore_ascii_case(wanted));
+    let missing: Vec<String> = wanted.into_iter().filter(|name| !has(name)).collect();
     if !missing.is_empty() {
         let advice = "browsers refuse these names: give listen.certificate and listen.key one that has them";
         outcome.warn(format!("not for {}, which [listen] names", missing.join(", ")), advice);

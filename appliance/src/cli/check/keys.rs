@@ -25,10 +25,12 @@ pub(super) fn check(config: &Config) -> Opened {
     let slots = match KeySlots::load(data_dir) {
         Ok(slots) => slots,
         Err(error) => {
-            let advice = if database_path(data_dir).exists() {
-                "without its slots no key opens the store: put `keyslots` back from a backup"
-            } else {
-                "`redoubt init` sets an appliance up"
+            let advice = match &error {
+                Error::NoSlots(_) if database_path(data_dir).exists() => {
+                    "without its slots no key opens the store: put `keyslots` back from a backup"
+                }
+                Error::NoSlots(_) => "`redoubt init` sets an appliance up",
+                other => advice(other),
             };
             outcome.fail(Code::Locked, error.to_string(), advice);
             return Opened { outcome, key: None, install_id: None };

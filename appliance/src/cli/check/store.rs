@@ -52,11 +52,17 @@ pub(super) fn check(config: &Config, key: Option<&DataKey>, install_id: Option<&
             outcome.find(served(pid));
             return (outcome, Usage::Served);
         }
-        Err(error) => refuse(&error, &mut outcome),
+        Err(error) => {
+            refuse(&error, &mut outcome);
+            return (outcome, Usage::Free);
+        }
     }
     match key {
-        Some(key) => look_inside(&path, key, install_id, &mut outcome),
-        None if outcome.code().is_some() => {}
+        Some(key) => {
+            if let Err(error) = inspect(&path, key, install_id, &mut outcome) {
+                refuse(&error, &mut outcome);
+            }
+        }
         None => {
             return (
                 Outcome::skipped(format!("{}, {size}: not opened without a key", path.display())),
@@ -78,12 +84,6 @@ fn judge_rights(data_dir: &Path, outcome: &mut Outcome) {
     if mode & 0o077 != 0 {
         let found = format!("the data directory is open to others (mode {:04o})", mode & 0o7777);
         outcome.warn(found, format!("chmod 700 {}; the next start does it, too", data_dir.display()));
-    }
-}
-
-fn look_inside(path: &Path, key: &DataKey, install_id: Option<&str>, outcome: &mut Outcome) {
-    if let Err(error) = inspect(path, key, install_id, outcome) {
-        refuse(&error, outcome);
     }
 }
 

@@ -7,7 +7,7 @@ use super::{Row, Status};
 
 const WIDTH: usize = 80;
 /// Columns of subject and status, with what separates them.
-const INDENT: usize = 25;
+const INDENT: usize = 23;
 
 pub(super) fn print(rows: &[Row]) {
     let colours = std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
@@ -27,10 +27,11 @@ fn print_row(row: &Row, colours: bool) {
     };
     let word = format!("{word:<8}");
     let word = if colours { format!("\x1b[{colour}m{word}\x1b[0m") } else { word };
-    let mut head = format!("{:<15}  {word}", row.subject);
+    let mut head = format!("{:<13}  {word}", row.subject);
     for (mark, text) in lines(row) {
-        for line in wrap(text, WIDTH - INDENT - mark.len()) {
-            say(&format!("{head}{mark}{line}"));
+        for (number, line) in wrap(text, WIDTH - INDENT - mark.len()).iter().enumerate() {
+            let margin = if number == 0 { mark.to_owned() } else { " ".repeat(mark.len()) };
+            say(&format!("{head}{margin}{line}"));
             head = " ".repeat(INDENT);
         }
     }
