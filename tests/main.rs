@@ -2,6 +2,7 @@
 //! clients do. One binary, so that it is linked once. Each folder has one subject:
 //!
 //! - `api`: what a well-meant and an ill-meant client gets, over HTTPS; these share one running demo;
+//! - `checking`: what `check` finds, and that it changes nothing;
 //! - `faults`: what is left after something died, filled up or was in the wrong place; a demo for each;
 //! - `identity`: sign-in and sessions within this process, under a clock that the tests move;
 //! - `measuring`: what `bench` and `eval` print and how they end;
@@ -11,6 +12,8 @@
 // Marked as tests, so that the rules for tests hold for their helpers as well.
 #[cfg(test)]
 mod api;
+#[cfg(test)]
+mod checking;
 #[cfg(test)]
 mod faults;
 #[cfg(test)]

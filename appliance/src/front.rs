@@ -71,7 +71,8 @@ pub fn serve(parts: FrontParts) -> anyhow::Result<()> {
     let random: Arc<dyn Random> = Arc::new(SystemRandom::new());
     let store =
         open_store(&config.data.dir, &config.keys.file, &settings.software, clock.clone(), random.as_ref())?;
-    let tls = tls::server_config(&config.data.dir, &config.listen, &store)?;
+    let unseal = |purpose: &str, aad: &[u8], sealed: &[u8]| store.unseal(purpose, aad, sealed);
+    let tls = tls::server_config(&config.data.dir, &config.listen, unseal)?;
     let engines = Engines::default();
     let (model, embedding) = (settings.model, settings.embedding);
     let (kept, present) = (store.clone(), engines.clone());

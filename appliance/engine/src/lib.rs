@@ -24,7 +24,7 @@ pub mod worker;
 
 pub use client::{Engine, Reply};
 pub use error::Error;
-pub use model::{Model, inspect};
+pub use model::{Model, inspect, inspect_cache};
 pub use protocol::{
     CacheScope, Device, EmbeddingInfo, EmbeddingRequest, Embeddings, End, Event, Finish, Measure, ModelInfo,
     PROTOCOL_VERSION, Prompt, Request, Role, Sampling, Turn,

@@ -1,6 +1,7 @@
 //! The command line: one file a verb; errors become exit codes here.
 
 mod bench;
+mod check;
 mod demo;
 mod eval;
 mod init;
@@ -32,6 +33,19 @@ enum Verb {
     Init(init::Arguments),
     /// Serve an appliance that `init` has set up
     Serve(serve::Arguments),
+    /// Check an appliance before it is started, or while it runs: one table of what is well and what is not
+    ///
+    /// Looks at the configuration, the clock, the keys, the store and its integrity, the disk, the models and their
+    /// checksums, what computes, the address, the certificate, and whether this kernel locks the processes in. Nothing
+    /// is changed, and nothing asked over the network. A store that is being served is not opened.
+    ///
+    /// Each subject is ok, has a warning (it works, but look at it), failed (what `> ` stands before helps), or was
+    /// skipped. --json prints {"ok","checks":[{"subject","status","found","advice"}]}; "ok" is false where something
+    /// failed, and "advice" is there only where something is not ok.
+    ///
+    /// Exit status: 0 nothing failed, 3 the configuration or a model file that it names failed, 4 no key opens the
+    /// store, 1 something else failed.
+    Check(check::Arguments),
     /// Measure how fast a model is on this machine
     ///
     /// Prefill reads one fresh prompt; decode writes several answers at once, greedily, and counts the tokens of all of
@@ -54,6 +68,9 @@ enum Verb {
     Front,
     #[command(name = processes::ENGINE_VERB, hide = true)]
     Engine,
+    /// Goes into a cage and reports what can be reached from there
+    #[command(name = check::VERB, hide = true)]
+    Cage(check::CageArguments),
     /// Sets up the demo's data folder, so that the supervisor never holds a key
     #[command(name = "@prepare", hide = true)]
     Prepare { data: PathBuf, model: PathBuf, people: u32 },
@@ -65,11 +82,13 @@ pub fn main() -> ExitCode {
         Verb::Demo(arguments) => demo::run(arguments),
         Verb::Init(arguments) => init::run(&arguments),
         Verb::Serve(arguments) => serve::run(&arguments),
+        Verb::Check(arguments) => check::run(&arguments),
         Verb::Bench(arguments) => bench::run(&arguments),
         Verb::Eval(arguments) => eval::run(&arguments),
         Verb::Openapi => openapi::run(),
         Verb::Front => processes::run_front(crate::front::serve),
         Verb::Engine => processes::run_engine(),
+        Verb::Cage(arguments) => check::enter_cage(arguments),
         Verb::Prepare { data, model, people } => prepare::run(&data, &model, people),
     };
     match result {
@@ -100,6 +119,9 @@ fn exit_code(error: &anyhow::Error) -> ExitCode {
         }
         if cause.is::<config::Problems>() || cause.is::<models::Error>() {
             return Some(3);
+        }
+        if let Some(check::NotOk { code, .. }) = cause.downcast_ref() {
+            return Some(*code);
         }
         if let Some(child) = cause.downcast_ref::<setup::ChildFailed>() {
             return Some(child.code);

@@ -34,6 +34,12 @@ fn say(text: &str) {
     println!("{text}");
 }
 
+/// What the front reads outside its data directory.
+pub(super) fn read_outside(config: &Config) -> Vec<PathBuf> {
+    let outside = [Some(&config.keys.file), config.listen.certificate.as_ref(), config.listen.key.as_ref()];
+    outside.into_iter().flatten().filter(|path| !path.starts_with(&config.data.dir)).cloned().collect()
+}
+
 /// Runs the appliance until it is told to stop.
 pub(super) fn supervise(
     config: Config,
@@ -52,8 +58,7 @@ pub(super) fn supervise(
         Policy::Report => Egress::Report,
     };
     let data_dir = config.data.dir.clone();
-    let outside = [Some(&config.keys.file), config.listen.certificate.as_ref(), config.listen.key.as_ref()];
-    let read = outside.into_iter().flatten().filter(|path| !path.starts_with(&data_dir)).cloned().collect();
+    let read = read_outside(&config);
     let settings = FrontSettings { config, model: chat.manifest, embedding, software: super::software()? };
     let front = serde_json::to_value(settings)?;
     let models = Files { model: chat.file, embedding: embedding_files };

@@ -18,6 +18,7 @@ use rustls::ServerConfig;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use time::{Duration, OffsetDateTime};
+use zeroize::Zeroizing;
 
 use crate::clock::{Clock, SECOND_US};
 use crate::config::Listen;
@@ -89,17 +90,17 @@ pub(crate) fn write_private(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
 }
 
 /// The server's TLS configuration: the operator's certificate where one is configured, else our own.
-pub fn server_config(data_dir: &Path, listen: &Listen, store: &Store) -> anyhow::Result<ServerConfig> {
-    let (chain, key) = match (&listen.certificate, &listen.key) {
-        (Some(chain), Some(key)) => {
+///
+/// `unseal` opens what the store sealed, by purpose, what it is bound to, and the sealed bytes.
+pub fn server_config(data_dir: &Path, listen: &Listen, unseal: impl Unseal) -> anyhow::Result<ServerConfig> {
+    let key = match (&listen.certificate, &listen.key) {
+        (Some(_), Some(key)) => {
             let read = PrivateKeyDer::from_pem_file(key);
-            (chain.clone(), read.with_context(|| format!("listen.key: {}", key.display()))?)
+            read.with_context(|| format!("listen.key: {}", key.display()))?
         }
-        _ => (chain_path(data_dir), own_key(data_dir, store)?),
+        _ => own_key(data_dir, unseal)?,
     };
-    let certificates: Vec<CertificateDer<'static>> = CertificateDer::pem_file_iter(&chain)
-        .and_then(Iterator::collect)
-        .with_context(|| format!("the certificate {}", chain.display()))?;
+    let certificates = certificates(data_dir, listen)?;
     let versions: &[_] = if listen.tls12 {
         &[&rustls::version::TLS13, &rustls::version::TLS12]
     } else {
@@ -116,9 +117,25 @@ pub fn server_config(data_dir: &Path, listen: &Listen, store: &Store) -> anyhow:
     Ok(config)
 }
 
-fn own_key(data_dir: &Path, store: &Store) -> anyhow::Result<PrivateKeyDer<'static>> {
+/// The chain that is served, the server's own certificate first.
+pub fn certificates(data_dir: &Path, listen: &Listen) -> anyhow::Result<Vec<CertificateDer<'static>>> {
+    let chain = match (&listen.certificate, &listen.key) {
+        (Some(chain), Some(_)) => chain.clone(),
+        _ => chain_path(data_dir),
+    };
+    CertificateDer::pem_file_iter(&chain)
+        .and_then(Iterator::collect)
+        .with_context(|| format!("the certificate {}", chain.display()))
+}
+
+/// [`Store::unseal`], or that of the key alone.
+pub trait Unseal: Fn(&str, &[u8], &[u8]) -> Result<Zeroizing<Vec<u8>>, redoubt_store::Error> {}
+
+impl<F: Fn(&str, &[u8], &[u8]) -> Result<Zeroizing<Vec<u8>>, redoubt_store::Error>> Unseal for F {}
+
+fn own_key(data_dir: &Path, unseal: impl Unseal) -> anyhow::Result<PrivateKeyDer<'static>> {
     let path = key_path(data_dir);
     let sealed = fs::read(&path).with_context(|| format!("the certificate's key {}", path.display()))?;
-    let der = store.unseal(SEAL_PURPOSE, b"server", &sealed)?;
+    let der = unseal(SEAL_PURPOSE, b"server", &sealed)?;
     PrivateKeyDer::try_from(der.to_vec()).map_err(|why| anyhow::anyhow!("{}: {why}", path.display()))
 }

@@ -10,6 +10,7 @@ use redoubt_engine::{Role, Sampling, Turn, embedding};
 use serde::{Deserialize, Serialize};
 
 use crate::config;
+use sums::Sums;
 
 /// The manifests in the repository's `models/` folder, part of the executable.
 const BUILT_IN: &[&str] = &[
@@ -140,26 +141,48 @@ pub fn open_all(config: &config::Models, cache: &Path) -> Result<Models, Error> 
 /// The sum is computed once a file: `cache` remembers it with the file's identity (device, inode, size and
 /// time of change), because hashing gigabytes at every start would be what people wait for.
 pub fn open(path: &Path, cache: &Path) -> Result<Checked, Error> {
+    open_by(path, &mut Sums::Remembered(cache))
+}
+
+/// The same, but every byte is read whatever is remembered, and nothing is written. `tell` hears how far it is: the
+/// file, the bytes that were read, and of how many.
+pub fn verify(path: &Path, tell: &mut dyn FnMut(&Path, u64, u64)) -> Result<Checked, Error> {
+    open_by(path, &mut Sums::Computed(tell))
+}
+
+fn open_by(path: &Path, sums: &mut Sums<'_>) -> Result<Checked, Error> {
     let file = open_file(path)?;
     let manifest = manifest_of(path)?;
     if manifest.embedding.is_some() {
         return Err(Error::Embeds { path: path.to_owned() });
     }
-    let file = sums::check(path, file, &manifest.weights(), cache)?;
+    let file = sums::check(path, file, &manifest.weights(), sums)?;
     Ok(Checked { manifest, file })
 }
 
 /// Opens a model that makes embeddings: the weights at `path`, its other files beside them.
 pub fn open_embedding(path: &Path, cache: &Path) -> Result<CheckedEmbedding, Error> {
+    open_embedding_by(path, &mut Sums::Remembered(cache))
+}
+
+/// What [`verify`] is to [`open`].
+pub fn verify_embedding(
+    path: &Path,
+    tell: &mut dyn FnMut(&Path, u64, u64),
+) -> Result<CheckedEmbedding, Error> {
+    open_embedding_by(path, &mut Sums::Computed(tell))
+}
+
+fn open_embedding_by(path: &Path, sums: &mut Sums<'_>) -> Result<CheckedEmbedding, Error> {
     let file = open_file(path)?;
     let manifest = manifest_of(path)?;
     let Some(parts) = &manifest.embedding else { return Err(Error::Answers { path: path.to_owned() }) };
-    let open_part = |part: &Part| {
+    let mut open_part = |part: &Part| {
         let path = path.with_file_name(&part.file);
-        sums::check(&path, open_file(&path)?, part, cache)
+        sums::check(&path, open_file(&path)?, part, sums)
     };
     let (tokenizer, config) = (open_part(&parts.tokenizer)?, open_part(&parts.config)?);
-    let weights = sums::check(path, file, &manifest.weights(), cache)?;
+    let weights = sums::check(path, file, &manifest.weights(), sums)?;
     Ok(CheckedEmbedding { files: embedding::Files { weights, tokenizer, config }, manifest })
 }
 

@@ -13,24 +13,38 @@ use super::{Error, Part};
 /// Files whose sums are remembered; the oldest leaves.
 const MOST: usize = 32;
 
+/// Where sums come from.
+pub(super) enum Sums<'a> {
+    /// This file, where it has them; what it lacks is computed and written into it.
+    Remembered(&'a Path),
+    /// The bytes themselves, whatever is remembered; told after every MiB how much was read, and of how much.
+    Computed(&'a mut dyn FnMut(&Path, u64, u64)),
+}
+
 /// The open file, if it is the one meant.
-pub(super) fn check(path: &Path, mut file: File, part: &Part, cache: &Path) -> Result<File, Error> {
+pub(super) fn check(path: &Path, mut file: File, part: &Part, sums: &mut Sums<'_>) -> Result<File, Error> {
     let unreadable = |source| Error::Unreadable { path: path.to_owned(), source };
     let before = Identity::of(&file).map_err(unreadable)?;
     if before.size != part.size {
         return Err(Error::Size { path: path.to_owned(), found: before.size, expected: part.size });
     }
-    let found = match recall(cache, &before) {
-        Some(sum) => sum,
-        None => sha256(&mut file).map_err(unreadable)?,
+    let found = match sums {
+        Sums::Remembered(cache) => match recall(cache, &before) {
+            Some(sum) => Ok(sum),
+            None => sha256(&mut file, |_| ()),
+        },
+        Sums::Computed(tell) => sha256(&mut file, |done| tell(path, done, before.size)),
     };
+    let found = found.map_err(unreadable)?;
     if Identity::of(&file).map_err(unreadable)? != before {
         return Err(Error::Replaced { path: path.to_owned() });
     }
     if found != part.sha256 {
         return Err(Error::Digest { path: path.to_owned(), found, expected: part.sha256.clone() });
     }
-    remember(cache, before, found);
+    if let Sums::Remembered(cache) = sums {
+        remember(cache, before, found);
+    }
     Ok(file)
 }
 
@@ -87,13 +101,18 @@ fn remember(cache: &Path, identity: Identity, sha256: String) {
     }
 }
 
-fn sha256(file: &mut File) -> io::Result<String> {
+fn sha256(file: &mut File, mut tell: impl FnMut(u64)) -> io::Result<String> {
     let mut context = digest::Context::new(&digest::SHA256);
+    let mut done = 0;
     let mut buffer = vec![0; 1 << 20];
     loop {
         match file.read(&mut buffer)? {
             0 => return Ok(data_encoding::HEXLOWER.encode(context.finish().as_ref())),
-            read => context.update(buffer.get(..read).unwrap_or_default()),
+            read => {
+                context.update(buffer.get(..read).unwrap_or_default());
+                done += read as u64;
+                tell(done);
+            }
         }
     }
 }

@@ -46,13 +46,11 @@ impl DataKey {
         seal(&*self.0, purpose, aad, plain, &SystemRandom::new())
     }
 
-    /// Opens what [`Self::seal`] made with the same purpose and `aad`.
-    pub(crate) fn unseal(
-        &self,
-        purpose: &str,
-        aad: &[u8],
-        sealed: &[u8],
-    ) -> Result<Zeroizing<Vec<u8>>, Error> {
+    /// Opens what [`crate::Store::seal`] made with the same purpose and `aad`.
+    ///
+    /// # Errors
+    /// [`Error::Sealed`]
+    pub fn unseal(&self, purpose: &str, aad: &[u8], sealed: &[u8]) -> Result<Zeroizing<Vec<u8>>, Error> {
         unseal(&*self.0, purpose, aad, sealed)
     }
 }

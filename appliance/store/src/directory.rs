@@ -1,7 +1,7 @@
 //! The data directory: private to the appliance's user, and held by one process at a time.
 
 use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
-use std::io::{Read, Seek, Write};
+use std::io::{ErrorKind, Read, Seek, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
@@ -30,11 +30,7 @@ impl Lock {
             .map_err(Error::io(&path))?;
         match flock(&file, FlockOperation::NonBlockingLockExclusive) {
             Ok(()) => {}
-            Err(Errno::WOULDBLOCK) => {
-                let mut holder = String::new();
-                let pid = file.read_to_string(&mut holder).ok().and_then(|_| holder.trim().parse().ok());
-                return Err(Error::InUse { pid });
-            }
+            Err(Errno::WOULDBLOCK) => return Err(in_use(file)),
             Err(errno) => return Err(Error::Io { path, source: errno.into() }),
         }
         let written = file
@@ -44,6 +40,32 @@ impl Lock {
         written.map_err(Error::io(&path))?;
         Ok(Self { _file: file })
     }
+}
+
+/// Looks whether a process holds the data directory, and changes nothing: the lock is shared for a moment, if it is
+/// there at all.
+///
+/// # Errors
+/// [`Error::InUse`], or what the disk says.
+pub fn check_free(directory: &Path) -> Result<(), Error> {
+    let path = directory.join("lock");
+    let file = match File::open(&path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
+        Err(source) => return Err(Error::Io { path, source }),
+    };
+    match flock(&file, FlockOperation::NonBlockingLockShared) {
+        Ok(()) => Ok(()),
+        Err(Errno::WOULDBLOCK) => Err(in_use(file)),
+        Err(errno) => Err(Error::Io { path, source: errno.into() }),
+    }
+}
+
+/// Somebody holds the lock, and has written into it who.
+fn in_use(mut lock: File) -> Error {
+    let mut holder = String::new();
+    let pid = lock.read_to_string(&mut holder).ok().and_then(|_| holder.trim().parse().ok());
+    Error::InUse { pid }
 }
 
 /// The folder that holds `file`.

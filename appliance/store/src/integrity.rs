@@ -20,21 +20,31 @@ impl Store {
     /// What keeps the check from being made at all.
     pub fn check_integrity(&self) -> Result<Vec<String>, Error> {
         let reader = Reader::new(open::reader(self.path(), self.key())?);
-        let mut problems = Vec::new();
-        {
+        let mut problems = {
             // The file must not change under a check that reads it past SQLite's own cache.
             let _still = self.progress().checkpoint.lock().unwrap_or_else(PoisonError::into_inner);
-            problems.extend(pragma(&reader, "cipher_integrity_check")?);
-        }
-        reader.connection().execute_batch("BEGIN")?;
-        let rows = pragma(&reader, "integrity_check")?;
-        problems.extend(rows.into_iter().filter(|row| row != "ok"));
-        for check in [foreign_keys, check_log, check_effects] {
-            problems.extend(findings(check(&reader))?);
-        }
+            check_pages(&reader)?
+        };
+        problems.extend(check_contents(&reader)?);
         problems.truncate(MAX_PROBLEMS);
         Ok(problems)
     }
+}
+
+/// The pages of the file against their HMACs.
+pub(crate) fn check_pages(reader: &Reader) -> Result<Vec<String>, Error> {
+    pragma(reader, "cipher_integrity_check")
+}
+
+/// What the pages hold, at one moment; the reader's transaction stays open.
+pub(crate) fn check_contents(reader: &Reader) -> Result<Vec<String>, Error> {
+    reader.connection().execute_batch("BEGIN")?;
+    let mut problems = pragma(reader, "integrity_check")?;
+    problems.retain(|row| row != "ok");
+    for check in [foreign_keys, check_log, check_effects] {
+        problems.extend(findings(check(reader))?);
+    }
+    Ok(problems)
 }
 
 /// A page that does not decrypt ends a check with an error: it is a finding, too.

@@ -9,6 +9,7 @@ pub mod chats;
 mod data_key;
 mod directory;
 mod error;
+mod inspection;
 mod integrity;
 pub mod keys;
 mod ledger;
@@ -34,7 +35,9 @@ mod writer;
 use openssl_sys as _;
 
 pub use data_key::DataKey;
+pub use directory::check_free;
 pub use error::Error;
+pub use inspection::Inspection;
 pub use page::Page;
 pub use store::{Options, Stats, Store};
 pub use tx::{Reader, Tx};

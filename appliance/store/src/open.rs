@@ -1,6 +1,7 @@
 //! The only place that opens the database: key first, then the protections, then a look whether they hold.
 
 use std::fs::OpenOptions;
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -55,6 +56,43 @@ pub(crate) fn reader(path: &Path, key: &DataKey) -> Result<Connection, Error> {
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
     connection.pragma_update(None, "query_only", true)?;
     Ok(connection)
+}
+
+/// A connection that leaves every file as it is, its folder included. For a database that no process has open.
+///
+/// An ordinary reader makes the log and its index where they are missing, and they would belong to whoever looks. So
+/// an empty log is passed over (`immutable`), and another one is read by an index in memory (`readonly_shm`).
+pub(crate) fn inspector(path: &Path, key: &DataKey) -> Result<Connection, Error> {
+    check_file(path)?;
+    let has = |suffix| std::fs::metadata(with_suffix(path, suffix)).is_ok_and(|file| file.len() > 0);
+    let manner = match (has("-wal"), has("-shm")) {
+        (false, _) => "immutable=1",
+        (true, true) => "readonly_shm=1",
+        (true, false) => {
+            return Err(Error::Unavailable("its log has no index, which the next start makes anew"));
+        }
+    };
+    let access = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI;
+    let connection = connect(Path::new(&uri(path, manner)), key, access).map_err(|error| match error {
+        Error::WrongKey(_) => Error::WrongKey(path.to_owned()),
+        other => other,
+    })?;
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
+    connection.pragma_update(None, "query_only", true)?;
+    Ok(connection)
+}
+
+/// A file as SQLite's URIs have it, every byte that could mean something else escaped.
+fn uri(path: &Path, query: &str) -> String {
+    let mut uri = "file:".to_owned();
+    for byte in path.as_os_str().as_bytes() {
+        if byte.is_ascii_alphanumeric() || b"/-_.".contains(byte) {
+            uri.push(char::from(*byte));
+        } else {
+            uri.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    format!("{uri}?{query}")
 }
 
 /// Makes the database: `fill` writes its first rows. **Invariant:** `path` is either a whole store or

@@ -1,5 +1,6 @@
 //! What a model file says of itself, from its header alone.
 
+use super::cache::bytes_per_position;
 use super::shape::Shape;
 use super::tensors;
 use crate::gguf::{Gguf, type_name};
@@ -23,6 +24,15 @@ pub fn inspect(file: &File) -> Result<ModelInfo, Error> {
         Template::new(source, "", "")?;
     }
     describe(&gguf, &shape)
+}
+
+/// Memory that one position of a sequence takes in the KV cache, in bytes; from a file's header.
+///
+/// # Errors
+/// As [`inspect`].
+pub fn inspect_cache(file: &File) -> Result<u64, Error> {
+    let gguf = Gguf::open(file)?;
+    Ok(bytes_per_position(&Shape::from_metadata(gguf.metadata())?) as u64)
 }
 
 /// `load_ms` is 0 and `context` that of the file.

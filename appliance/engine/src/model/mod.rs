@@ -15,7 +15,7 @@ mod shape;
 mod tensors;
 mod weights;
 
-pub use info::inspect;
+pub use info::{inspect, inspect_cache};
 pub use session::{Generated, Scored, Session};
 
 use crate::gguf::Gguf;

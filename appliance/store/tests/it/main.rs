@@ -4,6 +4,7 @@
 mod faults;
 mod files;
 mod identity;
+mod inspection;
 mod integrity;
 mod keys;
 mod records;

@@ -1,0 +1,151 @@
+//! The lockdown: a child of its own goes into the cage of the front, another into that of the engine, tries every way
+//! out, and reports.
+
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+
+use anyhow::{Context as _, bail};
+
+use super::super::bench::say;
+use super::super::serve::read_outside;
+use super::{Code, Outcome};
+use crate::config::{Config, Policy};
+use crate::lockdown::{self, Cage, Egress, Layer, Report};
+
+/// Hidden verb of the children.
+pub(in super::super) const VERB: &str = "@cage";
+
+/// Which cage. The front's has a data directory.
+#[derive(clap::Args)]
+pub(in super::super) struct CageArguments {
+    #[arg(long)]
+    data: Option<PathBuf>,
+    #[arg(long)]
+    read: Vec<PathBuf>,
+}
+
+/// The body of the hidden verb: locks itself in and prints the report.
+pub(in super::super) fn enter_cage(arguments: CageArguments) -> anyhow::Result<()> {
+    let cage = match arguments.data {
+        Some(data_dir) => Cage::Front { data_dir, read: arguments.read },
+        None => Cage::Engine,
+    };
+    let report = lockdown::enter(&cage, Egress::Report)?;
+    say(&serde_json::to_string(&report)?);
+    Ok(())
+}
+
+pub(super) fn check(config: &Config) -> Outcome {
+    let mut outcome = Outcome::new();
+    judge("engine", try_cage(&[]), config.egress.policy, &mut outcome);
+    let data = &config.data.dir;
+    if data.exists() {
+        let mut arguments = vec!["--data".into(), data.clone()];
+        for path in read_outside(config).into_iter().filter(|path| path.exists()) {
+            arguments.extend(["--read".into(), path]);
+        }
+        judge("front", try_cage(&arguments), config.egress.policy, &mut outcome);
+    } else {
+        outcome.find("the front's cage was not tried: there is no data directory");
+    }
+    outcome
+}
+
+fn try_cage(arguments: &[PathBuf]) -> anyhow::Result<Report> {
+    let mut command = Command::new("/proc/self/exe");
+    command.arg(VERB).args(arguments).env_clear().stdin(Stdio::null());
+    let output = command.output().context("a process to try it with")?;
+    if !output.status.success() {
+        let said = String::from_utf8_lossy(&output.stderr);
+        bail!("{}: {}", output.status, said.trim());
+    }
+    Ok(serde_json::from_slice(&output.stdout)?)
+}
+
+fn judge(process: &str, tried: anyhow::Result<Report>, policy: Policy, outcome: &mut Outcome) {
+    let report = match tried {
+        Ok(report) => report,
+        Err(error) => {
+            let advice = "the processes would not start, either: remove what the message names";
+            return outcome.fail(Code::Failure, format!("{process}: {error:#}"), advice);
+        }
+    };
+    let blocked = report.channels.iter().filter(|channel| channel.blocked).count();
+    let found = format!("{process}: {blocked} of {} channels blocked", report.channels.len());
+    if report.is_full() {
+        outcome.find(format!("{found}, level full"));
+        let (missing, _) = lacking(&report);
+        if !missing.is_empty() {
+            outcome.find(format!("the other layers do that alone: {missing}"));
+        }
+        return;
+    }
+    let (missing, remedies) = lacking(&report);
+    let open: Vec<&str> = report
+        .channels
+        .iter()
+        .filter(|channel| !channel.blocked)
+        .map(|channel| channel.name.as_str())
+        .collect();
+    let found = format!("{found}, NOT full; open: {}; {missing}", open.join(", "));
+    match policy {
+        Policy::Strict => outcome.fail(Code::Failure, found, format!("`serve` refuses to start: {remedies}")),
+        Policy::Report => outcome.warn(found, format!("egress.policy = \"report\" only warns: {remedies}")),
+    }
+}
+
+/// What the kernel does not give, and how it would.
+fn lacking(report: &Report) -> (String, String) {
+    let layers = [
+        (
+            "namespaces",
+            &report.namespaces,
+            "allow user namespaces (user.max_user_namespaces, kernel.unprivileged_userns_clone, AppArmor's restriction)",
+        ),
+        ("Landlock", &report.files, "boot with Landlock (lsm=landlock,… and Linux 5.13 or newer)"),
+        ("seccomp", &report.system_calls, "use a kernel with seccomp filters (CONFIG_SECCOMP_FILTER)"),
+    ];
+    let missing = layers.iter().filter_map(|(name, layer, remedy)| match layer {
+        Layer::Missing { why } => Some((format!("{name} missing ({why})"), *remedy)),
+        Layer::Active { .. } => None,
+    });
+    let (missing, remedies): (Vec<String>, Vec<&str>) = missing.unzip();
+    (missing.join(", "), remedies.join("; "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Status;
+    use super::*;
+    use crate::lockdown::Channel;
+
+    fn report(namespaces: Layer, udp_blocked: bool) -> Report {
+        let active = || Layer::Active { extent: "all".to_owned() };
+        let channel =
+            |name: &str, blocked| Channel { name: name.to_owned(), blocked, answer: "answer".to_owned() };
+        Report {
+            namespaces,
+            files: active(),
+            system_calls: active(),
+            channels: vec![channel("tcp4", true), channel("udp4", udp_blocked)],
+        }
+    }
+
+    #[test]
+    fn what_the_kernel_lacks_is_named_and_counts_as_the_policy_says() {
+        let missing = || Layer::Missing { why: "EPERM".to_owned() };
+        for (report, policy, status) in [
+            (report(missing(), true), Policy::Strict, Status::Ok),
+            (report(missing(), false), Policy::Strict, Status::Failed),
+            (report(missing(), false), Policy::Report, Status::Warning),
+        ] {
+            let mut outcome = Outcome::new();
+            judge("engine", Ok(report), policy, &mut outcome);
+            assert_eq!(outcome.status(), status);
+            let found = outcome.findings().join(" ");
+            assert!(found.contains("namespaces missing (EPERM)"), "{found}");
+            assert_eq!(found.contains("udp4"), status != Status::Ok, "{found}");
+            assert_eq!(outcome.advice().join(" ").contains("user namespaces"), status != Status::Ok);
+        }
+    }
+}
