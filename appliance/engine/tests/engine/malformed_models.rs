@@ -5,6 +5,7 @@ use crate::allocation;
 use crate::support::file;
 use candle_core::quantized::gguf_file::Value::{self, Array, Bool, F32, F64, I8, I32, String as Text, U32};
 use redoubt_engine::fixture::{Family, Tiny};
+use redoubt_engine::gguf::Gguf;
 use redoubt_engine::model::Options;
 use redoubt_engine::{Error, Model, inspect};
 use std::time::{Duration, Instant};
@@ -56,11 +57,6 @@ fn respelt(family: Family, name: &str, other: &str) -> Vec<u8> {
     let place = bytes.windows(name.len()).position(|window| window == name.as_bytes()).unwrap();
     bytes[place..place + name.len()].copy_from_slice(other.as_bytes());
     bytes
-}
-
-/// How many tokens the fixture's vocabulary has.
-fn tokens(family: Family) -> usize {
-    inspect(&file(&Tiny { family, ..Tiny::default() }.bytes().unwrap())).unwrap().vocabulary as usize
 }
 
 #[test]
@@ -186,7 +182,7 @@ fn ropes_that_are_absurd() {
 
 #[test]
 fn windows_and_caps_that_are_absurd() {
-    let gemma = |key: &'static str, value| (Family::Gemma3, key, value, key);
+    let gemma = |key: &'static str, value| (Family::Gemma3, key, value, key.trim_start_matches("gemma3."));
     let (cap, window) = ("gemma3.attn_logit_softcapping", "gemma3.attention.sliding_window");
     let pattern = "gemma3.attention.sliding_window_pattern";
     refused(&[
@@ -285,7 +281,7 @@ fn byte_level_vocabularies_that_do_not_fit_together() {
 #[test]
 fn scores_that_are_no_numbers_missing_or_too_few() {
     for family in [Family::Mistral, Family::Gemma3] {
-        let (key, count) = ("tokenizer.ggml.scores", tokens(family));
+        let (key, count) = ("tokenizer.ggml.scores", names(family).len());
         let mut scores = vec![F32(-1.0); count];
         for number in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
             scores[count - 1] = F32(number);
@@ -301,7 +297,7 @@ fn scores_that_are_no_numbers_missing_or_too_few() {
 #[test]
 fn poc_2026_05_15_scores_and_types_of_one_byte_are_not_read_as_four() {
     for family in [Family::Mistral, Family::Gemma3] {
-        let count = tokens(family);
+        let count = names(family).len();
         for key in ["tokenizer.ggml.scores", "tokenizer.ggml.token_type"] {
             assert!(refusal(&with(family, key, list(&I8(1), count))).contains(key));
         }
@@ -311,7 +307,7 @@ fn poc_2026_05_15_scores_and_types_of_one_byte_are_not_read_as_four() {
 #[test]
 fn sentencepiece_vocabularies_that_do_not_fit_together() {
     for family in [Family::Mistral, Family::Gemma3] {
-        let count = tokens(family);
+        let count = names(family).len();
         refused(&[
             (family, "tokenizer.ggml.token_type", list(&I32(1), count - 1), "token types"),
             (family, "tokenizer.ggml.token_type", list(&I32(7), count), "token type 7"),
@@ -326,31 +322,50 @@ fn sentencepiece_vocabularies_that_do_not_fit_together() {
     }
 }
 
+/// The fixture's tokens.
+fn names(family: Family) -> Vec<String> {
+    let bytes = Tiny { family, ..Tiny::default() }.bytes().unwrap();
+    let gguf = Gguf::open(&file(&bytes)).unwrap();
+    let names = gguf.metadata().texts("tokenizer.ggml.tokens").unwrap().unwrap();
+    names.into_iter().map(str::to_owned).collect()
+}
+
+fn texts(names: &[String]) -> Value {
+    Array(names.iter().map(|name| text(name)).collect())
+}
+
 #[test]
 fn vocabularies_of_another_size_than_the_embeddings() {
-    let (names, kinds): (Vec<Value>, Vec<Value>) =
-        (0..264).map(|index| (text(&char::from_u32(0x100 + index).unwrap().to_string()), I32(5))).unzip();
-    let bytes = Tiny {
-        metadata: vec![
-            ("tokenizer.ggml.tokens".to_owned(), Array(names)),
-            ("tokenizer.ggml.token_type".to_owned(), Array(kinds)),
-        ],
-        ..Tiny::default()
-    };
-    // Before the embeddings are looked at, the bytes are missed.
-    assert!(refusal(&bytes.bytes().unwrap()).contains("byte"));
-    assert!(
-        refusal(&respelt(Family::Llama, "token_embd.weight", "token_embe.weight")).contains("token_embd")
-    );
+    let mut names = names(Family::Llama);
+    let kinds = names.iter().map(|name| I32(if name.starts_with("<|") { 3 } else { 1 }));
+    let kinds = Array(kinds.chain([I32(1)]).collect());
+    names.push("one more".to_owned());
+    let metadata = vec![
+        ("tokenizer.ggml.tokens".to_owned(), texts(&names)),
+        ("tokenizer.ggml.token_type".to_owned(), kinds),
+    ];
+    let why = refusal(&Tiny { metadata, ..Tiny::default() }.bytes().unwrap());
+    assert!(why.contains("`token_embd.weight` is 263 × 64, not 264 × 64"), "{why}");
+}
+
+#[test]
+fn control_tokens_that_people_could_not_help_writing() {
+    for (family, control) in [(Family::Llama, "<|im_start|>"), (Family::Mistral, "<start_of_turn>")] {
+        let mut names = names(family);
+        let control = names.iter().position(|name| name == control).unwrap();
+        for name in ["\u{e000}", "a\u{fdd0}"] {
+            names[control] = name.to_owned();
+            let why = refusal(&with(family, "tokenizer.ggml.tokens", texts(&names)));
+            assert!(why.contains("control token"), "{name:?}: {why}");
+        }
+    }
 }
 
 #[test]
 fn templates_that_are_no_templates() {
-    for source in
-        ["{% for %}", "{{ messages", "{% include 'x' %", &"{% if x %}".repeat(10_000), &"(".repeat(1 << 16)]
-    {
-        let source = format!("{{{{ {source}");
-        refusal(&with(Family::Llama, "tokenizer.chat_template", Text(source)));
+    let (nested, deep) = ("{% if x %}".repeat(10_000), format!("{{{{ {}", "(".repeat(1 << 16)));
+    for source in ["{% for %}", "{{ messages", "{% include 'x' %", &nested, &deep] {
+        refusal(&with(Family::Llama, "tokenizer.chat_template", text(source)));
     }
     assert!(refusal(&with(Family::Llama, "tokenizer.chat_template", U32(1))).contains("chat_template"));
 }

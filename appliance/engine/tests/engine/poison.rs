@@ -104,8 +104,7 @@ async fn a_token_of_no_numbers_fails_its_own_answer_and_changes_no_other() {
         // A letter that neither prompt nor answer has.
         let letters =
             ('A'..='z').map(|letter| (letter, tokenizer.encode(&letter.to_string(), false).unwrap()[0]));
-        let (letter, token) =
-            letters.clone().find(|(_, id)| !expected.contains(id) && !used.contains(id)).unwrap();
+        let (letter, token) = letters.find(|(_, id)| !expected.contains(id) && !used.contains(id)).unwrap();
         let mut poisoned = clean;
         let place = data(&poisoned, "token_embd.weight");
         let row = place.len() / tokenizer.size();
