@@ -108,6 +108,7 @@ fn sizes_that_are_zero_enormous_or_not_those_of_the_tensors() {
         llama("llama.feed_forward_length", U32(1 << 19), "ffn_gate"),
         llama("llama.feed_forward_length", list(&U32(128), 2), "feed_forward_length"),
         llama("llama.context_length", U32(0), "context_length"),
+        llama("llama.context_length", U32(1), "context_length"),
         llama("llama.context_length", U32(u32::MAX), "context_length"),
         llama("llama.attention.layer_norm_rms_epsilon", F32(f32::NAN), "epsilon"),
         llama("llama.attention.layer_norm_rms_epsilon", F32(0.0), "epsilon"),
@@ -359,6 +360,19 @@ fn control_tokens_that_people_could_not_help_writing() {
             assert!(why.contains("control token"), "{name:?}: {why}");
         }
     }
+}
+
+/// It is allowed, so what counts is what it costs.
+#[test]
+fn a_control_token_of_an_endless_name_takes_little_memory() {
+    let mut names = names(Family::Llama);
+    let control = names.iter().position(|name| name == "<|im_start|>").unwrap();
+    names[control] = ('!'..='\u{7ff}').cycle().take(100_000).collect();
+    let bytes = with(Family::Llama, "tokenizer.ggml.tokens", texts(&names));
+    let file = file(&bytes);
+    let (info, peak) = allocation::peak(|| inspect(&file));
+    assert!(info.is_ok(), "{info:?}");
+    assert!(peak < 100 * bytes.len(), "{peak} bytes for a file of {}", bytes.len());
 }
 
 #[test]
