@@ -19,10 +19,10 @@ pub fn inspect(file: &File) -> Result<ModelInfo, Error> {
     let gguf = Gguf::open(file)?;
     let shape = Shape::from_metadata(gguf.metadata())?;
     let tokenizer = Tokenizer::from_metadata(gguf.metadata())?;
-    tensors::check(&gguf, &shape, tokenizer.size())?;
     if let Some(source) = gguf.metadata().text("tokenizer.chat_template")? {
         Template::new(source, "", "")?;
     }
+    tensors::check(&gguf, &shape, tokenizer.size())?;
     describe(&gguf, &shape)
 }
 

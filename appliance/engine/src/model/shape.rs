@@ -122,7 +122,7 @@ impl Shape {
             kv_heads,
             head,
             inner: keys.size("feed_forward_length", WIDEST)?,
-            context: keys.size("context_length", LONGEST_CONTEXT)? as u32,
+            context: context(&keys)?,
             epsilon: keys.positive("attention.layer_norm_rms_epsilon", None)?,
             rope,
             local_rope,
@@ -185,6 +185,14 @@ impl Family {
             "gemma3" => Ok(Family::Gemma3),
             other => Err(Error::Unsupported(format!("architecture `{other}`"))),
         }
+    }
+}
+
+/// Positions: one for a prompt and one for an answer at least.
+fn context(keys: &Keys<'_>) -> Result<u32, Error> {
+    match keys.size("context_length", LONGEST_CONTEXT)? {
+        1 => keys.contradiction("context_length is 1"),
+        context => Ok(context as u32),
     }
 }
 

@@ -10,6 +10,10 @@
 //! template comes with the weights, whose file is pinned by its hash.
 
 use crate::{Error, Turn};
+use std::ops::RangeInclusive;
+
+/// Unicode's noncharacters: no text has them, one of them becomes the mark.
+const MARKS: RangeInclusive<char> = '\u{FDD0}'..='\u{FDEF}';
 
 /// What stands within the names.
 pub(crate) struct Guard {
@@ -20,10 +24,16 @@ impl Guard {
     /// A guard that none of the turns contains.
     pub(crate) fn new(turns: &[Turn]) -> Result<Guard, Error> {
         let unused = |mark: &char| !turns.iter().any(|turn| turn.content.contains(*mark));
-        match ('\u{FDD0}'..='\u{FDEF}').find(unused) {
+        match MARKS.find(unused) {
             Some(mark) => Ok(Guard { mark }),
             None => Err(Error::invalid("messages", "contain all the characters that Unicode reserves")),
         }
+    }
+
+    /// Whether a mark within the name makes it another text. It has no inside if it is a single character, and where
+    /// it has marks of its own, breaking one name could write another.
+    pub(crate) fn can_break(name: &str) -> bool {
+        name.chars().count() != 1 && !name.contains(|letter| MARKS.contains(&letter))
     }
 
     pub(crate) fn mark(&self) -> char {

@@ -28,6 +28,7 @@ pub struct Tokenizer {
     specials: Specials,
     /// What each token adds to an answer.
     pieces: Vec<Box<[u8]>>,
+    /// Bytes of text that one token stands for, at most.
     longest_piece: usize,
     bos: Option<u32>,
     eos: Option<u32>,
@@ -68,8 +69,12 @@ impl Tokenizer {
         let bos = vocabulary.id(metadata, "tokenizer.ggml.bos_token_id")?.or(usual_bos);
         let eos = vocabulary.id(metadata, "tokenizer.ggml.eos_token_id")?.or(usual_eos);
         Ok(Tokenizer {
+            longest_piece: match &words {
+                Words::ByteLevel(_) => pieces.iter().map(|piece| piece.len()).max().unwrap_or(1).max(1),
+                // What is written as a space in a piece may be U+2581 in a text, which is longer.
+                Words::SentencePiece(_) => vocabulary.longest_name(),
+            },
             words,
-            longest_piece: pieces.iter().map(|piece| piece.len()).max().unwrap_or(1).max(1),
             pieces,
             bos,
             eos,

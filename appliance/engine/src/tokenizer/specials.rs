@@ -1,7 +1,10 @@
 //! Tokens that stand for themselves: found in text before anything is split into words.
 
 use crate::Error;
-use aho_corasick::{AhoCorasick, MatchKind};
+use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
+
+/// Names of more bytes than this are searched for by an automaton that takes tens of bytes for each, not hundreds.
+const SHORT: usize = 16 << 10;
 
 /// One special token.
 pub(super) struct Special {
@@ -68,9 +71,12 @@ impl Specials {
 impl Finder {
     fn new<'a>(longest_first: impl Iterator<Item = &'a Special>) -> Result<Finder, Error> {
         let specials: Vec<&Special> = longest_first.collect();
+        let bytes: usize = specials.iter().map(|special| special.text.len()).sum();
+        let small = (bytes > SHORT).then_some(AhoCorasickKind::ContiguousNFA);
         let lengths = specials.chunk_by(|a, b| a.text.len() == b.text.len()).map(|same| {
             let names = AhoCorasick::builder()
                 .match_kind(MatchKind::LeftmostFirst)
+                .kind(small)
                 .build(same.iter().map(|special| &special.text))
                 .map_err(|error| Error::Model(format!("special tokens: {error}")))?;
             Ok((names, same.iter().map(|special| special.id).collect()))

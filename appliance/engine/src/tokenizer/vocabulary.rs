@@ -5,6 +5,7 @@ use super::sentencepiece::SPACE;
 use super::specials::{Special, Specials};
 use crate::Error;
 use crate::gguf::Metadata;
+use crate::template::Guard;
 use std::collections::HashMap;
 
 /// Names by which models call the tokens that end a text, a turn or a file; llama.cpp knows them, too.
@@ -211,7 +212,19 @@ impl<'a> Vocabulary<'a> {
         self.tokens.iter().zip(&self.kinds).map(piece).collect()
     }
 
+    /// Bytes of the longest token as it is written in the vocabulary; at least 1.
+    pub(super) fn longest_name(&self) -> usize {
+        self.tokens.iter().map(|token| token.len()).max().unwrap_or(1).max(1)
+    }
+
+    /// # Errors
+    /// [`Error::Unsupported`] for the name of a control token that [`crate::template::Guard`] could not break: people
+    /// who write it would write the token.
     pub(super) fn specials(&self) -> Result<Specials, Error> {
+        let controls = self.tokens.iter().zip(&self.kinds).filter(|(_, kind)| **kind == Kind::Control);
+        if let Some((name, _)) = controls.into_iter().find(|(name, _)| !Guard::can_break(name)) {
+            return Err(Error::Unsupported(format!("a control token named {name:?}")));
+        }
         let special = |((id, token), kind): ((u32, &&str), &Kind)| {
             let control = match kind {
                 Kind::Control => true,

@@ -17,9 +17,13 @@ mod malformed;
 #[cfg(test)]
 mod malformed_embedding;
 #[cfg(test)]
+mod malformed_models;
+#[cfg(test)]
 mod oracle;
 #[cfg(test)]
 mod pieces;
+#[cfg(test)]
+mod poison;
 #[cfg(test)]
 mod prefixes;
 #[cfg(test)]

@@ -1,13 +1,13 @@
-//! Model files that lie. Each is refused by its own fault, at once, and for no more memory than twice its size.
+//! Model files whose headers lie. Each is refused by its own fault, at once, and for no more memory than twice its size.
 //!
-//! Named after the advisories in which another reader fell for the same lie.
+//! Named after the advisories in which another reader fell for the same lie; `poc_2026_05_15` is a collection of
+//! proofs of concept for several readers, published that day.
 
 use crate::allocation;
 use crate::support::file;
+use redoubt_engine::Error;
 use redoubt_engine::fixture::Tiny;
 use redoubt_engine::gguf::{Error as GgufError, Fault, Gguf};
-use redoubt_engine::model::Options;
-use redoubt_engine::{Error, Model, inspect};
 use std::time::{Duration, Instant};
 
 /// A header, written piece by piece.
@@ -70,22 +70,11 @@ fn fault(bytes: &[u8]) -> GgufError {
     }
 }
 
-fn named<T>(result: Result<T, Error>) -> String {
-    match result {
-        Err(Error::Unsupported(why) | Error::Model(why)) => why,
-        Err(other) => panic!("another error: {other}"),
-        Ok(_) => panic!("accepted"),
-    }
-}
-
-fn with(key: &str, value: candle_core::quantized::gguf_file::Value) -> Vec<u8> {
-    Tiny { metadata: vec![(key.to_owned(), value)], ..Tiny::default() }.bytes().unwrap()
-}
-
 #[test]
-fn empty_and_foreign_files() {
+fn cve_2024_39720_empty_foreign_and_four_byte_files() {
     assert_eq!(fault(b"").fault, Fault::Truncated("the magic number"));
     assert_eq!(fault(b"GG").fault, Fault::Truncated("the magic number"));
+    assert_eq!(fault(b"GGUF").fault, Fault::Truncated("the version"));
     assert_eq!(fault(b"PK\x03\x04 an archive").fault, Fault::NotGguf);
     assert_eq!(fault(&[0; 4096]).fault, Fault::NotGguf);
 }
@@ -118,7 +107,7 @@ fn cve_2024_23605_key_count_beyond_the_file() {
 }
 
 #[test]
-fn tensor_count_beyond_the_file() {
+fn cve_2024_21836_tensor_count_beyond_the_file() {
     for count in [u64::MAX, 1 << 40, u64::MAX / 33 + 1] {
         let found = fault(&Header::new(count, 0).zeros(64).bytes);
         assert_eq!(found, GgufError { fault: Fault::Count { what: "tensors", count }, offset: 8 });
@@ -160,7 +149,7 @@ fn cve_2026_33298_bytes_of_a_quantized_tensor_beyond_the_file() {
 }
 
 #[test]
-fn cve_2024_12055_and_cve_2026_7482_tensor_data_outside_the_file() {
+fn cve_2024_12055_and_cve_2026_7482_go_2026_5748_tensor_data_outside_the_file() {
     for offset in [1 << 32, 4096, u64::MAX - 31, u64::MAX - 63] {
         let header = Header::new(1, 0).tensor("t", &[16], 0, offset).zeros(128);
         assert_eq!(fault(&header.bytes).fault, Fault::Outside("t".to_owned()), "{offset}");
@@ -168,7 +157,7 @@ fn cve_2024_12055_and_cve_2026_7482_tensor_data_outside_the_file() {
 }
 
 #[test]
-fn cve_2025_66960_string_lengths_beyond_the_file() {
+fn cve_2024_23496_and_cve_2025_66960_string_lengths_beyond_the_file() {
     for length in [u64::MAX, 1 << 31, 1 << 63, 100] {
         let key = Header::new(0, 1).u64(length).zeros(32);
         assert_eq!(fault(&key.bytes).fault, Fault::Truncated("a key"));
@@ -192,7 +181,7 @@ fn names_that_are_empty_endless_or_not_text() {
 }
 
 #[test]
-fn alignments_that_are_no_alignment() {
+fn cve_2025_0317_alignments_that_are_no_alignment() {
     for alignment in [0, 1, 3, 24, 0x8000_0000, 1 << 17] {
         let header = Header::new(0, 1).number("general.alignment", alignment).zeros(64);
         assert_eq!(fault(&header.bytes).fault, Fault::Alignment, "{alignment}");
@@ -218,7 +207,7 @@ fn the_same_key_or_tensor_twice() {
 }
 
 #[test]
-fn lists_that_are_nested_endless_or_of_no_type() {
+fn cve_2024_21825_lists_that_are_nested_endless_or_of_no_type() {
     let nested = Header::new(0, 1).text("k").u32(9).u32(9).u64(1).zeros(64);
     assert_eq!(fault(&nested.bytes).fault, Fault::ValueType(9));
     let unknown = Header::new(0, 1).text("k").u32(9).u32(13).u64(1).zeros(64);
@@ -238,7 +227,7 @@ fn values_of_no_type_and_booleans_that_are_none() {
 }
 
 #[test]
-fn a_list_of_bytes_that_would_fill_the_memory() {
+fn cve_2025_0315_a_list_of_bytes_that_would_fill_the_memory() {
     // Four million one-byte numbers would take 24 times their size once they are read.
     let count = 4 << 20;
     let header = Header::new(0, 1).text("k").u32(9).u32(0).u64(count).zeros(count as usize);
@@ -269,60 +258,72 @@ fn types_that_cannot_be_computed_with_are_refused_by_name() {
 }
 
 #[test]
-fn what_the_engine_does_not_have_is_refused_by_name() {
-    use candle_core::quantized::gguf_file::Value::{String as Text, U32};
-    let text = |text: &str| Text(text.to_owned());
-    for (key, value, word) in [
-        ("general.architecture", text("rwkv7"), "rwkv7"),
-        ("tokenizer.ggml.model", text("t5"), "t5"),
-        ("tokenizer.ggml.pre", text("viking"), "viking"),
-        ("llama.rope.scaling.type", text("yarn"), "yarn"),
-        ("llama.expert_count", U32(8), "experts"),
-    ] {
-        let bytes = with(key, value);
-        assert!(named(inspect(&file(&bytes))).contains(word));
-        assert!(named(Model::load(&file(&bytes), &Options::default())).contains(word));
+fn cve_2025_66959_strings_in_lists_that_end_beyond_the_file() {
+    for length in [u64::MAX, 1 << 63, 1 << 31, 200] {
+        let header = Header::new(0, 1).text("k").u32(9).u32(8).u64(3).text("a").u64(length).zeros(64);
+        assert_eq!(fault(&header.bytes).fault, Fault::Truncated("a string"));
     }
 }
 
 #[test]
-fn metadata_that_lies_about_the_model_is_refused() {
-    use candle_core::quantized::gguf_file::Value::{Array, F32, I32, String as Text, U32};
-    for (key, value) in [
-        ("llama.block_count", U32(3)),
-        ("llama.block_count", U32(u32::MAX)),
-        ("llama.block_count", U32(0)),
-        ("llama.embedding_length", U32(128)),
-        ("llama.embedding_length", Text("64".to_owned())),
-        ("llama.feed_forward_length", U32(1 << 19)),
-        ("llama.attention.head_count", U32(0)),
-        ("llama.attention.head_count", U32(5)),
-        ("llama.attention.head_count_kv", U32(3)),
-        ("llama.attention.layer_norm_rms_epsilon", F32(f32::NAN)),
-        ("llama.rope.freq_base", F32(-1.0)),
-        ("llama.rope.dimension_count", U32(400)),
-        ("llama.context_length", U32(0)),
-        ("tokenizer.ggml.eos_token_id", U32(1 << 20)),
-        ("tokenizer.ggml.token_type", Array(vec![I32(1); 3])),
-        ("tokenizer.ggml.token_type", Array(vec![F32(1.0); 263])),
-        ("tokenizer.ggml.tokens", Array(vec![Text("a".to_owned()); 263])),
-        ("tokenizer.ggml.tokens", Array(vec![I32(0); 263])),
-        ("tokenizer.ggml.merges", Array(vec![Text("nospace".to_owned())])),
-        ("tokenizer.ggml.merges", Array(vec![Text("hell hell".to_owned())])),
-        ("tokenizer.ggml.merges", Array(vec![Text("<|im_start|> a".to_owned())])),
-    ] {
-        let started = Instant::now();
-        let why = named(Model::load(&file(&with(key, value.clone())), &Options::default()));
-        assert!(started.elapsed() < Duration::from_secs(1), "{key} {value:?}: {why}");
+fn poc_2026_05_15_padding_that_wraps_around() {
+    // The end of the data is the last number there is; rounded up to the alignment it would be 0.
+    for (rows, offset) in [(1, u64::MAX - 63), (2, u64::MAX - 95), (1 << 58, 32), ((1 << 58) - 1, 64)] {
+        let header = Header::new(1, 0).tensor("t", &[16, rows], 0, offset & !31).zeros(256);
+        assert_eq!(fault(&header.bytes).fault, Fault::Outside("t".to_owned()), "{rows} {offset}");
+    }
+    // The header itself ends so close to the end of the file that its padding is beyond it.
+    let header = Header::new(1, 1).number("general.alignment", 65_536).tensor("t", &[8], 0, 0).zeros(64);
+    assert_eq!(fault(&header.bytes).fault, Fault::Outside("t".to_owned()));
+}
+
+#[test]
+fn poc_2026_05_15_tensor_offset_of_4_gib_and_just_beyond_the_data() {
+    for offset in [1 << 32, (1 << 32) - 32, 64, 96] {
+        let header = Header::new(1, 0).tensor("t", &[16], 0, offset);
+        let data = header.bytes.len().next_multiple_of(32) - header.bytes.len() + 64;
+        assert_eq!(fault(&header.zeros(data).bytes).fault, Fault::Outside("t".to_owned()), "{offset}");
     }
 }
 
 #[test]
-fn weights_that_are_no_numbers_end_the_answer_with_an_error() {
-    let mut bytes = Tiny::default().bytes().unwrap();
-    // The last tensor is the final norm: 64 numbers.
-    let start = bytes.len() - 64 * 4;
-    bytes[start..].copy_from_slice(&f32::NAN.to_le_bytes().repeat(64));
-    let model = Model::load(&file(&bytes), &Options { threads: 1, ..Options::default() }).unwrap();
-    assert!(named(model.score(&[1, 2, 3], 1)).contains("not numbers"));
+fn poc_2026_05_15_a_name_of_2_gib_in_a_tensor_after_a_good_one() {
+    let header = Header::new(2, 0).tensor("t", &[8], 0, 0).u64(1 << 31).zeros(128);
+    assert_eq!(fault(&header.bytes).fault, Fault::Truncated("a tensor's name"));
+}
+
+#[test]
+fn rows_of_each_type_that_are_no_whole_blocks() {
+    for (kind, block) in
+        [(2, 32), (3, 32), (6, 32), (7, 32), (8, 32), (10, 256), (11, 256), (12, 256), (13, 256), (14, 256)]
+    {
+        // As many weights as whole blocks have, but not in each row.
+        for row in [block / 2, block - 1, block + 1, 1] {
+            let header = Header::new(1, 0).tensor("t", &[row, block], kind, 0).zeros(1 << 17);
+            assert_eq!(
+                fault(&header.bytes).fault,
+                Fault::Blocks("t".to_owned()),
+                "type {kind}, rows of {row}"
+            );
+        }
+    }
+}
+
+#[test]
+fn counts_of_one_more_than_there_are() {
+    // What follows the last tensor is data, which is no tensor.
+    let header = Header::new(2, 0).tensor("t", &[8], 0, 0).zeros(256);
+    assert_eq!(fault(&header.bytes).fault, Fault::Text("a tensor's name"));
+    let header = Header::new(0, 2).number("k", 1).zeros(256);
+    assert_eq!(fault(&header.bytes).fault, Fault::Text("a key"));
+}
+
+#[test]
+fn shapes_whose_rows_multiply_to_more_than_can_be_counted() {
+    for shape in
+        [[16, 1 << 32, 1 << 32, 1], [16, 1 << 21, 1 << 21, 1 << 21], [16, u64::MAX, 1, 1], [1, 1 << 63, 1, 1]]
+    {
+        let header = Header::new(1, 0).tensor("t", &shape, 0, 0).zeros(256);
+        assert_eq!(fault(&header.bytes).fault, Fault::Shape("t".to_owned()), "{shape:?}");
+    }
 }

@@ -67,3 +67,14 @@ fn megabytes_take_time_in_proportion() {
         assert!(started.elapsed() < Duration::from_secs(5), "{part:?}: {:?}", started.elapsed());
     }
 }
+
+#[test]
+fn text_of_the_character_for_spaces_has_no_fewer_tokens_than_are_counted_on() {
+    for family in [Family::Mistral, Family::Gemma3] {
+        let tokenizer = tokenizer(family);
+        for length in [1, 2, 3, 100] {
+            let text = "\u{2581}the".repeat(length);
+            assert!(tokenizer.encode(&text, false).unwrap().len() >= tokenizer.least_tokens(text.len()));
+        }
+    }
+}
