@@ -70,7 +70,9 @@ fn texts_become_the_tokens_of_llama_cpp() {
             assert_eq!(tokenizer.encode(text, false).unwrap(), *ids, "{name}: {text:?}");
             // Where spaces are put in front, one comes after each user-defined token, too, and stays.
             let undone = name == "gemma3" || !(text.contains("   ") || text.contains("\n\n"));
-            assert!(!undone || tokenizer.decode(ids) == *text, "{name}: {text:?}");
+            // Such vocabularies have no other sign for a space than this, so it cannot be written itself.
+            let text = text.replace('\u{2581}', " ");
+            assert!(!undone || tokenizer.decode(ids) == text, "{name}: {text:?}");
         }
         strings_seen += strings.len();
     }
