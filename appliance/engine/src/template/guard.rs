@@ -24,7 +24,7 @@ impl Guard {
     /// A guard that none of the turns contains.
     pub(crate) fn new(turns: &[Turn]) -> Result<Guard, Error> {
         let unused = |mark: &char| !turns.iter().any(|turn| turn.content.contains(*mark));
-        match MARKS.find(unused) {
+        match MARKS.into_iter().find(unused) {
             Some(mark) => Ok(Guard { mark }),
             None => Err(Error::invalid("messages", "contain all the characters that Unicode reserves")),
         }

@@ -102,7 +102,7 @@ async fn a_token_of_no_numbers_fails_its_own_answer_and_changes_no_other() {
         let tokenizer = Tokenizer::from_metadata(Gguf::open(&file(&clean)).unwrap().metadata()).unwrap();
         let used = tokenizer.encode("hello world", false).unwrap();
         // A letter that neither prompt nor answer has.
-        let letters =
+        let mut letters =
             ('A'..='z').map(|letter| (letter, tokenizer.encode(&letter.to_string(), false).unwrap()[0]));
         let (letter, token) = letters.find(|(_, id)| !expected.contains(id) && !used.contains(id)).unwrap();
         let mut poisoned = clean;
