@@ -142,12 +142,6 @@ fuzzing() {
 }
 
 build() {
-  web_packages
-  local newest
-  newest=$(find webui/src webui/public webui/scripts webui/index.html webui/vite.config.ts webui/package-lock.json \
-    -newer webui/dist/index.html 2>/dev/null | head -n 1 || true)
-  if [ ! -f webui/dist/index.html ] || [ -n "$newest" ]; then
-    say "Building the web interface"
-    (cd webui && npm run --silent build) >&2
-  fi
+  say "Building the executable (a first build takes some minutes)"
+  cargo build --release --locked --package redoubt >&2
 }
