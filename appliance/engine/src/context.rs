@@ -158,7 +158,7 @@ mod tests {
         let template = template.map(str::to_owned).or(tiny.template.clone());
         Tiny { template, ..tiny }.write(&file).unwrap();
         file.rewind().unwrap();
-        Model::load(&file, &Options { threads: 1, context: None }).unwrap()
+        Model::load(&file, &Options { threads: 1, ..Options::default() }).unwrap()
     }
 
     fn turns(contents: &[(Role, &str)]) -> Prompt {
