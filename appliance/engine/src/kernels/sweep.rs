@@ -14,6 +14,10 @@ pub(super) const STREAMS: usize = 4;
 /// Tiles of up to so many rows go by [`STREAMS`] groups at a time: that many sums have room in the registers.
 pub(super) const STREAMED: usize = 2;
 
+/// Groups that all tiles pass by before the next ones' turn, so that weights are read from memory once, and a tile from its
+/// cache several times.
+const STRIP: usize = 4;
+
 /// From this many tiles on a group is unpacked once for all of them. Before, that costs more than it saves: the arithmetic
 /// would wait for memory while it unpacks, and memory for the arithmetic.
 const SEVERAL: usize = 3;
@@ -60,14 +64,21 @@ pub(super) fn sweep<K: Kernel, F: Format>(
         }
         rest.start += each * STREAMS;
     }
-    for group in rest {
-        let stored = Stored(weights.group(group));
+    while !rest.is_empty() {
+        let strip = rest.start..rest.end.min(rest.start + STRIP);
+        rest.start = strip.end;
         let tiles = (0..activations.tiles()).map(|index| activations.tile(index));
-        if activations.tiles() < SEVERAL || !K::unpacks::<F>() {
-            tiles.for_each(|tile| kernel.tile::<F, _>(stored, group, tile, out));
-        } else {
-            let unpacked = kernel.unpack::<F>(stored, weights.cols() / BLOCK);
-            tiles.for_each(|tile| kernel.tile::<F, _>(Unpacked(&unpacked), group, tile, out));
+        if tiles.len() < SEVERAL || !K::unpacks::<F>() {
+            for tile in tiles {
+                strip.clone().for_each(|group| {
+                    kernel.tile::<F, _>(Stored(weights.group(group)), group, tile, out);
+                });
+            }
+            continue;
+        }
+        for group in strip {
+            let unpacked = kernel.unpack::<F>(Stored(weights.group(group)), weights.cols() / BLOCK);
+            tiles.clone().for_each(|tile| kernel.tile::<F, _>(Unpacked(&unpacked), group, tile, out));
             kernel.keep(unpacked);
         }
     }
