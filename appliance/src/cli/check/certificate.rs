@@ -18,7 +18,7 @@ const SOON_US: i64 = 30 * DAY_US;
 pub(super) fn check(config: &Config, key: Option<&DataKey>, clock: &dyn Clock) -> Outcome {
     let own = config.listen.certificate.is_none();
     let renew = if own {
-        "`redoubt init` makes it with the data directory: put `tls/` back from a backup"
+        "if `tls/` in the data directory is missing or damaged, put it back from a backup; `redoubt init` made it"
     } else {
         "correct listen.certificate and listen.key"
     };
