@@ -58,6 +58,12 @@ impl Fallback {
         let product =
             Tensor::from_slice(x, (m, self.cols), &Device::Cpu).and_then(|x| self.weights.forward(&x));
         deliver(product, out);
+        // Candle rounds activations to whole numbers first, where what is no number becomes 0 and goes unnoticed.
+        for (x, out) in x.chunks_exact(self.cols).zip(out.chunks_exact_mut(self.rows)) {
+            if !x.iter().all(|number| number.is_finite()) {
+                out.fill(f32::NAN);
+            }
+        }
     }
 
     pub(super) fn row(&self, index: usize, out: &mut [f32]) {

@@ -268,7 +268,7 @@ fn cve_2025_66959_strings_in_lists_that_end_beyond_the_file() {
 #[test]
 fn poc_2026_05_15_padding_that_wraps_around() {
     // The end of the data is the last number there is; rounded up to the alignment it would be 0.
-    for (rows, offset) in [(1, u64::MAX - 63), (2, u64::MAX - 95), (1 << 58, 32), ((1 << 58) - 1, 64)] {
+    for (rows, offset) in [(1, u64::MAX - 63), (2, u64::MAX - 95), ((1 << 58) - 1, 64)] {
         let header = Header::new(1, 0).tensor("t", &[16, rows], 0, offset & !31).zeros(256);
         assert_eq!(fault(&header.bytes).fault, Fault::Outside("t".to_owned()), "{rows} {offset}");
     }

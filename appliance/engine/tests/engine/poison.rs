@@ -117,7 +117,7 @@ async fn a_token_of_no_numbers_fails_its_own_answer_and_changes_no_other() {
                 tokio::join!(answer(&engine, "hello world", "good"), answer(&engine, &bad, "bad"));
             assert_eq!(ids(&good), expected, "{weights:?}, round {round}");
             let Some(Event::End(end)) = fails.last() else { panic!("no end: {fails:?}") };
-            assert_eq!(end.reason, Finish::Error);
+            assert_eq!(end.reason, Finish::Error, "{weights:?}, round {round}");
             assert!(end.error.as_ref().is_some_and(|why| why.contains("not numbers")), "{end:?}");
         }
         assert!(engine.is_alive());
