@@ -62,6 +62,7 @@ pub(crate) fn reader(path: &Path, key: &DataKey) -> Result<Connection, Error> {
 ///
 /// An ordinary reader makes the log and its index where they are missing, and they would belong to whoever looks. So
 /// an empty log is passed over (`immutable`), and another one is read by an index in memory (`readonly_shm`).
+/// For root, SQLite gives these two files to the owner of the database, whose they are already.
 pub(crate) fn inspector(path: &Path, key: &DataKey) -> Result<Connection, Error> {
     check_file(path)?;
     let has = |suffix| std::fs::metadata(with_suffix(path, suffix)).is_ok_and(|file| file.len() > 0);

@@ -10,15 +10,18 @@ use ring::rand::SystemRandom;
 
 use crate::support::{Place, insert_user};
 
-/// Name, bytes, rights, inode and time of change of every file; nothing else may change, either.
-fn everything(folder: &Path) -> BTreeMap<String, (Vec<u8>, u32, u64, i64)> {
+/// Name, bytes, rights, owner, inode and time of the last write of every file.
+fn everything(folder: &Path) -> BTreeMap<String, (Vec<u8>, u32, u32, u64, i64)> {
     let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap());
     entries
         .map(|entry| {
             let metadata = entry.metadata().unwrap();
             let bytes = fs::read(entry.path()).unwrap();
-            let changed = metadata.ctime() * 1_000_000_000 + metadata.ctime_nsec();
-            (entry.file_name().into_string().unwrap(), (bytes, metadata.mode(), metadata.ino(), changed))
+            let written = metadata.mtime() * 1_000_000_000 + metadata.mtime_nsec();
+            (
+                entry.file_name().into_string().unwrap(),
+                (bytes, metadata.mode(), metadata.uid(), metadata.ino(), written),
+            )
         })
         .collect()
 }
