@@ -6,8 +6,10 @@ use std::cell::Cell;
 
 /// Instrumented code is several times slower than what people run, which has one second.
 const SECONDS: f64 = 8.0;
-/// Whatever the input, so much may be taken.
-pub const CONSTANT: usize = 2 << 20;
+/// Whatever the header, so much may be taken.
+pub const HEADER: usize = 2 << 20;
+/// Whatever the text: regular expressions remember what they have learnt, each up to some megabytes.
+const TEXT: usize = 64 << 20;
 /// For a byte of text there may be a symbol of 16 bytes and queued pairs in lists that double.
 const A_BYTE: usize = 200;
 
@@ -57,7 +59,7 @@ pub fn within<T>(what: &str, most: usize, work: impl FnOnce() -> T) -> T {
 
 /// As [`within`], with as much memory as suits a text of so many bytes.
 pub fn text<T>(bytes: usize, work: impl FnOnce() -> T) -> T {
-    within("a text", A_BYTE * bytes + CONSTANT, work)
+    within("a text", A_BYTE * bytes + TEXT, work)
 }
 
 /// Processor time of this thread: other processes do not count.

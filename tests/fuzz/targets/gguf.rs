@@ -17,7 +17,7 @@ const MODEL: usize = 96 << 20;
 fuzz_target!(|data: &[u8]| {
     let Some(input) = Input::read(data) else { return };
     let (file, length) = (input.file(), input.length());
-    match limits::within("the header", 2 * length + limits::CONSTANT, || Gguf::open(&file)) {
+    match limits::within("the header", 2 * length + limits::HEADER, || Gguf::open(&file)) {
         Ok(_) => {}
         Err(Error::Gguf(error)) => {
             assert!(error.offset <= length as u64, "{error}");
