@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use redoubt::clock::SystemClock;
 use redoubt::front::open_store;
-use redoubt_store::chats::{self, Chat};
+use redoubt_store::chats::{self, Chat, Scope};
 use redoubt_store::messages::{self, Message};
-use redoubt_store::{Error, Store, users};
+use redoubt_store::{Error, Store, users, workspaces};
 use ring::rand::SystemRandom;
 
 pub(super) struct Survey(Store);
@@ -25,7 +25,8 @@ impl Survey {
         let (owner, id) = (owner.to_owned(), id.to_owned());
         let found = self.0.read_blocking(move |reader| {
             let user = users::find_by_name(reader, &owner)?.expect("the owner is gone");
-            let Some(chat) = chats::find(reader, &user.id, &id)? else { return Ok(None) };
+            let scope = Scope { owner: user.id.clone(), workspace: workspaces::GENERAL.to_owned() };
+            let Some(chat) = chats::find(reader, &scope, &id)? else { return Ok(None) };
             let messages = messages::list(reader, &user.id, &chat.id)?;
             Ok::<_, Error>(Some((chat, messages)))
         });

@@ -4,6 +4,9 @@ use crate::random::NoRandomness;
 
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
+    /// The session has not chosen one yet.
+    #[error("no workspace is chosen")]
+    NoWorkspace,
     #[error("no such chat")]
     NoSuchChat,
     #[error("no such message")]

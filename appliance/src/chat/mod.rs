@@ -14,7 +14,7 @@ mod title;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use redoubt_store::chats::{self, Chat};
+use redoubt_store::chats::{self, Chat, Scope};
 use redoubt_store::messages::{self, Message};
 use redoubt_store::search::{self, Hit};
 use redoubt_store::{Clock, Page, Store};
@@ -23,8 +23,8 @@ pub use answer::{Answer, Ended, Failure, Place, Step, Usage, Watcher};
 pub use engines::Engines;
 pub use error::Error;
 pub use export::{Export, Format};
-pub(crate) use send::refusal;
 pub use send::{NewQuestion, Parent};
+pub(crate) use send::{cache_scope, refusal};
 pub use title::Title;
 
 use crate::identity::{Analyst, Caller};
@@ -102,6 +102,7 @@ impl Chats {
             salt: random::bytes(self.random.as_ref())?,
             created_at: now,
             updated_at: now,
+            workspace: scope(caller)?.workspace,
         };
         let (caller, created) = (caller.clone(), chat.clone());
         self.store
@@ -121,16 +122,16 @@ impl Chats {
         limit: usize,
         cursor: Option<String>,
     ) -> Result<Page<Chat>, Error> {
-        let owner = caller.id().to_owned();
-        self.store.read(move |reader| Ok(chats::list(reader, &owner, limit, cursor.as_deref())?)).await
+        let scope = scope(caller)?;
+        self.store.read(move |reader| Ok(chats::list(reader, &scope, limit, cursor.as_deref())?)).await
     }
 
     /// Opens a chat. That somebody opened it is recorded before they see it.
     pub async fn open(&self, caller: &Caller<Analyst>, chat_id: &str) -> Result<OpenChat, Error> {
-        let (caller, chat_id) = (caller.clone(), chat_id.to_owned());
+        let (scope, caller, chat_id) = (scope(caller)?, caller.clone(), chat_id.to_owned());
         self.store
             .write(move |tx| {
-                let chat = chats::find(tx, caller.id(), &chat_id)?.ok_or(Error::NoSuchChat)?;
+                let chat = chats::find(tx, &scope, &chat_id)?.ok_or(Error::NoSuchChat)?;
                 tx.audit(records::chat_opened(&caller, &chat))?;
                 let messages = messages::list(tx, &chat.owner, &chat.id)?;
                 Ok(OpenChat { chat, messages })
@@ -145,18 +146,18 @@ impl Chats {
         chat_id: &str,
         changes: Changes,
     ) -> Result<OpenChat, Error> {
-        let (caller, chat_id) = (caller.clone(), chat_id.to_owned());
+        let (scope, caller, chat_id) = (scope(caller)?, caller.clone(), chat_id.to_owned());
         self.store
             .write(move |tx| {
-                let chat = chats::find(tx, caller.id(), &chat_id)?.ok_or(Error::NoSuchChat)?;
+                let chat = chats::find(tx, &scope, &chat_id)?.ok_or(Error::NoSuchChat)?;
                 let messages = messages::list(tx, &chat.owner, &chat.id)?;
                 if let Some(head) = &changes.head
-                    && !chats::set_head(tx, &chat.owner, &chat.id, head, chat.updated_at)?
+                    && !chats::set_head(tx, &scope, &chat.id, head, chat.updated_at)?
                 {
                     return Err(Error::NoSuchMessage);
                 }
                 if let Some(title) = &changes.title {
-                    chats::rename(tx, &chat.owner, &chat.id, title.as_str(), chat.updated_at)?;
+                    chats::rename(tx, &scope, &chat.id, title.as_str(), chat.updated_at)?;
                 }
                 tx.audit(records::chat_updated(
                     &caller,
@@ -164,7 +165,7 @@ impl Chats {
                     changes.title.is_some(),
                     changes.head.is_some(),
                 ))?;
-                let chat = chats::find(tx, caller.id(), &chat_id)?.ok_or(Error::NoSuchChat)?;
+                let chat = chats::find(tx, &scope, &chat_id)?.ok_or(Error::NoSuchChat)?;
                 Ok(OpenChat { chat, messages })
             })
             .await
@@ -172,11 +173,11 @@ impl Chats {
 
     /// Deletes a chat, its messages and their traces in the search index; a running answer ends first.
     pub async fn delete(&self, caller: &Caller<Analyst>, chat_id: &str) -> Result<(), Error> {
-        let (deleting, id) = (caller.clone(), chat_id.to_owned());
+        let (scope, deleting, id) = (scope(caller)?, caller.clone(), chat_id.to_owned());
         self.store
             .write(move |tx| {
-                let chat = chats::find(tx, deleting.id(), &id)?.ok_or(Error::NoSuchChat)?;
-                let messages = chats::delete(tx, &chat.owner, &chat.id)?.ok_or(Error::NoSuchChat)?;
+                let chat = chats::find(tx, &scope, &id)?.ok_or(Error::NoSuchChat)?;
+                let messages = chats::delete(tx, &scope, &chat.id)?.ok_or(Error::NoSuchChat)?;
                 tx.audit(records::chat_deleted(&deleting, &chat, messages))?;
                 Ok::<_, Error>(())
             })
@@ -192,8 +193,8 @@ impl Chats {
         query: String,
         limit: usize,
     ) -> Result<Vec<Hit>, Error> {
-        let owner = caller.id().to_owned();
-        self.store.read(move |reader| Ok(search::find(reader, &owner, &query, limit)?)).await
+        let scope = scope(caller)?;
+        self.store.read(move |reader| Ok(search::find(reader, &scope, &query, limit)?)).await
     }
 
     /// The whole chat as a file. Recorded before it is handed out.
@@ -203,11 +204,11 @@ impl Chats {
         chat_id: &str,
         format: Format,
     ) -> Result<Export, Error> {
-        let (exporting, id) = (caller.clone(), chat_id.to_owned());
+        let (scope, exporting, id) = (scope(caller)?, caller.clone(), chat_id.to_owned());
         let open = self
             .store
             .write(move |tx| {
-                let chat = chats::find(tx, exporting.id(), &id)?.ok_or(Error::NoSuchChat)?;
+                let chat = chats::find(tx, &scope, &id)?.ok_or(Error::NoSuchChat)?;
                 tx.audit(records::chat_exported(&exporting, &chat, format.name()))?;
                 let messages = messages::list(tx, &chat.owner, &chat.id)?;
                 Ok::<_, Error>(OpenChat { chat, messages })
@@ -218,8 +219,8 @@ impl Chats {
 
     /// Stops the answer that is being written in a chat, if there is one.
     pub async fn stop(&self, caller: &Caller<Analyst>, chat_id: &str) -> Result<(), Error> {
-        let (owner, id) = (caller.id().to_owned(), chat_id.to_owned());
-        let found = self.store.read(move |reader| Ok::<_, Error>(chats::find(reader, &owner, &id)?)).await?;
+        let (scope, id) = (scope(caller)?, chat_id.to_owned());
+        let found = self.store.read(move |reader| Ok::<_, Error>(chats::find(reader, &scope, &id)?)).await?;
         found.ok_or(Error::NoSuchChat)?;
         self.stop_where(|running| running.chat_id == chat_id);
         Ok(())
@@ -244,4 +245,10 @@ impl Chats {
             _ => Ok(()),
         }
     }
+}
+
+/// The chats that a caller may touch: their own, in the workspace of their session.
+fn scope(caller: &Caller<Analyst>) -> Result<Scope, Error> {
+    let workspace = caller.workspace().ok_or(Error::NoWorkspace)?.to_owned();
+    Ok(Scope { owner: caller.id().to_owned(), workspace })
 }

@@ -5,13 +5,13 @@
 use std::time::Duration;
 
 use redoubt_engine::{CacheScope, Event, Finish, Prompt, Reply, Request, Sampling, Turn};
-use redoubt_store::chats::{self, Chat};
+use redoubt_store::chats::{self, Chat, Scope};
 use redoubt_store::messages::{self, Message, Role, Status};
 
 use super::answer::{Answer, Ended, Failure, Place, Usage};
 use super::prompt::{branch, turns};
 use super::title::Title;
-use super::{Chats, Error, OpenChat, Running};
+use super::{Chats, Error, OpenChat, Running, scope};
 use crate::identity::{Analyst, Caller};
 use crate::random;
 use crate::records;
@@ -137,11 +137,11 @@ impl Chats {
 
     /// The chat for the caller's own next action; that action is what gets recorded.
     async fn peek(&self, caller: &Caller<Analyst>, chat_id: &str) -> Result<OpenChat, Error> {
-        let (owner, chat_id) = (caller.id().to_owned(), chat_id.to_owned());
+        let (scope, chat_id) = (scope(caller)?, chat_id.to_owned());
         self.store
             .read(move |reader| {
-                let chat = chats::find(reader, &owner, &chat_id)?.ok_or(Error::NoSuchChat)?;
-                let messages = messages::list(reader, &owner, &chat.id)?;
+                let chat = chats::find(reader, &scope, &chat_id)?.ok_or(Error::NoSuchChat)?;
+                let messages = messages::list(reader, &scope.owner, &chat.id)?;
                 Ok(OpenChat { chat, messages })
             })
             .await
@@ -188,7 +188,7 @@ impl Chats {
         let request = Request {
             prompt: Prompt::Chat(std::mem::take(&mut plan.turns)),
             sampling: plan.sampling.clone(),
-            cache_scope: CacheScope { shared: self.model.id.clone(), private: caller.id().to_owned() },
+            cache_scope: cache_scope(&self.model.id, &plan.chat.scope()),
             party: caller.id().to_owned(),
         };
         match engine.submit(request).await {
@@ -230,7 +230,8 @@ impl Chats {
         let now = self.clock.now_us();
         self.store
             .write(move |tx| {
-                chats::find(tx, caller.id(), &chat.id)?.ok_or(Error::NoSuchChat)?;
+                let scope = chat.scope();
+                chats::find(tx, &scope, &chat.id)?.ok_or(Error::NoSuchChat)?;
                 if let Some(question) = &question {
                     let seq = tx.audit(records::message_created(&caller, &chat, question))?;
                     messages::insert(tx, &chat.owner, question, seq)?;
@@ -238,9 +239,9 @@ impl Chats {
                 let seq = tx.audit(records::inference_started(&caller, &chat, &answer, &model))?;
                 messages::insert(tx, &chat.owner, &answer, seq)?;
                 if let Some(title) = &title {
-                    chats::rename(tx, &chat.owner, &chat.id, title, now)?;
+                    chats::rename(tx, &scope, &chat.id, title, now)?;
                 }
-                chats::set_head(tx, &chat.owner, &chat.id, &answer.id, now)?;
+                chats::set_head(tx, &scope, &chat.id, &answer.id, now)?;
                 Ok(())
             })
             .await
@@ -346,6 +347,12 @@ fn outcome(reason: Finish, usage: Usage, error: Option<Failure>) -> Ended {
         Finish::Error => (Status::Failed, "error"),
     };
     Ended { status, finish_reason, usage, elapsed_ms: 0, error }
+}
+
+/// Compartments never share a block of the cache: a system prompt is common within a workspace, all else is one person's.
+pub(crate) fn cache_scope(model: &str, scope: &Scope) -> CacheScope {
+    let Scope { owner, workspace } = scope;
+    CacheScope { shared: format!("{model}/{workspace}"), private: format!("{owner}/{workspace}") }
 }
 
 /// The engine's refusals as the chat's own.

@@ -146,6 +146,7 @@ impl From<crate::chat::Error> for Error {
     fn from(error: crate::chat::Error) -> Self {
         use crate::chat::Error as E;
         match error {
+            E::NoWorkspace => Self::new(Code::WorkspaceNeeded),
             E::NoSuchChat | E::NoSuchMessage => Self::not_found(),
             E::NoSuchModel => Self::invalid("model", "There is no such model."),
             E::NotThere(why) => Self::invalid("parent", format!("{why}.")),

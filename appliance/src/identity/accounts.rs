@@ -1,6 +1,6 @@
 //! Local accounts: made by `init` and `demo`; the directory's people join in the same table.
 
-use redoubt_store::users::{self, Role, User};
+use redoubt_store::users::{self, Origin, Role, Source, User};
 use redoubt_store::{recovery_codes, totp as totp_rows};
 
 use super::name::Username;
@@ -32,6 +32,12 @@ impl Identity {
             password_hash: self.passwords.hash_blocking(&password)?,
             disabled: false,
             created_at: self.clock.now_us(),
+            display_name: String::new(),
+            source: Source::Local,
+            role_source: Origin::Assigned,
+            directory_id: None,
+            directory_state: None,
+            checked_at: None,
         };
         let sealed = match &new.totp {
             Some(secret) => {

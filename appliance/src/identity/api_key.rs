@@ -3,7 +3,9 @@
 use data_encoding::BASE64URL_NOPAD;
 use redoubt_audit::Actor;
 use redoubt_store::api_keys::{self, ApiKey};
+use redoubt_store::chats::Scope;
 use redoubt_store::users::{self, Role, User};
+use redoubt_store::workspaces;
 
 use super::session::sha256;
 use super::{Error, Identity};
@@ -35,12 +37,19 @@ pub struct ApiCaller {
     pub key_id: String,
     /// Answers that this key may have running at once.
     pub parallel: u32,
+    /// The one workspace that it sees.
+    pub workspace: String,
     pub via: Via,
 }
 
 impl ApiCaller {
     pub fn actor(&self) -> Actor {
         records::actor(&self.user, None)
+    }
+
+    /// Whose blocks of the cache it may use.
+    pub fn scope(&self) -> Scope {
+        Scope { owner: self.user.id.clone(), workspace: self.workspace.clone() }
     }
 }
 
@@ -64,6 +73,8 @@ impl Identity {
             last_used_at: None,
             revoked_at: None,
             parallel,
+            workspace: workspaces::GENERAL.to_owned(),
+            scopes: "chat embeddings".to_owned(),
         };
         let user = user.clone();
         self.store.write_blocking(move |tx| {
@@ -82,13 +93,13 @@ impl Identity {
                 let key = api_keys::find_by_hash(reader, &hash)?.ok_or(Error::NotSignedIn)?;
                 let over = key.revoked_at.is_some() || key.expires_at.is_some_and(|end| now >= end);
                 let user = users::find(reader, &key.user_id)?.ok_or(Error::NotSignedIn)?;
-                if over || user.disabled {
+                if over || !user.is_active() {
                     return Err(Error::NotSignedIn);
                 }
                 if user.role != Role::Analyst {
                     return Err(Error::Forbidden);
                 }
-                Ok(ApiCaller { user, key_id: key.id, parallel: key.parallel, via })
+                Ok(ApiCaller { user, key_id: key.id, parallel: key.parallel, workspace: key.workspace, via })
             })
             .await
     }

@@ -56,6 +56,11 @@ impl<R: RoleSet> Caller<R> {
         &self.user.id
     }
 
+    /// The workspace that the session sees; `None` until one is chosen.
+    pub fn workspace(&self) -> Option<&str> {
+        self.session.workspace.as_deref()
+    }
+
     /// The caller as audit records name them.
     pub fn actor(&self) -> Actor {
         crate::records::actor(&self.user, Some(&self.session.token_hash))

@@ -56,6 +56,8 @@ pub struct SignedInSession {
     pub created_at: i64,
     pub last_seen_at: i64,
     pub expires_at: i64,
+    pub workspace: Option<String>,
+    pub proved_at: i64,
 }
 
 impl From<&Session> for SignedInSession {
@@ -66,6 +68,8 @@ impl From<&Session> for SignedInSession {
             created_at: session.created_at,
             last_seen_at: session.last_seen_at,
             expires_at: session.expires_at,
+            workspace: session.workspace.clone(),
+            proved_at: session.proved_at,
         }
     }
 }
@@ -86,7 +90,7 @@ impl Identity {
         if session.stage != Stage::Full {
             return Err(Error::NotSignedIn);
         }
-        if user.disabled || self.is_over(&session, user.role) {
+        if !user.is_active() || self.is_over(&session, user.role) {
             // `expire_sessions` ends it within seconds, with the answers that it left running.
             return Err(Error::SessionExpired);
         }
@@ -145,7 +149,7 @@ impl Identity {
             .await?;
         let mut ended = Vec::new();
         for (session, user) in open {
-            if user.disabled || self.is_over(&session, user.role) {
+            if !user.is_active() || self.is_over(&session, user.role) {
                 ended.push(session.id.clone());
                 self.end_expired(user, session).await?;
             }

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use redoubt_store::recovery_codes::{self, RecoveryCode};
-use redoubt_store::sessions::{self, Session, Stage};
+use redoubt_store::sessions::{self, FirstFactor, Session, Stage};
 use redoubt_store::users::{self, User};
-use redoubt_store::{Tx, lockouts, totp as totp_rows};
+use redoubt_store::{Tx, lockouts, totp as totp_rows, workspaces};
 
 use super::lockout::LockoutKey;
 use super::name::Username;
@@ -102,7 +102,7 @@ impl Identity {
             None => PlainPassword::parse("unusable".to_owned()).map_err(|_| Error::SignInFailed)?,
         };
         let matches = self.passwords.verify(candidate, stored).await?;
-        let admitted = user.clone().filter(|user| matches && !user.disabled);
+        let admitted = user.clone().filter(|user| matches && user.is_active());
         match admitted {
             None => self.refuse_password(user, key, via).await,
             Some(user) => self.open_pending(user, key, via).await,
@@ -202,7 +202,7 @@ impl Identity {
                 if session.stage != Stage::Pending {
                     return Err(Error::NotSignedIn);
                 }
-                let user = users::find(reader, &session.user_id)?.filter(|user| !user.disabled);
+                let user = users::find(reader, &session.user_id)?.filter(User::is_active);
                 if now >= session.expires_at {
                     return Err(Error::SessionExpired);
                 }
@@ -242,7 +242,7 @@ impl Identity {
     async fn settle(&self, pending: Pending, proof: Option<Proof>, via: &Via) -> Result<SignedIn, Error> {
         let token = PlainToken::generate(self.random.as_ref())?;
         let absolute = self.limits.absolute_seconds;
-        let session = self.new_session(&pending.user, &token, Stage::Full, i64::from(absolute), via)?;
+        let mut session = self.new_session(&pending.user, &token, Stage::Full, i64::from(absolute), via)?;
         let codes = self.codes_for(&proof).await?;
         let (this, via, user) = (self.clone(), via.clone(), pending.user.clone());
         let (hashes, recovery_codes) = codes.map(|set| (set.hashes, set.codes)).unzip();
@@ -262,6 +262,10 @@ impl Identity {
                 }
                 lockouts::clear(tx, key.as_str())?;
                 sessions::delete(tx, &pending.user.id, &pending.session.id)?;
+                // With one workspace there is nothing to choose.
+                if let [only] = &workspaces::list_of(tx, &pending.user.id)?[..] {
+                    session.workspace = Some(only.id.clone());
+                }
                 sessions::insert(tx, &session)?;
                 if let Some(hashes) = &hashes {
                     recovery_codes::insert_all(tx, &pending.user.id, hashes)?;
@@ -337,6 +341,10 @@ impl Identity {
             expires_at: now + seconds * SECOND_US,
             address: via.source.ip.clone(),
             agent: via.agent.clone(),
+            workspace: None,
+            proved_at: if stage == Stage::Full { now } else { 0 },
+            locked_at: None,
+            factor: FirstFactor::Password,
         })
     }
 }

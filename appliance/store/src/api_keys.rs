@@ -17,12 +17,18 @@ pub struct ApiKey {
     pub revoked_at: Option<i64>,
     /// How many answers may run at once.
     pub parallel: u32,
+    /// The one workspace that it sees.
+    pub workspace: String,
+    /// What it may be used for: words divided by spaces.
+    pub scopes: String,
 }
 
-const COLUMNS: &str = "id, user_id, name, hash, created_at, expires_at, last_used_at, revoked_at, parallel";
+const COLUMNS: &str = "id, user_id, name, hash, created_at, expires_at, last_used_at, revoked_at, parallel, workspace, \
+                       scopes";
 
 pub fn insert(tx: &mut Tx<'_>, key: &ApiKey) -> Result<(), Error> {
-    let sql = format!("INSERT INTO api_keys ({COLUMNS}) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)");
+    let sql =
+        format!("INSERT INTO api_keys ({COLUMNS}) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)");
     tx.execute(
         &sql,
         params![
@@ -35,6 +41,8 @@ pub fn insert(tx: &mut Tx<'_>, key: &ApiKey) -> Result<(), Error> {
             key.last_used_at,
             key.revoked_at,
             key.parallel,
+            key.workspace,
+            key.scopes,
         ],
     )?;
     Ok(())
@@ -73,5 +81,7 @@ fn from_row(row: &Row<'_>) -> rusqlite::Result<ApiKey> {
         last_used_at: row.get(6)?,
         revoked_at: row.get(7)?,
         parallel: row.get(8)?,
+        workspace: row.get(9)?,
+        scopes: row.get(10)?,
     })
 }

@@ -209,7 +209,9 @@ mod tests {
         let options = Options::at(folder.path().join("redoubt.db"));
         let store = Store::create(options, key, Arc::new(Still), origin).unwrap();
         let filled = store.write_blocking(|tx| {
-            tx.connection().execute("INSERT INTO users VALUES ('u', 'u', 'analyst', '', 0, 0)", [])?;
+            let sql = "INSERT INTO users (id, name, role, password_hash, disabled, created_at)
+                       VALUES ('u', 'u', 'analyst', '', 0, 0)";
+            tx.connection().execute(sql, [])?;
             let seq = record(tx, catalogue::CHAT_CREATE, "c")?;
             let sql = "INSERT INTO chats (id, owner, title, model, salt, created_at, updated_at, audit_seq)
                        VALUES ('c', 'u', '', '', zeroblob(16), 0, 0, ?1)";

@@ -29,6 +29,7 @@ mod text_enum;
 pub mod totp;
 mod tx;
 pub mod users;
+pub mod workspaces;
 mod writer;
 
 // Only named so that its build tells ours where the headers are: `build.rs` reads them.

@@ -5,7 +5,10 @@ use rusqlite_migration::{M, Migrations};
 
 use crate::Error;
 
-const STEPS: &[M<'static>] = &[M::up(include_str!("../migrations/0001-initial.sql"))];
+const STEPS: &[M<'static>] = &[
+    M::up(include_str!("../migrations/0001-initial.sql")),
+    M::up(include_str!("../migrations/0002-identity.sql")),
+];
 
 /// Applies what is missing, each step in its own transaction.
 ///
@@ -35,7 +38,8 @@ mod tests {
 
     #[test]
     fn released_files_are_unchanged() {
-        let files = [include_str!("../migrations/0001-initial.sql")];
+        let files =
+            [include_str!("../migrations/0001-initial.sql"), include_str!("../migrations/0002-identity.sql")];
         assert_eq!(files.len(), STEPS.len());
         for (file, hash) in files.iter().zip(RELEASED) {
             assert_eq!(HEXLOWER.encode(digest(&SHA256, file.as_bytes()).as_ref()), hash);

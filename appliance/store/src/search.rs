@@ -3,7 +3,7 @@
 
 use rusqlite::{Row, params};
 
-use crate::chats::{self, Chat};
+use crate::chats::{self, Chat, Scope};
 use crate::{Error, Reader};
 
 /// The most words of a query that count.
@@ -29,29 +29,30 @@ pub struct Part {
 
 /// Chats whose title, then messages whose text has every word of `query`, or words that begin so; the best
 /// match first.
-pub fn find(reader: &Reader, owner: &str, query: &str, limit: usize) -> Result<Vec<Hit>, Error> {
+pub fn find(reader: &Reader, scope: &Scope, query: &str, limit: usize) -> Result<Vec<Hit>, Error> {
     let Some(words) = quote(query) else { return Ok(Vec::new()) };
-    let owner_term = format!("owner : \"{}\"", owner.replace('"', "\"\""));
+    let owner_term = format!("owner : \"{}\"", scope.owner.replace('"', "\"\""));
     let columns: Vec<String> = chats::COLUMNS.split(", ").map(|column| format!("c.{column}")).collect();
     let columns = columns.join(", ");
 
     let sql = format!(
         "SELECT {columns}, NULL, snippet(chat_index, 1, '{OPEN}', '{CLOSE}', '…', 16)
          FROM chat_index JOIN chats c ON c.pk = chat_index.rowid
-         WHERE chat_index MATCH ?1 AND c.owner = ?2
-         ORDER BY bm25(chat_index, 0.0, 1.0), c.pk DESC LIMIT ?3"
+         WHERE chat_index MATCH ?1 AND c.owner = ?2 AND c.workspace = ?3
+         ORDER BY bm25(chat_index, 0.0, 1.0), c.pk DESC LIMIT ?4"
     );
     let expression = format!("{owner_term} AND title : ({words})");
-    let mut hits = reader.all(&sql, params![expression, owner, limit], from_row)?;
+    let mut hits = reader.all(&sql, params![expression, scope.owner, scope.workspace, limit], from_row)?;
 
     let sql = format!(
         "SELECT {columns}, m.id, snippet(message_index, 1, '{OPEN}', '{CLOSE}', '…', 24)
          FROM message_index JOIN messages m ON m.pk = message_index.rowid JOIN chats c ON c.id = m.chat_id
-         WHERE message_index MATCH ?1 AND m.owner = ?2
-         ORDER BY bm25(message_index, 0.0, 1.0), m.pk DESC LIMIT ?3"
+         WHERE message_index MATCH ?1 AND m.owner = ?2 AND c.workspace = ?3
+         ORDER BY bm25(message_index, 0.0, 1.0), m.pk DESC LIMIT ?4"
     );
     let expression = format!("{owner_term} AND content : ({words})");
-    hits.extend(reader.all(&sql, params![expression, owner, limit - hits.len()], from_row)?);
+    let params = params![expression, scope.owner, scope.workspace, limit - hits.len()];
+    hits.extend(reader.all(&sql, params, from_row)?);
     Ok(hits)
 }
 
@@ -68,8 +69,8 @@ fn quote(query: &str) -> Option<String> {
 }
 
 fn from_row(row: &Row<'_>) -> rusqlite::Result<Hit> {
-    let snippet: String = row.get(9)?;
-    Ok(Hit { chat: chats::from_row(row)?, message_id: row.get(8)?, snippet: parts(&snippet) })
+    let snippet: String = row.get(10)?;
+    Ok(Hit { chat: chats::from_row(row)?, message_id: row.get(9)?, snippet: parts(&snippet) })
 }
 
 fn parts(snippet: &str) -> Vec<Part> {

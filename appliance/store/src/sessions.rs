@@ -15,6 +15,11 @@ text_enum! {
     }
 }
 
+text_enum! {
+    /// What came before the one-time code.
+    FirstFactor { Password = "password", Certificate = "certificate" }
+}
+
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Session {
     pub id: String,
@@ -27,12 +32,22 @@ pub struct Session {
     pub expires_at: i64,
     pub address: String,
     pub agent: String,
+    /// The one workspace that the session sees; `None` until it is chosen.
+    pub workspace: Option<String>,
+    /// When password and code were last given in it.
+    pub proved_at: i64,
+    /// Since when it is locked.
+    pub locked_at: Option<i64>,
+    pub factor: FirstFactor,
 }
 
-const COLUMNS: &str = "id, token_hash, user_id, stage, created_at, last_seen_at, expires_at, address, agent";
+const COLUMNS: &str = "id, token_hash, user_id, stage, created_at, last_seen_at, expires_at, address, agent, \
+                       workspace, proved_at, locked_at, factor";
 
 pub fn insert(tx: &mut Tx<'_>, session: &Session) -> Result<(), Error> {
-    let sql = format!("INSERT INTO sessions ({COLUMNS}) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)");
+    let sql = format!(
+        "INSERT INTO sessions ({COLUMNS}) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)"
+    );
     tx.execute(
         &sql,
         params![
@@ -45,6 +60,10 @@ pub fn insert(tx: &mut Tx<'_>, session: &Session) -> Result<(), Error> {
             session.expires_at,
             session.address,
             session.agent,
+            session.workspace,
+            session.proved_at,
+            session.locked_at,
+            session.factor,
         ],
     )?;
     Ok(())
@@ -96,5 +115,9 @@ fn from_row(row: &Row<'_>) -> rusqlite::Result<Session> {
         expires_at: row.get(6)?,
         address: row.get(7)?,
         agent: row.get(8)?,
+        workspace: row.get(9)?,
+        proved_at: row.get(10)?,
+        locked_at: row.get(11)?,
+        factor: row.get(12)?,
     })
 }

@@ -10,18 +10,57 @@ text_enum! {
     Role { Analyst = "analyst", Admin = "admin", Auditor = "auditor" }
 }
 
+text_enum! {
+    /// Who says that an account exists and checks its password.
+    Source {
+        /// This appliance.
+        Local = "local",
+        /// The LDAP directory.
+        Directory = "directory",
+    }
+}
+
+text_enum! {
+    /// Where a role or a membership comes from.
+    Origin {
+        /// An admin, or the console.
+        Assigned = "assigned",
+        /// A mapping of directory groups, followed at every check.
+        Directory = "directory",
+    }
+}
+
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct User {
     pub id: String,
     pub name: String,
     pub role: Role,
-    /// A PHC string.
+    /// A PHC string; empty for people of the directory, which no password matches.
     pub password_hash: String,
+    /// By an admin.
     pub disabled: bool,
     pub created_at: i64,
+    /// As the directory or the person writes it; may be empty.
+    pub display_name: String,
+    pub source: Source,
+    pub role_source: Origin,
+    /// `entryUUID` or `objectGUID`: who this is, whatever the name becomes.
+    pub directory_id: Option<String>,
+    /// Why the directory refuses this person; `None` while it does not.
+    pub directory_state: Option<String>,
+    /// When the directory last spoke about this person.
+    pub checked_at: Option<i64>,
 }
 
-const COLUMNS: &str = "id, name, role, password_hash, disabled, created_at";
+impl User {
+    /// Whether this person may have a session, as far as this row says.
+    pub fn is_active(&self) -> bool {
+        !self.disabled && self.directory_state.is_none()
+    }
+}
+
+const COLUMNS: &str = "id, name, role, password_hash, disabled, created_at, display_name, source, role_source, \
+                       directory_id, directory_state, checked_at";
 
 pub fn find(reader: &Reader, id: &str) -> Result<Option<User>, Error> {
     reader.one(&format!("SELECT {COLUMNS} FROM users WHERE id = ?1"), [id], from_row)
@@ -29,6 +68,10 @@ pub fn find(reader: &Reader, id: &str) -> Result<Option<User>, Error> {
 
 pub fn find_by_name(reader: &Reader, name: &str) -> Result<Option<User>, Error> {
     reader.one(&format!("SELECT {COLUMNS} FROM users WHERE name = ?1"), [name], from_row)
+}
+
+pub fn find_by_directory_id(reader: &Reader, directory_id: &str) -> Result<Option<User>, Error> {
+    reader.one(&format!("SELECT {COLUMNS} FROM users WHERE directory_id = ?1"), [directory_id], from_row)
 }
 
 /// Everybody, by name.
@@ -39,10 +82,24 @@ pub fn list(reader: &Reader) -> Result<Vec<User>, Error> {
 /// # Errors
 /// [`Error::Conflict`] if the name is taken.
 pub fn insert(tx: &mut Tx<'_>, user: &User) -> Result<(), Error> {
-    let sql = format!("INSERT INTO users ({COLUMNS}) VALUES (?1, ?2, ?3, ?4, ?5, ?6)");
+    let sql =
+        format!("INSERT INTO users ({COLUMNS}) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)");
     tx.execute(
         &sql,
-        params![user.id, user.name, user.role, user.password_hash, user.disabled, user.created_at],
+        params![
+            user.id,
+            user.name,
+            user.role,
+            user.password_hash,
+            user.disabled,
+            user.created_at,
+            user.display_name,
+            user.source,
+            user.role_source,
+            user.directory_id,
+            user.directory_state,
+            user.checked_at,
+        ],
     )?;
     Ok(())
 }
@@ -68,5 +125,11 @@ fn from_row(row: &Row<'_>) -> rusqlite::Result<User> {
         password_hash: row.get(3)?,
         disabled: row.get(4)?,
         created_at: row.get(5)?,
+        display_name: row.get(6)?,
+        source: row.get(7)?,
+        role_source: row.get(8)?,
+        directory_id: row.get(9)?,
+        directory_state: row.get(10)?,
+        checked_at: row.get(11)?,
     })
 }

@@ -6,7 +6,7 @@ use actix_web::web::{Data, Json};
 use actix_web::{HttpRequest, HttpResponse};
 use bytes::Bytes;
 use futures_util::stream;
-use redoubt_engine::{CacheScope, End, Event, Finish, Prompt, Request, Role, Sampling, Turn};
+use redoubt_engine::{End, Event, Finish, Prompt, Request, Role, Sampling, Turn};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -104,7 +104,7 @@ pub(crate) async fn create(
     let prompt = Prompt::Chat(manifest.with_system(turns(&body.messages)?));
     let sampling = sampling(body, manifest.sampling());
     sampling.validate().map_err(chat::refusal)?;
-    let cache_scope = CacheScope { shared: app.chats.model().id.clone(), private: caller.user.id.clone() };
+    let cache_scope = chat::cache_scope(&app.chats.model().id, &caller.scope());
     let ask = Request { prompt, sampling, cache_scope, party: caller.user.id.clone() };
     let running = app.completions.start(caller, ask).await?;
     if streams { Ok(stream(&request, running, usage)) } else { whole(running).await }

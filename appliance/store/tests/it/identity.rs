@@ -6,7 +6,7 @@ use std::thread;
 use redoubt_store::api_keys::{self, ApiKey};
 use redoubt_store::lockouts::{self, Lockout};
 use redoubt_store::recovery_codes;
-use redoubt_store::sessions::{self, Session, Stage};
+use redoubt_store::sessions::{self, FirstFactor, Session, Stage};
 use redoubt_store::totp::{self, Totp};
 use redoubt_store::users::{self, Role};
 use redoubt_store::{Error, Store};
@@ -236,6 +236,10 @@ fn session(number: u8, user_id: &str) -> Session {
         expires_at: START_US + DAY_US,
         address: "10.1.2.3".to_owned(),
         agent: "Firefox".to_owned(),
+        workspace: Some("general".to_owned()),
+        proved_at: START_US,
+        locked_at: None,
+        factor: FirstFactor::Password,
     }
 }
 
@@ -309,6 +313,8 @@ fn keys_for_programs_are_found_by_hash_and_revoked_once_by_their_owner() {
                 last_used_at: None,
                 revoked_at: None,
                 parallel: 32,
+                workspace: "general".to_owned(),
+                scopes: "chat".to_owned(),
             };
             api_keys::insert(tx, &key)?;
             assert_eq!(api_keys::find_by_hash(tx, &[1; 32])?, Some(key));

@@ -4,7 +4,7 @@ use std::fs;
 
 use redoubt_store::Error;
 
-use crate::support::{Place, delete_chat, insert_chat, insert_message, open_at, question};
+use crate::support::{Place, delete_chat, insert_chat, insert_message, open_at, question, scope};
 
 /// A closed store with some of everything.
 fn filled() -> Place {
@@ -93,7 +93,8 @@ fn a_flipped_bit_in_the_log_never_gives_a_wrong_row() {
         let _ = fs::remove_file(copy.path().join("redoubt.db-shm"));
         let store = open_at(&database, &place.key).unwrap();
         assert_eq!(store.check_integrity().unwrap(), Vec::<String>::new(), "bit {number}");
-        let page = store.read_blocking(|reader| redoubt_store::chats::list(reader, "alice", 50, None));
+        let page =
+            store.read_blocking(|reader| redoubt_store::chats::list(reader, &scope("alice"), 50, None));
         assert!(page.unwrap().items.iter().all(|chat| chat.title == "title"));
     }
 }

@@ -5,7 +5,7 @@ use redoubt_store::messages::{self, Finish, Role, Status};
 use redoubt_store::search::{self, Hit, Part};
 use redoubt_store::{Error, Store, chats};
 
-use crate::support::{Place, delete_chat, insert_chat, insert_message, insert_user, question};
+use crate::support::{Place, delete_chat, insert_chat, insert_message, insert_user, question, scope};
 
 fn place() -> Place {
     let place = Place::with_alice();
@@ -34,7 +34,7 @@ fn place() -> Place {
 
 fn find(store: &Store, owner: &'static str, query: &str) -> Vec<Hit> {
     let query = query.to_owned();
-    store.read_blocking(move |reader| search::find(reader, owner, &query, 20)).unwrap()
+    store.read_blocking(move |reader| search::find(reader, &scope(owner), &query, 20)).unwrap()
 }
 
 /// What was hit: chat and message.
@@ -103,7 +103,7 @@ fn what_changes_is_found_anew_and_what_goes_is_gone() {
     let store = &place.store;
     store
         .write_blocking(|tx| {
-            chats::rename(tx, "alice", "weather", "Climate", 0)?;
+            chats::rename(tx, &scope("alice"), "weather", "Climate", 0)?;
             let answer = messages::Message {
                 role: Role::Assistant,
                 status: Status::Streaming,
@@ -139,7 +139,7 @@ fn no_more_hits_than_asked_for() {
     let place = place();
     for limit in 0..4 {
         let found: Result<Vec<Hit>, Error> =
-            place.store.read_blocking(move |reader| search::find(reader, "alice", "in", limit));
+            place.store.read_blocking(move |reader| search::find(reader, &scope("alice"), "in", limit));
         assert_eq!(found.unwrap().len(), limit.min(3));
     }
 }
@@ -152,8 +152,9 @@ fn no_query_is_an_error() {
     runner
         .run(&prop_oneof![syntax.prop_map(String::from), any::<String>()], |query| {
             let query_of_job = query.clone();
-            let found =
-                place.store.read_blocking(move |reader| search::find(reader, "alice", &query_of_job, 5));
+            let found = place
+                .store
+                .read_blocking(move |reader| search::find(reader, &scope("alice"), &query_of_job, 5));
             let found = found.map_err(|error| TestCaseError::fail(format!("{query:?}: {error}")))?;
             prop_assert!(found.iter().all(|hit| hit.chat.owner == "alice"));
             Ok(())

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use redoubt_store::Error;
 
-use crate::support::{Place, delete_chat, insert_chat, insert_message, question};
+use crate::support::{Place, delete_chat, insert_chat, insert_message, question, scope};
 
 const CANARY: &str = "CANARY7f3a1c9e";
 
@@ -41,7 +41,10 @@ fn no_file_holds_what_was_written() {
                 Ok::<_, Error>(())
             })
             .unwrap();
-        place.store.read_blocking(|reader| redoubt_store::search::find(reader, "alice", CANARY, 50)).unwrap();
+        place
+            .store
+            .read_blocking(|reader| redoubt_store::search::find(reader, &scope("alice"), CANARY, 50))
+            .unwrap();
         if number % 10 == 0 {
             assert_eq!(holding(&place.data_dir(), CANARY), Vec::<String>::new(), "after {number} chats");
         }

@@ -5,10 +5,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
 use redoubt_audit::{Actor, Draft, Event, Object, Origin, Outcome, catalogue};
-use redoubt_store::chats::{self, Chat};
+use redoubt_store::chats::{self, Chat, Scope};
 use redoubt_store::messages::{self, Message, Status};
-use redoubt_store::users::{self, Role, User};
-use redoubt_store::{Clock, DataKey, Error, Options, Store, Tx};
+use redoubt_store::users::{self, Role, Source, User};
+use redoubt_store::{Clock, DataKey, Error, Options, Store, Tx, workspaces};
 use ring::rand::SystemRandom;
 use tempfile::TempDir;
 
@@ -131,8 +131,19 @@ pub(crate) fn insert_user(tx: &mut Tx<'_>, name: &str) -> Result<(), Error> {
         password_hash: "$argon2id$…".to_owned(),
         disabled: false,
         created_at: tx.now_us(),
+        display_name: String::new(),
+        source: Source::Local,
+        role_source: users::Origin::Assigned,
+        directory_id: None,
+        directory_state: None,
+        checked_at: None,
     };
     users::insert(tx, &user)
+}
+
+/// The chats of this person in the workspace that there always is.
+pub(crate) fn scope(owner: &str) -> Scope {
+    Scope { owner: owner.to_owned(), workspace: workspaces::GENERAL.to_owned() }
 }
 
 /// A chat with its record.
@@ -148,6 +159,7 @@ pub(crate) fn insert_chat(tx: &mut Tx<'_>, owner: &str, id: &str, title: &str) -
         salt: [7; 16],
         created_at: now,
         updated_at: now,
+        workspace: workspaces::GENERAL.to_owned(),
     };
     chats::insert(tx, &chat, seq)
 }
@@ -180,5 +192,5 @@ pub(crate) fn insert_message(tx: &mut Tx<'_>, owner: &str, message: &Message) ->
 
 pub(crate) fn delete_chat(tx: &mut Tx<'_>, owner: &str, id: &str) -> Result<Option<usize>, Error> {
     tx.audit(draft(catalogue::CHAT_DELETE, "chat", id))?;
-    chats::delete(tx, owner, id)
+    chats::delete(tx, &scope(owner), id)
 }

@@ -4,7 +4,9 @@ use redoubt_store::chats;
 use redoubt_store::messages::{self, Finish, Message, Role, Status};
 use redoubt_store::{Error, Tx};
 
-use crate::support::{Place, SECOND_US, delete_chat, insert_chat, insert_message, insert_user, question};
+use crate::support::{
+    Place, SECOND_US, delete_chat, insert_chat, insert_message, insert_user, question, scope,
+};
 
 /// Alice with a chat of a question and two answers to it, and bob.
 fn place() -> Place {
@@ -52,15 +54,15 @@ fn somebody_else_s_chat_does_not_exist() {
     place
         .store
         .write_blocking(|tx: &mut Tx<'_>| {
-            assert_eq!(chats::find(tx, "bob", "chat")?, None);
-            assert!(chats::list(tx, "bob", 10, None)?.items.is_empty());
+            assert_eq!(chats::find(tx, &scope("bob"), "chat")?, None);
+            assert!(chats::list(tx, &scope("bob"), 10, None)?.items.is_empty());
             assert!(messages::list(tx, "bob", "chat")?.is_empty());
             assert_eq!(messages::find(tx, "bob", "chat", "question")?, None);
-            assert!(!chats::rename(tx, "bob", "chat", "Mine", 0)?);
-            assert!(!chats::set_head(tx, "bob", "chat", "question", 0)?);
-            assert!(!chats::touch(tx, "bob", "chat", 0)?);
-            assert_eq!(chats::delete(tx, "bob", "chat")?, None);
-            assert_eq!(chats::find(tx, "alice", "chat")?.unwrap().title, "Weather");
+            assert!(!chats::rename(tx, &scope("bob"), "chat", "Mine", 0)?);
+            assert!(!chats::set_head(tx, &scope("bob"), "chat", "question", 0)?);
+            assert!(!chats::touch(tx, &scope("bob"), "chat", 0)?);
+            assert_eq!(chats::delete(tx, &scope("bob"), "chat")?, None);
+            assert_eq!(chats::find(tx, &scope("alice"), "chat")?.unwrap().title, "Weather");
             assert_eq!(messages::list(tx, "alice", "chat")?.len(), 3);
             Ok::<_, Error>(())
         })
@@ -81,7 +83,7 @@ fn a_parent_is_a_message_of_the_same_chat() {
     assert!(matches!(outcome, Err(Error::Sql(_))), "{outcome:?}");
     let head = place.store.write_blocking(|tx| {
         insert_chat(tx, "alice", "other", "Other")?;
-        chats::set_head(tx, "alice", "other", "question", 0)
+        chats::set_head(tx, &scope("alice"), "other", "question", 0)
     });
     assert!(!head.unwrap(), "the head is a message of another chat");
 }
@@ -146,7 +148,7 @@ fn a_long_list_comes_in_pages_without_gaps_or_repeats() {
         let from = cursor.clone();
         let page = place
             .store
-            .read_blocking(move |reader| chats::list(reader, "alice", 10, from.as_deref()))
+            .read_blocking(move |reader| chats::list(reader, &scope("alice"), 10, from.as_deref()))
             .unwrap();
         ids.extend(page.items.into_iter().map(|chat| chat.id));
         cursor = page.next;
@@ -157,7 +159,8 @@ fn a_long_list_comes_in_pages_without_gaps_or_repeats() {
     let newest_first: Vec<String> = (0..25).rev().map(|number| format!("chat {number:02}")).collect();
     assert_eq!(ids, newest_first);
     for cursor in ["", "x", "1", ".", "1e9.x"] {
-        let outcome = place.store.read_blocking(move |reader| chats::list(reader, "alice", 10, Some(cursor)));
+        let outcome =
+            place.store.read_blocking(move |reader| chats::list(reader, &scope("alice"), 10, Some(cursor)));
         assert!(matches!(outcome, Err(Error::BadCursor)), "{cursor}");
     }
 }
@@ -169,7 +172,7 @@ fn a_chat_that_changes_moves_to_the_top() {
     place.clock.pass(1_000_000);
     place.store.write_blocking(|tx| insert_chat(tx, "alice", "new", "t")).unwrap();
     let first = || {
-        let page = place.store.read_blocking(|reader| chats::list(reader, "alice", 1, None)).unwrap();
+        let page = place.store.read_blocking(|reader| chats::list(reader, &scope("alice"), 1, None)).unwrap();
         page.items[0].id.clone()
     };
     assert_eq!(first(), "new");
@@ -177,7 +180,7 @@ fn a_chat_that_changes_moves_to_the_top() {
         .store
         .write_blocking(|tx| {
             let later = tx.now_us() + SECOND_US;
-            chats::touch(tx, "alice", "old", later)
+            chats::touch(tx, &scope("alice"), "old", later)
         })
         .unwrap();
     assert_eq!(first(), "old");
@@ -203,7 +206,7 @@ fn deleting_a_chat_takes_its_messages_however_deep_they_go() {
     place
         .store
         .read_blocking(|reader| {
-            assert_eq!(chats::find(reader, "alice", "chat")?, None);
+            assert_eq!(chats::find(reader, &scope("alice"), "chat")?, None);
             assert!(messages::list(reader, "alice", "chat")?.is_empty());
             assert!(messages::list_streaming(reader)?.is_empty());
             Ok::<_, Error>(())

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use redoubt_audit::{Actor, Draft, Outcome, catalogue};
 use redoubt_store::{Error, Options, Store, audit_log, chats, users};
 
-use crate::support::{Place, TestClock, insert_chat, insert_user, origin, question};
+use crate::support::{Place, TestClock, insert_chat, insert_user, origin, question, scope};
 
 /// Keeps the writer busy until the returned end is dropped, so that what follows meets in one commit.
 fn hold_writer(store: &Store) -> (mpsc::Sender<()>, thread::JoinHandle<Result<(), Error>>) {
@@ -83,7 +83,7 @@ fn a_failing_job_takes_back_its_own_rows_and_records_and_no_others() {
     }
     let after = place.store.stats();
     assert_eq!((after.commits - before.commits, after.jobs - before.jobs), (2, 21));
-    let chats = place.store.read_blocking(|reader| chats::list(reader, "alice", 50, None)).unwrap();
+    let chats = place.store.read_blocking(|reader| chats::list(reader, &scope("alice"), 50, None)).unwrap();
     assert_eq!(chats.items.len(), 10);
     assert_eq!(place.store.read_blocking(audit_log::size).unwrap(), 11);
     place.assert_intact();
