@@ -30,7 +30,7 @@ pub struct Via {
 }
 
 impl Via {
-    fn stamp(&self, draft: Draft) -> Draft {
+    pub(crate) fn stamp(&self, draft: Draft) -> Draft {
         draft.request(self.request.clone()).source(self.source.clone())
     }
 

@@ -57,7 +57,11 @@ fn refusal(access: Access, caller: &str) -> Option<u16> {
         (Access::Public, _) => None,
         (Access::Pending, "pending") => None,
         (Access::Anyone, "analyst" | "admin" | "auditor") => None,
-        (Access::Analyst, "analyst") | (Access::Auditor, "auditor") | (Access::ApiKey, "program") => None,
+        (Access::Analyst, "analyst")
+        | (Access::Admin, "admin")
+        | (Access::Auditor, "auditor")
+        | (Access::ApiKey, "program") => None,
+        (Access::Admin, "analyst" | "auditor") => Some(403),
         (Access::Analyst, "admin" | "auditor") | (Access::Auditor, "analyst" | "admin") => Some(403),
         _ => Some(401),
     }

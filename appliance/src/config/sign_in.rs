@@ -16,6 +16,8 @@ pub struct SignIn {
     pub admin_idle_seconds: u32,
     /// A session ends after this time, however busy it is.
     pub absolute_seconds: u32,
+    /// How long a proof (password and code) lasts for what asks for one (IA-11).
+    pub proof_seconds: u32,
     /// Shown and to be accepted before the sign-in form; empty = none.
     pub notice: String,
 }
@@ -30,6 +32,7 @@ impl Default for SignIn {
             idle_seconds: 15 * 60,
             admin_idle_seconds: 10 * 60,
             absolute_seconds: 12 * 60 * 60,
+            proof_seconds: 5 * 60,
             notice: String::new(),
         }
     }
@@ -45,6 +48,7 @@ impl SignIn {
             ("idle_seconds", self.idle_seconds),
             ("admin_idle_seconds", self.admin_idle_seconds),
             ("absolute_seconds", self.absolute_seconds),
+            ("proof_seconds", self.proof_seconds),
         ];
         let zero = positive.iter().filter(|(_, value)| *value == 0);
         zero.map(|(key, _)| format!("sign_in.{key}: must be at least 1")).collect()

@@ -16,6 +16,7 @@ pub enum Code {
     NotSignedIn,
     SessionExpired,
     Forbidden,
+    ProofNeeded,
     WorkspaceNeeded,
     NotFound,
     MethodNotAllowed,
@@ -37,7 +38,7 @@ impl Code {
             Self::SignInFailed | Self::CodeRefused | Self::NotSignedIn | Self::SessionExpired => {
                 StatusCode::UNAUTHORIZED
             }
-            Self::Forbidden | Self::WorkspaceNeeded => StatusCode::FORBIDDEN,
+            Self::Forbidden | Self::ProofNeeded | Self::WorkspaceNeeded => StatusCode::FORBIDDEN,
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::Timeout => StatusCode::REQUEST_TIMEOUT,
@@ -61,6 +62,7 @@ impl Code {
             Self::NotSignedIn => "Sign in first.",
             Self::SessionExpired => "The session has ended. Sign in again.",
             Self::Forbidden => "Your role does not allow this.",
+            Self::ProofNeeded => "Confirm with your password and a code.",
             Self::WorkspaceNeeded => "Choose a workspace first.",
             Self::NotFound => "There is nothing here.",
             Self::MethodNotAllowed => "This address does not take that method.",
@@ -140,7 +142,7 @@ impl Error {
     pub fn openai(&self) -> serde_json::Value {
         let kind = match self.code {
             Code::NotSignedIn | Code::SessionExpired => "authentication_error",
-            Code::Forbidden | Code::WorkspaceNeeded => "permission_error",
+            Code::Forbidden | Code::ProofNeeded | Code::WorkspaceNeeded => "permission_error",
             Code::Locked | Code::Quota => "rate_limit_error",
             Code::Internal | Code::Busy | Code::AuditUnavailable => "server_error",
             _ => "invalid_request_error",

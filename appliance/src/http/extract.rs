@@ -10,7 +10,7 @@ use super::boundary::RequestId;
 use super::connection::Connection;
 use super::error::{Code, Error};
 use crate::app::App;
-use crate::identity::{self, ApiCaller, Caller, PlainApiKey, PlainToken, RoleSet};
+use crate::identity::{self, ApiCaller, Caller, PlainApiKey, PlainToken, Proven, RoleSet};
 use crate::records::Via;
 
 pub(super) const SESSION_COOKIE: &str = "__Host-redoubt";
@@ -89,6 +89,16 @@ impl<R: RoleSet> FromRequest for Caller<R> {
     }
 }
 
+impl<R: RoleSet> FromRequest for Proven<R> {
+    type Error = Error;
+    type Future = LocalBoxFuture<'static, Result<Self, Error>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let (request, caller) = (request.clone(), Caller::<R>::from_request(request, payload));
+        Box::pin(async move { Ok(app(&request)?.identity.require_proof(caller.await?)?) })
+    }
+}
+
 impl FromRequest for ApiCaller {
     type Error = Error;
     type Future = LocalBoxFuture<'static, Result<Self, Error>>;
@@ -120,6 +130,7 @@ impl From<identity::Error> for Error {
             E::NotSignedIn => Self::new(Code::NotSignedIn),
             E::SessionExpired => Self::new(Code::SessionExpired),
             E::Forbidden => Self::new(Code::Forbidden),
+            E::ProofNeeded => Self::new(Code::ProofNeeded),
             E::NoSuchSession => Self::not_found(),
             E::BadName(_) | E::Weak(_) | E::NameTaken => Self::new(Code::Invalid).title(error.to_string()),
             E::Store(error) => error.into(),

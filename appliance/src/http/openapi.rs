@@ -73,6 +73,7 @@ fn access(access: Access) -> &'static str {
         Access::Pending => "For whoever passed the first step of signing in.",
         Access::Anyone => "For whoever is signed in.",
         Access::Analyst => "For analysts.",
+        Access::Admin => "For admins.",
         Access::Auditor => "For auditors.",
         Access::ApiKey => "For programs with an API key.",
     }

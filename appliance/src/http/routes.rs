@@ -23,6 +23,7 @@ pub enum Access {
     /// Whoever is signed in.
     Anyone,
     Analyst,
+    Admin,
     Auditor,
     /// A program with an API key.
     ApiKey,

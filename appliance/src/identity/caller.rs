@@ -1,8 +1,9 @@
-//! Authorisation as a type: a handler that takes `Caller<Analyst>` cannot be reached by anybody else.
+//! Authorisation as a type: a handler that takes `Caller<Analyst>` cannot be reached by anybody else, and one that takes
+//! `Proven<Admin>` only by an admin who gave password and code a moment ago.
 
 use std::marker::PhantomData;
 
-use redoubt_audit::Actor;
+use redoubt_audit::{Actor, Draft};
 use redoubt_store::users::{Role, User};
 
 use super::session::SignedInSession;
@@ -64,5 +65,50 @@ impl<R: RoleSet> Caller<R> {
     /// The caller as audit records name them.
     pub fn actor(&self) -> Actor {
         crate::records::actor(&self.user, Some(&self.session.token_hash))
+    }
+}
+
+/// A caller who gave password and code in this session a short time ago.
+///
+/// **Invariant:** made only by [`super::Identity::require_proof`].
+#[derive(Clone, Debug)]
+pub struct Proven<R>(Caller<R>);
+
+impl<R> Proven<R> {
+    pub(super) fn new(caller: Caller<R>) -> Self {
+        Self(caller)
+    }
+}
+
+impl<R> std::ops::Deref for Proven<R> {
+    type Target = Caller<R>;
+
+    fn deref(&self) -> &Caller<R> {
+        &self.0
+    }
+}
+
+/// Who does an admin's work: a signed-in admin, or root on the console.
+#[derive(Clone, Debug)]
+pub struct By {
+    actor: Actor,
+    via: Option<Via>,
+}
+
+impl By {
+    pub fn console() -> Self {
+        Self { actor: Actor::console(), via: None }
+    }
+
+    /// A record of this event with who did it and by which request.
+    pub fn draft(&self, event: redoubt_audit::Event, outcome: redoubt_audit::Outcome) -> Draft {
+        let draft = Draft::new(event, outcome, self.actor.clone());
+        self.via.iter().fold(draft, |draft, via| via.stamp(draft))
+    }
+}
+
+impl From<&Caller<Admin>> for By {
+    fn from(caller: &Caller<Admin>) -> Self {
+        Self { actor: caller.actor(), via: Some(caller.via.clone()) }
     }
 }

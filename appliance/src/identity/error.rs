@@ -19,6 +19,8 @@ pub enum Error {
     SessionExpired,
     #[error("the role does not allow this")]
     Forbidden,
+    #[error("password and code are needed again")]
+    ProofNeeded,
     #[error("no such session")]
     NoSuchSession,
     #[error("{0:?} cannot be a user name")]

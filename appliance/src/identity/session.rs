@@ -5,7 +5,7 @@ use redoubt_store::sessions::{self, Session, Stage};
 use redoubt_store::users::{self, Role, User};
 use ring::digest;
 
-use super::{Error, Identity};
+use super::{Caller, Error, Identity, Proven};
 use crate::clock::SECOND_US;
 use crate::random::{self, NoRandomness, Random};
 use crate::records::{self, Via};
@@ -96,6 +96,15 @@ impl Identity {
         }
         self.touch(&session).await?;
         Ok((user, SignedInSession::from(&session)))
+    }
+
+    /// Lets through who gave password and code in this session a short time ago.
+    ///
+    /// # Errors
+    /// [`Error::ProofNeeded`]
+    pub fn require_proof<R>(&self, caller: Caller<R>) -> Result<Proven<R>, Error> {
+        let end = caller.session.proved_at + i64::from(self.limits.proof_seconds) * SECOND_US;
+        if self.clock.now_us() >= end { Err(Error::ProofNeeded) } else { Ok(Proven::new(caller)) }
     }
 
     fn is_over(&self, session: &Session, role: Role) -> bool {
