@@ -12,7 +12,7 @@ mod tile;
 
 pub(crate) use plan::Plan;
 
-use super::cache::{BLOCK, Pool};
+use super::cache::{BLOCK, Pool, WIDEST};
 use super::elementwise;
 use super::forward::Span;
 use super::shape::Shape;
@@ -29,9 +29,6 @@ const CHUNK_BLOCKS: usize = CHUNK / BLOCK;
 
 /// More queries than this meet a tile that was widened once.
 const WIDENED: usize = 2 * PASS;
-
-/// The widest head, with its padding.
-const WIDEST: usize = 512;
 
 /// Work memory of one thread.
 #[derive(Default)]
@@ -308,7 +305,8 @@ mod tests {
                 let heads = (0..shape.kv_heads).flat_map(|head| (0..shape.head).map(move |d| (head, d)));
                 heads.map(|(head, d)| number(position, d, head + salt)).collect()
             };
-            pool.write(table[position / BLOCK], 0, position % BLOCK, &row(0), &row(9));
+            let mut page = pool.pages().take(table[position / BLOCK]);
+            page.write(0, position % BLOCK, &row(0), &row(9), |_| ());
         }
         (pool, table)
     }
