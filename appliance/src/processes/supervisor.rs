@@ -214,14 +214,12 @@ impl Supervisor {
 
     /// Waits until the front serves; `None` where the end was asked for before that.
     fn await_ready(&mut self) -> anyhow::Result<Option<(Pids, Value)>> {
-        let (Some(front), Some(engine)) = (&mut self.front, &self.engine) else {
-            bail!("nothing was started")
-        };
+        let (Some(front), Some(engine)) = (&self.front, &self.engine) else { bail!("nothing was started") };
         let pids = Pids { supervisor: std::process::id(), front: front.child.pid(), engine: engine.pid() };
         while let Ok(event) = self.events.recv() {
             match event {
                 Event::Ready(pid, details) if pid == pids.front => {
-                    front.serves = true;
+                    self.note_ready(pid);
                     return Ok(Some((pids, details)));
                 }
                 Event::Died(death) if [pids.front, pids.engine].contains(&death.pid) => {
@@ -274,7 +272,7 @@ impl Supervisor {
     fn note_ready(&mut self, pid: u32) {
         if let Some(front) = self.front.as_mut().filter(|front| front.child.pid() == pid) {
             front.serves = true;
-            tracing::info!(pid, "front serves again");
+            tracing::info!(pid, "front serves");
         }
     }
 
