@@ -31,7 +31,9 @@ fn world(alice: Somebody) -> World {
 fn scripted(alice: Somebody, refuse: Option<&'static str>) -> Scripted {
     let script = move |request: &crate::support::hostile_ldap::Request| match (&request.operation, refuse) {
         (Operation::Bind { dn, .. }, Some(code)) if dn != SERVICE => {
-            let text = format!("80090308: LdapErr: DSID-0C09044E, comment: AcceptSecurityContext error, data {code}, v4563");
+            let text = format!(
+                "80090308: LdapErr: DSID-0C09044E, comment: AcceptSecurityContext error, data {code}, v4563"
+            );
             Some(bind(request.id, 49, &text))
         }
         (Operation::Extended { .. }, _) => Some(extended(request.id, 0, "u:EXAMPLE\\alice")),

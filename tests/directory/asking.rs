@@ -92,7 +92,10 @@ pub(super) struct Scripted {
 }
 
 impl Scripted {
-    pub(super) fn new(world: World, script: impl Fn(&Request) -> Option<Vec<u8>> + Send + Sync + 'static) -> Self {
+    pub(super) fn new(
+        world: World,
+        script: impl Fn(&Request) -> Option<Vec<u8>> + Send + Sync + 'static,
+    ) -> Self {
         Self::configured(world, script, |_| {})
     }
 

@@ -15,13 +15,15 @@ fn takes_everything(request: &Request) -> Option<Vec<u8>> {
 }
 
 fn binds_of_people(requests: &[Request]) -> usize {
-    let is_one = |request: &&Request| matches!(&request.operation, Operation::Bind { dn, .. } if dn != SERVICE);
+    let is_one =
+        |request: &&Request| matches!(&request.operation, Operation::Bind { dn, .. } if dn != SERVICE);
     requests.iter().filter(is_one).count()
 }
 
 /// Texts that look empty: spaces of every kind, alone and together.
 fn blanks() -> Vec<String> {
-    let spaces: Vec<char> = (0..=0x10_ffff_u32).filter_map(char::from_u32).filter(|c| c.is_whitespace()).collect();
+    let spaces: Vec<char> =
+        (0..=0x10_ffff_u32).filter_map(char::from_u32).filter(|c| c.is_whitespace()).collect();
     let mut blanks: Vec<_> = spaces.iter().map(char::to_string).collect();
     for first in &spaces {
         blanks.extend(spaces.iter().map(|second| format!("{first}{second}")));
@@ -40,7 +42,9 @@ async fn cve_2026_44551_a_blank_password_is_never_sent_to_a_directory_that_takes
     let scripted = Scripted::new(World::with_alice(PASSWORD), takes_everything);
     let mut passwords = blanks();
     assert!(passwords.len() >= 1000, "{}", passwords.len());
-    passwords.extend(["", "\0", " \0", "\0a", "a\0b", "\u{200b}", "\u{feff}", "\u{2060}", "\u{3164}"].map(str::to_owned));
+    passwords.extend(
+        ["", "\0", " \0", "\0a", "a\0b", "\u{200b}", "\u{feff}", "\u{2060}", "\u{3164}"].map(str::to_owned),
+    );
     for password in &passwords {
         assert_eq!(scripted.verify("alice", password).await, Err(Refusal::WrongPassword), "{password:?}");
     }
@@ -50,7 +54,14 @@ async fn cve_2026_44551_a_blank_password_is_never_sent_to_a_directory_that_takes
 
 #[tokio::test]
 async fn cve_2025_13357_a_bind_that_was_one_as_nobody_is_found_out() {
-    for (identity, words) in [("", "as nobody's"), ("dn:", "as nobody's"), ("u:", "as nobody's"), ("dn:uid=bob,dc=x", "somebody else's"), ("dn:alice", "somebody else's"), ("?", "as nobody's")] {
+    for (identity, words) in [
+        ("", "as nobody's"),
+        ("dn:", "as nobody's"),
+        ("u:", "as nobody's"),
+        ("dn:uid=bob,dc=x", "somebody else's"),
+        ("dn:alice", "somebody else's"),
+        ("?", "as nobody's"),
+    ] {
         let scripted = Scripted::new(World::with_alice(PASSWORD), move |request| match request.operation {
             Operation::Bind { .. } => Some(bind(request.id, 0, "")),
             Operation::Extended { .. } => Some(extended(request.id, 0, identity)),
@@ -91,7 +102,9 @@ async fn an_entry_without_a_name_or_from_elsewhere_is_never_bound() {
 #[tokio::test]
 async fn several_entries_are_nobody() {
     let mut world = World::with_alice(PASSWORD);
-    world.people.push(Somebody { dn: "uid=alice,ou=staff,dc=example,dc=org".to_owned(), ..world.people[0].clone() });
+    world
+        .people
+        .push(Somebody { dn: "uid=alice,ou=staff,dc=example,dc=org".to_owned(), ..world.people[0].clone() });
     let scripted = Scripted::new(world, |_| None);
     assert_eq!(scripted.verify("alice", PASSWORD).await, Err(Refusal::Ambiguous));
     let id = DirectoryId::parse("6a1f4ec2-0d0f-4a3c-9a55-2f9d3b7c1e01").unwrap();

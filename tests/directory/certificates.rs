@@ -83,7 +83,10 @@ async fn cve_2024_5967_no_wrong_certificate_gets_a_password() {
             assert!(plain.len() <= 31, "{what}: more than the request for TLS came in the clear");
             let report = asking.directory.test(None).await;
             let failed = report.steps.iter().find(|step| !step.ok).unwrap();
-            assert!(!report.ok && failed.found.contains(reason) && failed.advice.is_some(), "{what}: {failed:?}");
+            assert!(
+                !report.ok && failed.found.contains(reason) && failed.advice.is_some(),
+                "{what}: {failed:?}"
+            );
         }
     }
 }
@@ -93,7 +96,9 @@ async fn the_right_certificate_is_taken_by_address_and_by_name() {
     let folder = tempfile::tempdir().unwrap();
     let authority = Authority::new("the directory's authority");
     let ca = authority.write(folder.path());
-    for (names, host) in [(["127.0.0.1"], "127.0.0.1"), (["dc1.example"], "dc1.example"), (["*.example"], "dc1.example")] {
+    for (names, host) in
+        [(["127.0.0.1"], "127.0.0.1"), (["dc1.example"], "dc1.example"), (["*.example"], "dc1.example")]
+    {
         let server = Hostile::start(Before::Ldaps, &authority.issue(&names), World::with_alice(PASSWORD));
         let asking = Asking::servers(&[server.url().replace("127.0.0.1", host)], &ca, HOSTS, |_| {});
         assert_eq!(asking.verify("alice", PASSWORD).await.unwrap().name, "alice", "{names:?}");

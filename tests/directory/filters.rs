@@ -9,12 +9,35 @@ const PASSWORD: &str = "salt marsh, nine herons";
 const NAMES: usize = 10_000;
 /// Pieces that mean something in filters, names and encodings.
 const PIECES: [&str; 24] = [
-    "*", "(", ")", "\\", "\\2a", "\\28", "&", "|", "!", "=", ">=", "~=", ":=", ":dn:", ",", ";", "#", "uid=", ")(uid=*", "{name}",
-    "a", "é", "\u{202e}", "\u{1f511}",
+    "*",
+    "(",
+    ")",
+    "\\",
+    "\\2a",
+    "\\28",
+    "&",
+    "|",
+    "!",
+    "=",
+    ">=",
+    "~=",
+    ":=",
+    ":dn:",
+    ",",
+    ";",
+    "#",
+    "uid=",
+    ")(uid=*",
+    "{name}",
+    "a",
+    "é",
+    "\u{202e}",
+    "\u{1f511}",
 ];
 
 fn names() -> impl Iterator<Item = String> {
-    let fixed = ["*", "*)(uid=*", "*))(|(uid=*", "\\2a", "a\\", "\\", "(", ")", "{name}", "admin)(&", "x' or '1'='1"];
+    let fixed =
+        ["*", "*)(uid=*", "*))(|(uid=*", "\\2a", "a\\", "\\", "(", ")", "{name}", "admin)(&", "x' or '1'='1"];
     // A generator of its own (xorshift), so that every run asks the same.
     let mut state = 0x9e37_79b9_7f4a_7c15_u64;
     let mut next = move || {
@@ -45,7 +68,8 @@ async fn cve_2022_2232_ten_thousand_names_are_one_equality_each() {
             })
             .collect();
         let [Filter::And(parts)] = filters[..] else { panic!("{name:?} made {filters:?}") };
-        let class = Filter::Equality { attribute: "objectClass".to_owned(), value: b"inetOrgPerson".to_vec() };
+        let class =
+            Filter::Equality { attribute: "objectClass".to_owned(), value: b"inetOrgPerson".to_vec() };
         let uid = Filter::Equality { attribute: "uid".to_owned(), value: name.as_bytes().to_vec() };
         assert_eq!(parts[..], [class, uid], "{name:?}");
     }
@@ -58,5 +82,9 @@ async fn names_that_cannot_be_names_are_not_asked_about() {
         assert_eq!(scripted.verify(name, PASSWORD).await, Err(Refusal::Unknown));
     }
     let asked = scripted.server.requests();
-    assert!(!asked.iter().any(|request| matches!(&request.operation, Operation::Search { base, .. } if !base.is_empty())));
+    assert!(
+        !asked
+            .iter()
+            .any(|request| matches!(&request.operation, Operation::Search { base, .. } if !base.is_empty()))
+    );
 }

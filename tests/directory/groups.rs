@@ -58,6 +58,7 @@ async fn groups_may_come_from_an_attribute_of_the_person() {
 
 #[tokio::test]
 async fn groups_below_another_base_are_not_there() {
-    let asking = Asking::slapd(slapd::shared(), |config| config.group_base = format!("ou=policies,{}", slapd::BASE));
+    let asking =
+        Asking::slapd(slapd::shared(), |config| config.group_base = format!("ou=policies,{}", slapd::BASE));
     assert!(asking.verify("alice", PASSWORD).await.unwrap().groups.is_empty());
 }

@@ -51,7 +51,8 @@ async fn whom_the_filter_no_longer_finds_is_refused_at_the_next_look() {
     });
     let erin = asking.verify("erin", PASSWORD).await.unwrap();
     assert_eq!(asking.directory.look_up(&erin.id).await.unwrap(), erin);
-    slapd.modify(&format!("dn: uid=erin,{PEOPLE}\nchangetype: modify\nadd: description\ndescription: left\n"));
+    slapd
+        .modify(&format!("dn: uid=erin,{PEOPLE}\nchangetype: modify\nadd: description\ndescription: left\n"));
     assert_eq!(asking.directory.look_up(&erin.id).await, Err(Refusal::Unknown));
     assert_eq!(asking.verify("erin", PASSWORD).await, Err(Refusal::Unknown));
 }

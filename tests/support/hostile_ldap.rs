@@ -19,7 +19,7 @@ use rustls::{ServerConfig, ServerConnection, StreamOwned};
 
 use super::authority::Issued;
 
-pub(crate) use ber::{Operation, Request, Filter, element, read_message};
+pub(crate) use ber::{Filter, Operation, Request, element, read_message};
 pub(crate) use replies::{ACTIVE_DIRECTORY, bind, bind_with, done, entry, extended, reference, referral};
 pub(crate) use world::{SERVICE, SERVICE_PASSWORD, Somebody, World};
 
@@ -59,6 +59,8 @@ struct Shared {
     /// Bytes that came without TLS.
     plain: Mutex<Vec<u8>>,
     connections: AtomicUsize,
+    /// For hanging up.
+    open: Mutex<Vec<TcpStream>>,
     ended: AtomicBool,
 }
 
@@ -76,6 +78,7 @@ impl Hostile {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
         let shared = Arc::new(Shared {
+            open: Mutex::default(),
             before,
             tls: Arc::new(server_config(issued)),
             world,
@@ -93,6 +96,7 @@ impl Hostile {
                 }
                 let (connection, serving) = (connection.unwrap(), Arc::clone(&serving));
                 serving.connections.fetch_add(1, Ordering::SeqCst);
+                serving.open.lock().unwrap().push(connection.try_clone().unwrap());
                 // A client that goes away is no fault here.
                 thread::spawn(move || drop(serving.serve(connection)));
             }
@@ -118,6 +122,13 @@ impl Hostile {
         self.shared.connections.load(Ordering::SeqCst)
     }
 
+    /// Ends every connection that there is.
+    pub(crate) fn hang_up(&self) {
+        for connection in self.shared.open.lock().unwrap().drain(..) {
+            let _ended_already = connection.shutdown(Shutdown::Both);
+        }
+    }
+
     pub(crate) fn url(&self) -> String {
         let scheme = if self.shared.before == Before::Ldaps { "ldaps" } else { "ldap" };
         format!("{scheme}://127.0.0.1:{}", self.port)
@@ -127,6 +138,7 @@ impl Hostile {
 impl Drop for Hostile {
     fn drop(&mut self) {
         self.shared.ended.store(true, Ordering::SeqCst);
+        self.hang_up();
         // Wakes the listener up.
         drop(TcpStream::connect_timeout(&([127, 0, 0, 1], self.port).into(), Duration::from_secs(1)));
     }

@@ -74,7 +74,8 @@ impl Slapd {
             .unwrap();
         assert!(added.status.success(), "{}", String::from_utf8_lossy(&added.stderr));
         let [ldap, ldaps] = free_ports();
-        let script = r#"folder=$1; shift; "$@" & slapd=$!; read -r _; kill "$slapd"; wait "$slapd"; rm -rf "$folder""#;
+        let script =
+            r#"folder=$1; shift; "$@" & slapd=$!; read -r _; kill "$slapd"; wait "$slapd"; rm -rf "$folder""#;
         let process = Command::new("sh")
             .args(["-c", script, "sh"])
             .arg(&path)
@@ -87,7 +88,9 @@ impl Slapd {
             .stderr(Stdio::null())
             .spawn()
             .unwrap();
-        await_some("slapd", || TcpStream::connect_timeout(&([127, 0, 0, 1], ldaps).into(), super::PATIENCE).ok());
+        await_some("slapd", || {
+            TcpStream::connect_timeout(&([127, 0, 0, 1], ldaps).into(), super::PATIENCE).ok()
+        });
         Self { process, ldap, ldaps, ca, _folder: folder }
     }
 

@@ -23,9 +23,18 @@ pub(crate) enum Filter {
     And(Vec<Filter>),
     Or(Vec<Filter>),
     Not(Box<Filter>),
-    Equality { attribute: String, value: Vec<u8> },
-    Present { attribute: String },
-    Extensible { rule: String, attribute: String, value: Vec<u8> },
+    Equality {
+        attribute: String,
+        value: Vec<u8>,
+    },
+    Present {
+        attribute: String,
+    },
+    Extensible {
+        rule: String,
+        attribute: String,
+        value: Vec<u8>,
+    },
     /// Substrings, ordering, approximation: nothing of ours sends them.
     Other(u8),
 }
@@ -148,7 +157,11 @@ fn filter(tag: u8, content: &[u8]) -> Filter {
         0xa9 => {
             let parts = parts(content);
             let find = |tag| parts.iter().find(|part| part.0 == tag).map_or(&[][..], |part| part.1);
-            Filter::Extensible { rule: text(find(0x81)), attribute: text(find(0x82)), value: find(0x83).to_vec() }
+            Filter::Extensible {
+                rule: text(find(0x81)),
+                attribute: text(find(0x82)),
+                value: find(0x83).to_vec(),
+            }
         }
         other => Filter::Other(other),
     }

@@ -11,9 +11,9 @@ pub(crate) type Control<'a> = (&'a str, &'a [u8]);
 fn message(id: u32, operation: &[u8], controls: &[Control<'_>]) -> Vec<u8> {
     let mut content = [&[2, 4][..], &id.to_be_bytes(), operation].concat();
     if !controls.is_empty() {
-        let each = controls.iter().map(|(kind, value)| {
-            element(0x30, &[element(4, kind.as_bytes()), element(4, value)].concat())
-        });
+        let each = controls
+            .iter()
+            .map(|(kind, value)| element(0x30, &[element(4, kind.as_bytes()), element(4, value)].concat()));
         content.extend(element(0xa0, &each.collect::<Vec<_>>().concat()));
     }
     element(0x30, &content)

@@ -47,7 +47,8 @@ impl Somebody {
             Filter::Or(parts) => parts.iter().any(|part| self.matches(part)),
             Filter::Not(part) => !self.matches(part),
             Filter::Equality { attribute, value } => self.attributes.iter().any(|(name, values)| {
-                name.eq_ignore_ascii_case(attribute) && values.iter().any(|own| own.eq_ignore_ascii_case(value))
+                name.eq_ignore_ascii_case(attribute)
+                    && values.iter().any(|own| own.eq_ignore_ascii_case(value))
             }),
             Filter::Present { .. } => true,
             Filter::Extensible { .. } | Filter::Other(_) => false,
@@ -68,7 +69,8 @@ impl World {
         match &request.operation {
             Operation::Bind { dn, password } => {
                 let service = (SERVICE, SERVICE_PASSWORD);
-                let people = self.people.iter().map(|somebody| (somebody.dn.as_str(), somebody.password.as_str()));
+                let people =
+                    self.people.iter().map(|somebody| (somebody.dn.as_str(), somebody.password.as_str()));
                 let known = people.chain([service]).find(|(own, _)| own == dn);
                 let right = known.is_some_and(|(_, own)| own.as_bytes() == password);
                 bind(id, if right { 0 } else { 49 }, "")
@@ -94,7 +96,8 @@ impl World {
             }
         }
         let below = |dn: &str| dn == base || dn.ends_with(&format!(",{base}"));
-        for somebody in self.people.iter().filter(|somebody| below(&somebody.dn) && somebody.matches(filter)) {
+        for somebody in self.people.iter().filter(|somebody| below(&somebody.dn) && somebody.matches(filter))
+        {
             reply.extend(entry(id, &somebody.dn, &somebody.attributes));
         }
         reply.extend(done(id, 0));
