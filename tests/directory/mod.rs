@@ -27,6 +27,8 @@ mod processes;
 #[cfg(test)]
 mod replies;
 #[cfg(test)]
+mod routes;
+#[cfg(test)]
 mod servers;
 #[cfg(test)]
 mod start_tls;
