@@ -31,4 +31,6 @@ mod routes;
 #[cfg(test)]
 mod servers;
 #[cfg(test)]
+mod serving;
+#[cfg(test)]
 mod start_tls;
