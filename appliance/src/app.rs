@@ -6,12 +6,14 @@ use std::time::Duration;
 use redoubt_store::messages::{self, Finish, Status};
 use redoubt_store::{Clock, Store, lockouts};
 
+use crate::access::Access;
 use crate::chat::{Chats, Engines};
 use crate::clock::DAY_US;
 use crate::completions::Completions;
 use crate::config::Config;
 use crate::embeddings::Embeddings;
 use crate::identity::Identity;
+use crate::metrics::Metrics;
 use crate::models::Manifest;
 use crate::places::Places;
 use crate::random::Random;
@@ -29,11 +31,17 @@ pub struct App {
     pub clock: Arc<dyn Clock>,
     pub random: Arc<dyn Random>,
     pub identity: Identity,
+    pub access: Access,
     pub chats: Chats,
     pub completions: Completions,
     pub embeddings: Embeddings,
     /// Counts refusals of requests that nobody is signed in for.
     pub refusals: Refusals,
+    pub metrics: Metrics,
+    /// How far the processes are locked in, in words.
+    pub lockdown: Arc<str>,
+    /// When it was built, on the clock that never goes back.
+    pub started_mono_us: u64,
 }
 
 /// What an application is built from.
@@ -46,12 +54,14 @@ pub struct Parts {
     pub model: Manifest,
     /// The model for embeddings, if there is one.
     pub embedding: Option<Manifest>,
+    /// How far the processes are locked in, in words.
+    pub lockdown: String,
 }
 
 impl App {
     /// Joins the parts and closes what the last process left open.
     pub fn build(parts: Parts) -> anyhow::Result<Self> {
-        let Parts { config, store, clock, random, engines, model, embedding } = parts;
+        let Parts { config, store, clock, random, engines, model, embedding, lockdown } = parts;
         close_interrupted_answers(&store)?;
         let refusals = Refusals::default();
         let identity = Identity::new(
@@ -61,7 +71,23 @@ impl App {
             refusals.clone(),
             config.sign_in.clone(),
         )?;
-        let chats = Chats::new(store.clone(), clock.clone(), random.clone(), engines.clone(), model.clone());
+        let models = [Some(model.clone()), embedding.clone()].into_iter().flatten().collect();
+        let access = Access::new(
+            store.clone(),
+            clock.clone(),
+            random.clone(),
+            models,
+            config.marking.clone(),
+            config.alerts.clone(),
+        );
+        let chats = Chats::new(
+            store.clone(),
+            clock.clone(),
+            random.clone(),
+            engines.clone(),
+            access.clone(),
+            model.clone(),
+        );
         let places = Places::default();
         let embeddings = Embeddings::new(
             store.clone(),
@@ -69,12 +95,38 @@ impl App {
             random.clone(),
             engines.clone(),
             places.clone(),
+            access.clone(),
             embedding,
         );
-        let completions =
-            Completions::new(store.clone(), clock.clone(), random.clone(), engines, places, model);
-        let config = Arc::new(config);
-        Ok(Self { config, store, clock, random, identity, chats, completions, embeddings, refusals })
+        let completions = Completions::new(
+            store.clone(),
+            clock.clone(),
+            random.clone(),
+            engines,
+            places,
+            access.clone(),
+            model,
+        );
+        Ok(Self {
+            config: Arc::new(config),
+            started_mono_us: clock.mono_us(),
+            store,
+            clock,
+            random,
+            identity,
+            access,
+            chats,
+            completions,
+            embeddings,
+            refusals,
+            metrics: Metrics::default(),
+            lockdown: lockdown.into(),
+        })
+    }
+
+    /// Since it was built.
+    pub fn uptime_us(&self) -> u64 {
+        self.clock.mono_us().saturating_sub(self.started_mono_us)
     }
 
     /// Runs for as long as the appliance serves: expires sessions, writes the counts of refusals.
@@ -92,6 +144,7 @@ impl App {
         for session_id in self.identity.expire_sessions().await? {
             self.chats.stop_session(&session_id);
         }
+        self.access.raise_alerts().await?;
         let now = self.clock.now_us();
         let refusals = self.refusals.take_finished(now);
         self.store

@@ -76,8 +76,17 @@ pub fn serve(parts: FrontParts) -> anyhow::Result<()> {
     let engines = Engines::default();
     let (model, embedding) = (settings.model, settings.embedding);
     let (kept, present) = (store.clone(), engines.clone());
-    let app = App::build(Parts { config, store: kept, clock, random, engines: present, model, embedding })?;
     let lockdown = parts.report.to_string();
+    let app = App::build(Parts {
+        config,
+        store: kept,
+        clock,
+        random,
+        engines: present,
+        model,
+        embedding,
+        lockdown: lockdown.clone(),
+    })?;
     let model = records::model(app.chats.model());
     let embedding = app.embeddings.model().map(records::model);
     store.write_blocking(move |tx| tx.audit(records::booted(&lockdown, &model, embedding.as_ref())))?;
