@@ -72,14 +72,7 @@ impl App {
             config.sign_in.clone(),
         )?;
         let models = [Some(model.clone()), embedding.clone()].into_iter().flatten().collect();
-        let access = Access::new(
-            store.clone(),
-            clock.clone(),
-            random.clone(),
-            models,
-            config.marking.clone(),
-            config.alerts.clone(),
-        );
+        let access = Access::new(store.clone(), clock.clone(), random.clone(), models, &config);
         let chats = Chats::new(
             store.clone(),
             clock.clone(),

@@ -4,8 +4,8 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 pub use redoubt_store::Clock;
-use time::{Date, OffsetDateTime};
 use time::format_description::well_known::Rfc3339;
+use time::{Date, OffsetDateTime};
 
 /// Microseconds in a second, the unit of every time in the store.
 pub const SECOND_US: i64 = 1_000_000;
@@ -81,7 +81,8 @@ pub fn rfc3339(time_us: i64) -> String {
 
 /// A day of the store (UTC, counted from 1970) as `2026-11-18`.
 pub fn date(day: i64) -> String {
-    let date = i32::try_from(day).ok().and_then(|day| Date::from_julian_day(JULIAN_1970.checked_add(day)?).ok());
+    let date =
+        i32::try_from(day).ok().and_then(|day| Date::from_julian_day(JULIAN_1970.checked_add(day)?).ok());
     let date = date.unwrap_or(OffsetDateTime::UNIX_EPOCH.date());
     let (year, month, day) = date.to_calendar_date();
     format!("{year:04}-{:02}-{day:02}", u8::from(month))

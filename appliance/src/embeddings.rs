@@ -85,8 +85,14 @@ impl Embeddings {
         let admission = verdict.admitted()?;
         admission.start();
         let request = EmbeddingRequest { inputs, party: caller.user.id.clone() };
-        let mut running =
-            Running { embeddings: self.clone(), model, caller, id, finished: false, _places: (place, admission) };
+        let mut running = Running {
+            embeddings: self.clone(),
+            model,
+            caller,
+            id,
+            finished: false,
+            _places: (place, admission),
+        };
         let made = engine.embed(request).await;
         let (reason, prompt_tokens) = match &made {
             Ok(made) => ("stop", made.prompt_tokens),

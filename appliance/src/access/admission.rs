@@ -117,7 +117,8 @@ impl Underway {
             return Err((Quota::Requests, false));
         }
         let wanted = ask.prompt_tokens.saturating_add(ask.further_tokens);
-        let left = tokens_per_day.unwrap_or(u64::MAX).saturating_sub(used.prompt_tokens + used.completion_tokens);
+        let left =
+            tokens_per_day.unwrap_or(u64::MAX).saturating_sub(used.prompt_tokens + used.completion_tokens);
         if left <= ask.prompt_tokens {
             return Err((Quota::Tokens, false));
         }

@@ -82,7 +82,10 @@ fn explain(reader: &Reader, user: &User, sources: &Sources, models: &[&str]) -> 
     let is_analyst = user.role == Role::Analyst;
     let (mut places, mut usable) = (Vec::new(), Vec::new());
     for workspace in workspaces::list_of(reader, &user.id)? {
-        places.push(Reason { because: way_in(reader, &workspace, user, &memberships)?, name: workspace.name.clone() });
+        places.push(Reason {
+            because: way_in(reader, &workspace, user, &memberships)?,
+            name: workspace.name.clone(),
+        });
         let kept = workspaces::models(reader, &workspace.id)?;
         let models = models.iter().filter(|model| is_analyst && is_kept(model, &kept));
         usable.extend(models.filter_map(|model| granted(&carriers, model, &workspace)));
@@ -163,7 +166,9 @@ fn quotas(carriers: &[Carrier]) -> Vec<QuotaReason> {
         ("priority", number(most(carriers, |quotas| quotas.priority.map(i64::from)))),
     ];
     let reason = |(name, found): (&'static str, Option<(i64, String)>)| match found {
-        Some((value, group)) => QuotaReason { name, value: Some(value), because: format!("set by group {group}") },
+        Some((value, group)) => {
+            QuotaReason { name, value: Some(value), because: format!("set by group {group}") }
+        }
         None => QuotaReason { name, value: None, because: "no group sets it".to_owned() },
     };
     found.into_iter().map(reason).collect()

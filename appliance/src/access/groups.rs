@@ -132,7 +132,11 @@ impl Access {
             self.check_models(models)?;
         }
         let quotas = change.quotas.unwrap_or_default();
-        if [quotas.requests_per_day, quotas.tokens_per_day].into_iter().flatten().any(|most| most >= MOST_A_DAY) {
+        if [quotas.requests_per_day, quotas.tokens_per_day]
+            .into_iter()
+            .flatten()
+            .any(|most| most >= MOST_A_DAY)
+        {
             return Err(Error::invalid("quotas", "a quota is less than 2^53"));
         }
         if quotas.parallel.is_some_and(|most| !(1..=MOST_PARALLEL).contains(&most)) {
@@ -146,12 +150,7 @@ impl Access {
 }
 
 /// Changes a group and records it, in the transaction of the caller.
-pub fn change_group(
-    tx: &mut Tx<'_>,
-    by: &By,
-    id: &str,
-    change: &GroupChange,
-) -> Result<GroupDetail, Error> {
+pub fn change_group(tx: &mut Tx<'_>, by: &By, id: &str, change: &GroupChange) -> Result<GroupDetail, Error> {
     let mut group = found(tx, id)?;
     if let Some(name) = change.name.as_ref().filter(|name| **name != group.name) {
         not_everyone(id)?;

@@ -86,7 +86,8 @@ impl Access {
         self.store
             .read(move |reader| {
                 let workspaces = workspaces::list_of(reader, &user_id)?;
-                let workspace = workspaces.iter().find(|workspace| Some(&workspace.id) == chosen.as_ref()).cloned();
+                let workspace =
+                    workspaces.iter().find(|workspace| Some(&workspace.id) == chosen.as_ref()).cloned();
                 let kept = match &workspace {
                     Some(workspace) => workspaces::models(reader, &workspace.id)?,
                     None => Vec::new(),

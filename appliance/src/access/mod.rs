@@ -25,15 +25,15 @@ pub use alerts::Watch;
 pub use error::{Error, Quota};
 pub use explain::{Explanation, ModelReason, PermissionReason, QuotaReason, Reason, Sources};
 pub use groups::{GroupChange, GroupDetail, change_group};
-pub use member::{Member, OwnRights};
 pub(crate) use member::within;
+pub use member::{Member, OwnRights};
 pub use permission::Permission;
 pub use prompts::PromptChange;
 pub use rights::Rights;
 pub use usage::MOST_DAYS;
 pub use workspaces::{WorkspaceChange, WorkspaceDetail};
 
-use crate::config::{Alerts, Marking};
+use crate::config::{Config, Marking};
 use crate::models::Manifest;
 use crate::random::Random;
 
@@ -59,10 +59,10 @@ impl Access {
         clock: Arc<dyn Clock>,
         random: Arc<dyn Random>,
         models: Vec<Manifest>,
-        marking: Marking,
-        alerts: Alerts,
+        config: &Config,
     ) -> Self {
-        let (underway, watch) = (Underway::default(), Watch::new(alerts));
+        let (underway, watch) = (Underway::default(), Watch::new(config.alerts.clone()));
+        let marking = config.marking.clone();
         Self { store, clock, random, models: models.into(), marking, underway, watch }
     }
 

@@ -23,7 +23,10 @@ impl PromptChange {
     fn checked(self) -> Result<Self, Error> {
         let content = self.content.as_deref();
         if content.is_some_and(|content| content.trim().is_empty() || content.len() > MAX_CONTENT) {
-            return Err(Error::invalid("content", format!("a prompt has 1 byte to {} KiB", MAX_CONTENT >> 10)));
+            return Err(Error::invalid(
+                "content",
+                format!("a prompt has 1 byte to {} KiB", MAX_CONTENT >> 10),
+            ));
         }
         Ok(Self { name: self.name.map(name).transpose()?, content: self.content })
     }
@@ -45,10 +48,8 @@ impl Access {
         let change = change.checked()?;
         let missing = |field| Error::invalid(field, "a prompt has a name and a text");
         let (id, member) = (random::id(self.random.as_ref())?, member.clone());
-        let (name, content) = (
-            change.name.ok_or_else(|| missing("name"))?,
-            change.content.ok_or_else(|| missing("content"))?,
-        );
+        let (name, content) =
+            (change.name.ok_or_else(|| missing("name"))?, change.content.ok_or_else(|| missing("content"))?);
         self.store
             .write(move |tx| {
                 let (workspace_id, owner) = (member.workspace.id.clone(), member.id().to_owned());

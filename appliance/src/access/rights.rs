@@ -11,7 +11,7 @@ use super::Permission;
 
 /// A group as far as it carries rights.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Carrier {
+pub(super) struct Carrier {
     pub id: String,
     pub name: String,
     pub permissions: BTreeMap<Permission, Effect>,
@@ -21,7 +21,7 @@ pub struct Carrier {
 
 /// Why a permission is as it is: what nobody says anything about, or a group's name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Because<'a> {
+pub(super) enum Because<'a> {
     Default,
     Allowed(&'a str),
     Denied(&'a str),
@@ -71,7 +71,7 @@ impl Rights {
 }
 
 /// Whether members of these groups have a permission, and why: one denial outweighs everything.
-pub fn decide(permission: Permission, groups: &[Carrier]) -> (bool, Because<'_>) {
+pub(super) fn decide(permission: Permission, groups: &[Carrier]) -> (bool, Because<'_>) {
     let who_says = |effect: Effect| {
         let says = groups.iter().filter(|group| group.permissions.get(&permission) == Some(&effect));
         says.map(|group| group.name.as_str()).min()
@@ -84,18 +84,18 @@ pub fn decide(permission: Permission, groups: &[Carrier]) -> (bool, Because<'_>)
 }
 
 /// The most generous value that any group sets, and the first group, by name, that sets it.
-pub fn most<T: Ord + Copy>(groups: &[Carrier], quota: impl Fn(&Quotas) -> Option<T>) -> Option<(T, &str)> {
+pub(super) fn most<T: Ord + Copy>(groups: &[Carrier], quota: impl Fn(&Quotas) -> Option<T>) -> Option<(T, &str)> {
     let set = groups.iter().filter_map(|group| Some((quota(&group.quotas)?, group.name.as_str())));
     set.min_by(|one, other| other.0.cmp(&one.0).then(one.1.cmp(other.1)))
 }
 
 /// Whether a workspace that is kept to these models has this one.
-pub fn is_kept(model: &str, workspace_models: &[String]) -> bool {
+pub(super) fn is_kept(model: &str, workspace_models: &[String]) -> bool {
     workspace_models.is_empty() || workspace_models.iter().any(|kept| kept == model)
 }
 
 /// The groups of a person with what they carry. What this version has no name for carries nothing.
-pub fn load(reader: &Reader, user_id: &str) -> Result<Vec<Carrier>, Error> {
+pub(super) fn load(reader: &Reader, user_id: &str) -> Result<Vec<Carrier>, Error> {
     let mut carriers: BTreeMap<String, Carrier> = BTreeMap::new();
     for membership in groups::list_of(reader, user_id)? {
         let groups::Group { id, name, quotas, .. } = membership.group;
@@ -178,7 +178,10 @@ mod tests {
             Carrier {
                 id: name.clone(),
                 name,
-                permissions: rules.into_iter().map(|(at, denies)| (Permission::ALL[at], effect(denies))).collect(),
+                permissions: rules
+                    .into_iter()
+                    .map(|(at, denies)| (Permission::ALL[at], effect(denies)))
+                    .collect(),
                 models,
                 quotas: Quotas { requests_per_day: requests, tokens_per_day: tokens, parallel, priority },
             }

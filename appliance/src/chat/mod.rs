@@ -143,12 +143,7 @@ impl Chats {
     }
 
     /// Renames a chat or shows another of its branches.
-    pub async fn change(
-        &self,
-        member: &Member,
-        chat_id: &str,
-        changes: Changes,
-    ) -> Result<OpenChat, Error> {
+    pub async fn change(&self, member: &Member, chat_id: &str, changes: Changes) -> Result<OpenChat, Error> {
         let (scope, member, chat_id) = (member.scope(), member.clone(), chat_id.to_owned());
         self.store
             .write(move |tx| {
@@ -191,23 +186,13 @@ impl Chats {
     }
 
     /// Searches the caller's own chats: like listing them, not recorded.
-    pub async fn search(
-        &self,
-        member: &Member,
-        query: String,
-        limit: usize,
-    ) -> Result<Vec<Hit>, Error> {
+    pub async fn search(&self, member: &Member, query: String, limit: usize) -> Result<Vec<Hit>, Error> {
         let scope = member.scope();
         self.store.read(move |reader| Ok(search::find(reader, &scope, &query, limit)?)).await
     }
 
     /// The whole chat as a file. Recorded before it is handed out.
-    pub async fn export(
-        &self,
-        member: &Member,
-        chat_id: &str,
-        format: Format,
-    ) -> Result<Export, Error> {
+    pub async fn export(&self, member: &Member, chat_id: &str, format: Format) -> Result<Export, Error> {
         member.require(Permission::Export)?;
         let (scope, exporting, id) = (member.scope(), member.clone(), chat_id.to_owned());
         let open = self

@@ -55,12 +55,7 @@ struct Plan {
 
 impl Chats {
     /// Asks a question and starts its answer.
-    pub async fn send(
-        &self,
-        member: &Member,
-        chat_id: &str,
-        new: NewQuestion,
-    ) -> Result<Answer, Error> {
+    pub async fn send(&self, member: &Member, chat_id: &str, new: NewQuestion) -> Result<Answer, Error> {
         self.check_model(member, new.model.as_deref())?;
         check_question(&new.content)?;
         let open = self.peek(member, chat_id).await?;
@@ -124,12 +119,7 @@ impl Chats {
     }
 
     /// An answer to follow from its beginning, running or long ended.
-    pub async fn attach(
-        &self,
-        member: &Member,
-        chat_id: &str,
-        answer_id: &str,
-    ) -> Result<Answer, Error> {
+    pub async fn attach(&self, member: &Member, chat_id: &str, answer_id: &str) -> Result<Answer, Error> {
         let open = self.peek(member, chat_id).await?;
         let message = open.messages.into_iter().find(|message| message.id == answer_id);
         let message =
@@ -217,12 +207,7 @@ impl Chats {
     }
 
     /// One answer at a time in a chat; the place is free again when the reservation is dropped.
-    fn reserve(
-        &self,
-        member: &Member,
-        chat_id: &str,
-        answer: &Answer,
-    ) -> Result<Reservation, Error> {
+    fn reserve(&self, member: &Member, chat_id: &str, answer: &Answer) -> Result<Reservation, Error> {
         let mut running = self.running();
         if running.contains_key(chat_id) {
             return Err(Error::StillAnswering);

@@ -41,7 +41,7 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     say(&format!("  recovery key   {}", fresh.recovery_key));
     say(&format!("  key file       {}", config.keys.file.display()));
     say("\nNobody may use a model yet. Grant it to the group of everyone, or to one that you make:");
-    say("  on the page, as an admin: Groups, everyone, Models; or redoubt group set everyone --models ID");
+    say("  redoubt model grant MODEL everyone; or on the page, as an admin");
     say(&format!("\nFor the auditor to pin, as my_allowed_signers:\n  {}", fresh.trust));
     Ok(())
 }

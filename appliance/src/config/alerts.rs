@@ -35,11 +35,8 @@ impl Default for Alerts {
 
 impl Alerts {
     pub(super) fn check(&self) -> Vec<String> {
-        let rules = [
-            ("failed_sign_ins", self.failed_sign_ins),
-            ("refusals", self.refusals),
-            ("quota", self.quota),
-        ];
+        let rules =
+            [("failed_sign_ins", self.failed_sign_ins), ("refusals", self.refusals), ("quota", self.quota)];
         let wrong = rules.iter().filter(|(_, rule)| !(60..=86_400).contains(&rule.window_seconds));
         wrong.map(|(key, _)| format!("alerts.{key}: window_seconds must be 60 to 86400")).collect()
     }

@@ -42,7 +42,10 @@ impl Listen {
     /// Whether whoever has this address may read `/metrics`.
     pub fn shows_metrics_to(&self, peer: IpAddr) -> bool {
         let peer = peer.to_canonical();
-        self.metrics.iter().filter_map(|address| address.parse::<IpAddr>().ok()).any(|ip| ip.to_canonical() == peer)
+        self.metrics
+            .iter()
+            .filter_map(|address| address.parse::<IpAddr>().ok())
+            .any(|ip| ip.to_canonical() == peer)
     }
 
     /// Names for the certificate: the configured ones, the address itself and the loopback addresses.

@@ -11,7 +11,9 @@ use super::connection::Connection;
 use super::error::{Code, Error};
 use crate::access::{self, Member};
 use crate::app::App;
-use crate::identity::{self, Analyst, ApiCaller, Caller, PlainApiKey, PlainToken, Proven, RefusedKey, RoleSet};
+use crate::identity::{
+    self, Analyst, ApiCaller, Caller, PlainApiKey, PlainToken, Proven, RefusedKey, RoleSet,
+};
 use crate::records::Via;
 
 pub(super) const SESSION_COOKIE: &str = "__Host-redoubt";

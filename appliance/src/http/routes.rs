@@ -282,9 +282,13 @@ fn access_administration() -> Vec<Route> {
             web::route().to(admin::access::keys)
         })
         .returns::<keys::KeyPage>(200),
-        Route::new(Method::DELETE, "/api/v1/admin/people/{id}/keys/{key}", Admin, "Revoke somebody's key", || {
-            web::route().to(admin::access::revoke_key)
-        }),
+        Route::new(
+            Method::DELETE,
+            "/api/v1/admin/people/{id}/keys/{key}",
+            Admin,
+            "Revoke somebody's key",
+            || web::route().to(admin::access::revoke_key),
+        ),
         Route::new(Method::GET, "/api/v1/admin/models", Admin, "The models and who may use them", || {
             web::route().to(admin::models::list)
         })

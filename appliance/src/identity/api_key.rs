@@ -269,7 +269,10 @@ impl Identity {
                 };
                 let (None, Some((workspace, rights))) = (reason, within) else {
                     let reason = reason.unwrap_or("unknown");
-                    return Err(Error::KeyRefused(Box::new(RefusedKey { reason, known: Some((key.id, user)) })));
+                    return Err(Error::KeyRefused(Box::new(RefusedKey {
+                        reason,
+                        known: Some((key.id, user)),
+                    })));
                 };
                 let (scopes, parallel) = (KeyScope::of(&key), key.parallel);
                 Ok(ApiCaller { user, key_id: key.id, parallel, workspace, scopes, rights, via })

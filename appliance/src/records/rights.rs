@@ -17,7 +17,9 @@ use crate::identity::{Analyst, By, Caller};
 // Groups.
 
 fn on_group(event: Event, by: &By, group: &Group) -> Draft {
-    by.draft(event, Outcome::Ok).object(Object::new("group", group.id.clone())).data("name", group.name.clone())
+    by.draft(event, Outcome::Ok)
+        .object(Object::new("group", group.id.clone()))
+        .data("name", group.name.clone())
 }
 
 pub fn group_created(by: &By, detail: &GroupDetail) -> Draft {
@@ -172,10 +174,7 @@ pub fn key_created(member: &Member, key: &ApiKey) -> Draft {
 
 /// Its person ended it.
 pub fn key_revoked(caller: &Caller<Analyst>, key: &ApiKey) -> Draft {
-    caller
-        .via
-        .stamp(Draft::new(event::APIKEY_REVOKE, Outcome::Ok, caller.actor()))
-        .object(key_object(key))
+    caller.via.stamp(Draft::new(event::APIKEY_REVOKE, Outcome::Ok, caller.actor())).object(key_object(key))
 }
 
 /// An admin ended somebody's.

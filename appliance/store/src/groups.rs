@@ -87,7 +87,8 @@ pub fn list_of(reader: &Reader, user_id: &str) -> Result<Vec<Membership>, Error>
 /// # Errors
 /// [`Error::Conflict`] if the name is taken; also of [`update`].
 pub fn insert(tx: &mut Tx<'_>, group: &Group) -> Result<(), Error> {
-    let sql = "INSERT INTO groups (id, name, requests_per_day, tokens_per_day, parallel, priority, created_at)
+    let sql =
+        "INSERT INTO groups (id, name, requests_per_day, tokens_per_day, parallel, priority, created_at)
                VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
     let Quotas { requests_per_day, tokens_per_day, parallel, priority } = group.quotas;
     let values = params![
@@ -152,7 +153,8 @@ pub fn members(reader: &Reader, id: &str, limit: usize, cursor: Option<&str>) ->
 
 /// `false` if the person is in it already for that reason.
 pub fn insert_member(tx: &mut Tx<'_>, id: &str, user_id: &str, source: Origin) -> Result<bool, Error> {
-    let sql = "INSERT INTO group_members (group_id, user_id, source) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING";
+    let sql =
+        "INSERT INTO group_members (group_id, user_id, source) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING";
     Ok(tx.execute(sql, params![id, user_id, source])? == 1)
 }
 

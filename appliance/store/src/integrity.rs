@@ -177,7 +177,12 @@ fn check_effects(reader: &Reader) -> Result<Vec<String>, Error> {
 /// how a record `d` tells that what the record `a` made has gone.
 const MADE: [(&str, &str, Event, &str); 4] = [
     ("groups", "everyone", catalogue::GROUP_CREATE, "d.act = 'group.delete' AND d.object = a.object"),
-    ("workspaces", "general", catalogue::WORKSPACE_CREATE, "d.act = 'workspace.delete' AND d.object = a.object"),
+    (
+        "workspaces",
+        "general",
+        catalogue::WORKSPACE_CREATE,
+        "d.act = 'workspace.delete' AND d.object = a.object",
+    ),
     (
         "prompts",
         "",
@@ -237,7 +242,7 @@ mod tests {
         }
     }
 
-    fn record(tx: &mut Tx<'_>, event: redoubt_audit::Event, id: &str) -> Result<u64, Error> {
+    fn record(tx: &mut Tx<'_>, event: Event, id: &str) -> Result<u64, Error> {
         let object = Object::new("thing", id);
         tx.audit(Draft::new(event, Outcome::Ok, Actor::system()).object(object).data("chat", "c"))
     }
@@ -336,7 +341,10 @@ mod tests {
             ("DELETE FROM groups WHERE id = 'g'", "groups: g was created, not deleted, and is not there"),
             ("DELETE FROM prompts", "prompts: p was created, not deleted, and is not there"),
             ("DELETE FROM api_keys", "api_keys: k was created, not deleted, and is not there"),
-            ("INSERT INTO groups (id, name, created_at) VALUES ('x', 'x', 0)", "groups: x has no record of its creation"),
+            (
+                "INSERT INTO groups (id, name, created_at) VALUES ('x', 'x', 0)",
+                "groups: x has no record of its creation",
+            ),
             ("UPDATE workspaces SET id = 'x' WHERE id = 'w'", "workspaces: x has no record of its creation"),
         ] {
             let found = found_after(sql);

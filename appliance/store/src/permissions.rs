@@ -19,15 +19,15 @@ pub struct Rule {
 }
 
 pub fn list(reader: &Reader, group_id: &str) -> Result<Vec<Rule>, Error> {
-    let sql = "SELECT group_id, permission, effect FROM group_permissions WHERE group_id = ?1 ORDER BY permission";
+    let sql =
+        "SELECT group_id, permission, effect FROM group_permissions WHERE group_id = ?1 ORDER BY permission";
     reader.all(sql, [group_id], from_row)
 }
 
 /// The rules of every group that a person is in.
 pub fn list_of(reader: &Reader, user_id: &str) -> Result<Vec<Rule>, Error> {
     let of = groups::OF;
-    let sql =
-        format!("SELECT group_id, permission, effect FROM group_permissions WHERE group_id IN ({of})");
+    let sql = format!("SELECT group_id, permission, effect FROM group_permissions WHERE group_id IN ({of})");
     reader.all(&sql, [user_id], from_row)
 }
 

@@ -55,7 +55,8 @@ pub fn list(reader: &Reader) -> Result<Vec<Workspace>, Error> {
 /// # Errors
 /// [`Error::Conflict`] if the name is taken; also of [`update`].
 pub fn insert(tx: &mut Tx<'_>, workspace: &Workspace) -> Result<(), Error> {
-    let sql = "INSERT INTO workspaces (id, name, marking_text, marking_background, marking_color, system_prompt,
+    let sql =
+        "INSERT INTO workspaces (id, name, marking_text, marking_background, marking_color, system_prompt,
                    created_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
     let values = params![
         workspace.id,
@@ -72,7 +73,8 @@ pub fn insert(tx: &mut Tx<'_>, workspace: &Workspace) -> Result<(), Error> {
 
 /// Everything but its id and age. `false` if there is no such workspace.
 pub fn update(tx: &mut Tx<'_>, workspace: &Workspace) -> Result<bool, Error> {
-    let sql = "UPDATE workspaces SET name = ?2, marking_text = ?3, marking_background = ?4, marking_color = ?5,
+    let sql =
+        "UPDATE workspaces SET name = ?2, marking_text = ?3, marking_background = ?4, marking_color = ?5,
                    system_prompt = ?6 WHERE id = ?1";
     let values = params![
         workspace.id,

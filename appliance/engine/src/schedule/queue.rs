@@ -127,7 +127,9 @@ impl Queue {
         for served in 0.. {
             let open: Vec<usize> =
                 (0..turns.len()).filter(|party| turns[*party].1 < self.parties[*party].len()).collect();
-            let Some((chosen, passing)) = next(open.iter().map(|party| turns[*party].0), passes) else { return };
+            let Some((chosen, passing)) = next(open.iter().map(|party| turns[*party].0), passes) else {
+                return;
+            };
             passes = if passing { passes + 1 } else { 0 };
             let party = open[chosen];
             position += 1;

@@ -47,7 +47,13 @@ impl Bench {
     fn order_before(&self, id: u64, priority: i32) {
         let party = format!("party {id}");
         let scope = CacheScope { shared: party.clone(), private: party.clone() };
-        self.order_ticket(Ticket::new(id, &party, priority, std::time::Instant::now()), &scope, 0, vec![1; 5], 2);
+        self.order_ticket(
+            Ticket::new(id, &party, priority, std::time::Instant::now()),
+            &scope,
+            0,
+            vec![1; 5],
+            2,
+        );
     }
 
     /// A request whose first `common` tokens are of a system prompt.

@@ -7,12 +7,12 @@ use redoubt_store::messages::Message;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
+use crate::access::Member;
 use crate::app::App;
 use crate::chat::{Changes, OpenChat, Title, Usage};
 use crate::clock::rfc3339;
 use crate::http::body::Body;
 use crate::http::error::Error;
-use crate::access::Member;
 use crate::identity::{Analyst, Caller};
 
 const DEFAULT_LIMIT: usize = 50;
@@ -240,11 +240,7 @@ pub(crate) async fn create(
 }
 
 /// `GET /api/v1/chats/{id}`
-pub(crate) async fn show(
-    member: Member,
-    app: Data<App>,
-    id: Path<String>,
-) -> Result<Json<ChatView>, Error> {
+pub(crate) async fn show(member: Member, app: Data<App>, id: Path<String>) -> Result<Json<ChatView>, Error> {
     Ok(Json(app.chats.open(&member, &id).await?.into()))
 }
 
@@ -264,11 +260,7 @@ pub(crate) async fn update(
 }
 
 /// `DELETE /api/v1/chats/{id}`
-pub(crate) async fn delete(
-    member: Member,
-    app: Data<App>,
-    id: Path<String>,
-) -> Result<HttpResponse, Error> {
+pub(crate) async fn delete(member: Member, app: Data<App>, id: Path<String>) -> Result<HttpResponse, Error> {
     app.chats.delete(&member, &id).await?;
     Ok(HttpResponse::NoContent().finish())
 }

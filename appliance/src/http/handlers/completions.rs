@@ -79,7 +79,8 @@ pub(crate) async fn models(caller: ApiCaller, app: Data<App>) -> Json<Value> {
     let models = [Some(app.chats.model()), app.embeddings.model()];
     let view =
         |model: &Manifest| json!({"id": model.id, "object": "model", "created": 0, "owned_by": "redoubt"});
-    let data: Vec<Value> = models.into_iter().flatten().filter(|model| caller.rights.may_use(&model.id)).map(view).collect();
+    let data: Vec<Value> =
+        models.into_iter().flatten().filter(|model| caller.rights.may_use(&model.id)).map(view).collect();
     Json(json!({"object": "list", "data": data}))
 }
 

@@ -27,7 +27,7 @@ pub(crate) struct RightsView {
     quotas: OwnQuotas,
 }
 
-#[derive(Clone, Serialize, ToSchema)]
+#[derive(Serialize, ToSchema)]
 pub(crate) struct WorkspaceView {
     id: String,
     name: String,
@@ -85,8 +85,7 @@ impl RightsView {
         }
         let own = app.access.own_rights(caller.id(), caller.workspace()).await?;
         let access::OwnRights { rights: Rights { quotas, .. }, used, .. } = &own;
-        let used =
-            Used { requests: used.requests, tokens: used.prompt_tokens + used.completion_tokens };
+        let used = Used { requests: used.requests, tokens: used.prompt_tokens + used.completion_tokens };
         Ok(Self {
             permissions: own.rights.permissions().map(access::Permission::as_str).collect(),
             workspace: own.workspace.as_ref().map(WorkspaceView::from),

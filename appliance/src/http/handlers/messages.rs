@@ -160,11 +160,7 @@ pub(crate) async fn events(
 }
 
 /// `POST /api/v1/chats/{id}/stop`
-pub(crate) async fn stop(
-    member: Member,
-    app: Data<App>,
-    id: Path<String>,
-) -> Result<HttpResponse, Error> {
+pub(crate) async fn stop(member: Member, app: Data<App>, id: Path<String>) -> Result<HttpResponse, Error> {
     app.chats.stop(&member, &id).await?;
     Ok(HttpResponse::NoContent().finish())
 }

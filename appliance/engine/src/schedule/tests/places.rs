@@ -154,7 +154,10 @@ fn the_place_that_is_told_is_the_one_that_comes() {
     first.sort_unstable();
     let ids: Vec<u64> = (2..9).collect();
     told = bench.finish(&ids);
-    let starts: Vec<u64> =
-        told.iter().filter(|(id, event)| *id > 1 && matches!(event, Event::Started { .. })).map(|(id, _)| *id).collect();
+    let starts: Vec<u64> = told
+        .iter()
+        .filter(|(id, event)| *id > 1 && matches!(event, Event::Started { .. }))
+        .map(|(id, _)| *id)
+        .collect();
     assert_eq!(first.iter().map(|(_, id)| *id).collect::<Vec<_>>(), starts);
 }
