@@ -104,14 +104,14 @@ async fn run(
     engines: Engines,
     logs: Logs,
 ) -> anyhow::Result<()> {
-    let FrontParts { listener, engines: mut sockets, control, .. } = parts;
+    let FrontParts { listener, console, engines: mut sockets, control, .. } = parts;
     connect_next(&mut sockets, &engines).await.context("the supervisor gave no engine")??;
     let (keeper, restarts) = (app.clone(), app.clone());
     actix_web::rt::spawn(async move { keeper.keep_house().await });
     actix_web::rt::spawn(follow_engines(sockets, engines, restarts));
     actix_web::rt::spawn(keep_logs_small(logs));
     control.ready(serde_json::json!({"ca": tls::ca_path(&app.config.data.dir)}))?;
-    http::run(app, listener, tls, control.shutdown()).await?;
+    http::run(app, http::Listeners { lan: Some((listener, tls)), console }, control.shutdown()).await?;
     Ok(())
 }
 

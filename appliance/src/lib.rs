@@ -10,6 +10,7 @@ pub mod cli;
 pub mod clock;
 pub mod completions;
 pub mod config;
+pub mod control;
 pub mod embeddings;
 pub mod front;
 pub mod http;

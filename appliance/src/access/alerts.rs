@@ -124,14 +124,14 @@ impl Access {
         self.store.read(move |reader| Ok(alerts::list(reader, limit, cursor.as_deref())?)).await
     }
 
-    /// `name`: who has seen it, as the page shows it. Seeing it twice is seeing it once.
-    pub async fn acknowledge_alert(&self, by: &By, name: &str, id: &str) -> Result<(), Error> {
-        let (by, name, id) = (by.clone(), name.to_owned(), id.to_owned());
+    /// Seeing it twice is seeing it once.
+    pub async fn acknowledge_alert(&self, by: &By, id: &str) -> Result<(), Error> {
+        let (by, id) = (by.clone(), id.to_owned());
         self.store
             .write(move |tx| {
                 let alert = alerts::find(tx, &id)?.ok_or(Error::NoSuch("alert"))?;
                 let now = tx.now_us();
-                if alerts::acknowledge(tx, &id, &name, now)? {
+                if alerts::acknowledge(tx, &id, by.name(), now)? {
                     tx.audit(records::alert_acknowledged(&by, &alert))?;
                 }
                 Ok(())

@@ -84,7 +84,10 @@ pub(super) fn decide(permission: Permission, groups: &[Carrier]) -> (bool, Becau
 }
 
 /// The most generous value that any group sets, and the first group, by name, that sets it.
-pub(super) fn most<T: Ord + Copy>(groups: &[Carrier], quota: impl Fn(&Quotas) -> Option<T>) -> Option<(T, &str)> {
+pub(super) fn most<T: Ord + Copy>(
+    groups: &[Carrier],
+    quota: impl Fn(&Quotas) -> Option<T>,
+) -> Option<(T, &str)> {
     let set = groups.iter().filter_map(|group| Some((quota(&group.quotas)?, group.name.as_str())));
     set.min_by(|one, other| other.0.cmp(&one.0).then(one.1.cmp(other.1)))
 }

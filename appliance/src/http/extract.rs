@@ -12,7 +12,8 @@ use super::error::{Code, Error};
 use crate::access::{self, Member};
 use crate::app::App;
 use crate::identity::{
-    self, Analyst, ApiCaller, Caller, PlainApiKey, PlainToken, Proven, RefusedKey, RoleSet,
+    self, Admin, Administrator, Analyst, ApiCaller, Caller, PlainApiKey, PlainToken, Proven,
+    ProvenAdministrator, RefusedKey, RoleSet,
 };
 use crate::records::Via;
 
@@ -113,6 +114,40 @@ impl FromRequest for Member {
         let (request, caller) = (request.clone(), Caller::<Analyst>::from_request(request, payload));
         Box::pin(async move { Ok(app(&request)?.access.member(caller.await?).await?) })
     }
+}
+
+impl FromRequest for Administrator {
+    type Error = Error;
+    type Future = LocalBoxFuture<'static, Result<Self, Error>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        if is_console(request) {
+            return Box::pin(async { Ok(Self::console()) });
+        }
+        let caller = Caller::<Admin>::from_request(request, payload);
+        Box::pin(async move { Ok(caller.await?.into()) })
+    }
+}
+
+impl FromRequest for ProvenAdministrator {
+    type Error = Error;
+    type Future = LocalBoxFuture<'static, Result<Self, Error>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        if is_console(request) {
+            return Box::pin(async { Ok(Self::console()) });
+        }
+        let caller = Proven::<Admin>::from_request(request, payload);
+        Box::pin(async move { Ok(caller.await?.into()) })
+    }
+}
+
+fn is_console(request: &HttpRequest) -> bool {
+    let console = request.conn_data::<Connection>().is_some_and(|connection| connection.console);
+    if console {
+        request.extensions_mut().insert(KnownActor(Actor::console()));
+    }
+    console
 }
 
 impl FromRequest for ApiCaller {

@@ -9,7 +9,7 @@ use crate::access::{self, Explanation, Sources};
 use crate::app::App;
 use crate::http::error::Error;
 use crate::http::handlers::keys::KeyPage;
-use crate::identity::{Admin, By, Caller, Proven};
+use crate::identity::{Administrator, ProvenAdministrator};
 
 /// Something by its id and its name.
 #[derive(Serialize, ToSchema)]
@@ -98,24 +98,24 @@ impl From<Explanation> for ExplanationView {
 
 /// `GET /api/v1/admin/people/{id}/explain`
 pub(crate) async fn explain(
-    caller: Caller<Admin>,
+    admin: Administrator,
     app: Data<App>,
     id: Path<String>,
 ) -> Result<Json<ExplanationView>, Error> {
-    Ok(Json(app.access.explain(&By::from(&caller), &id, Sources::default()).await?.into()))
+    Ok(Json(app.access.explain(admin.by(), &id, Sources::default()).await?.into()))
 }
 
 /// `GET /api/v1/admin/people/{id}/keys`
-pub(crate) async fn keys(_: Caller<Admin>, app: Data<App>, id: Path<String>) -> Result<Json<KeyPage>, Error> {
+pub(crate) async fn keys(_: Administrator, app: Data<App>, id: Path<String>) -> Result<Json<KeyPage>, Error> {
     Ok(Json(KeyPage::of(app.identity.api_keys(&id).await?)))
 }
 
 /// `DELETE /api/v1/admin/people/{id}/keys/{key}`
 pub(crate) async fn revoke_key(
-    caller: Proven<Admin>,
+    admin: ProvenAdministrator,
     app: Data<App>,
     ids: Path<(String, String)>,
 ) -> Result<HttpResponse, Error> {
-    app.identity.revoke_key_of(&By::from(&*caller), &ids.0, &ids.1).await?;
+    app.identity.revoke_key_of(admin.by(), &ids.0, &ids.1).await?;
     Ok(HttpResponse::NoContent().finish())
 }

@@ -10,7 +10,7 @@ use crate::app::App;
 use crate::clock::rfc3339;
 use crate::http::error::Error;
 use crate::http::handlers::chats::PageQuery;
-use crate::identity::{Admin, By, Caller};
+use crate::identity::Administrator;
 
 #[derive(Serialize, ToSchema)]
 #[schema(as = Alert)]
@@ -53,7 +53,7 @@ impl From<Alert> for AlertView {
 
 /// `GET /api/v1/admin/alerts`
 pub(crate) async fn list(
-    _: Caller<Admin>,
+    _: Administrator,
     app: Data<App>,
     query: Query<PageQuery>,
 ) -> Result<Json<AlertPage>, Error> {
@@ -63,10 +63,10 @@ pub(crate) async fn list(
 
 /// `POST /api/v1/admin/alerts/{id}/acknowledge`
 pub(crate) async fn acknowledge(
-    caller: Caller<Admin>,
+    admin: Administrator,
     app: Data<App>,
     id: Path<String>,
 ) -> Result<HttpResponse, Error> {
-    app.access.acknowledge_alert(&By::from(&caller), &caller.user.name, &id).await?;
+    app.access.acknowledge_alert(admin.by(), &id).await?;
     Ok(HttpResponse::NoContent().finish())
 }

@@ -15,7 +15,7 @@ use crate::app::App;
 use crate::http::body::Body;
 use crate::http::error::Error;
 use crate::http::handlers::chats::PageQuery;
-use crate::identity::{Admin, By, Caller, Proven};
+use crate::identity::{Administrator, ProvenAdministrator};
 
 #[derive(Serialize, ToSchema)]
 #[schema(as = Group)]
@@ -159,14 +159,14 @@ fn rules(rules: BTreeMap<String, EffectView>) -> Result<BTreeMap<Permission, Eff
 }
 
 /// `GET /api/v1/admin/groups`
-pub(crate) async fn list(_: Caller<Admin>, app: Data<App>) -> Result<Json<GroupPage>, Error> {
+pub(crate) async fn list(_: Administrator, app: Data<App>) -> Result<Json<GroupPage>, Error> {
     let groups = app.access.groups().await?;
     Ok(Json(GroupPage { items: groups.into_iter().map(GroupView::from).collect(), next: None }))
 }
 
 /// `POST /api/v1/admin/groups`
 pub(crate) async fn create(
-    caller: Proven<Admin>,
+    admin: ProvenAdministrator,
     app: Data<App>,
     body: Body<NewGroup>,
 ) -> Result<HttpResponse, Error> {
@@ -177,13 +177,13 @@ pub(crate) async fn create(
         models,
         quotas: quotas.map(Quotas::from),
     };
-    let group = app.access.create_group(&By::from(&*caller), change).await?;
+    let group = app.access.create_group(admin.by(), change).await?;
     Ok(HttpResponse::Created().json(GroupView::from(group)))
 }
 
 /// `GET /api/v1/admin/groups/{id}`
 pub(crate) async fn show(
-    _: Caller<Admin>,
+    _: Administrator,
     app: Data<App>,
     id: Path<String>,
 ) -> Result<Json<GroupView>, Error> {
@@ -192,7 +192,7 @@ pub(crate) async fn show(
 
 /// `PATCH /api/v1/admin/groups/{id}`
 pub(crate) async fn update(
-    caller: Proven<Admin>,
+    admin: ProvenAdministrator,
     app: Data<App>,
     id: Path<String>,
     body: Body<GroupChanges>,
@@ -200,22 +200,22 @@ pub(crate) async fn update(
     let GroupChanges { name, permissions, models, quotas } = body.0;
     let permissions = permissions.map(rules).transpose()?;
     let change = GroupChange { name, permissions, models, quotas: quotas.map(Quotas::from) };
-    Ok(Json(app.access.change_group(&By::from(&*caller), &id, change).await?.into()))
+    Ok(Json(app.access.change_group(admin.by(), &id, change).await?.into()))
 }
 
 /// `DELETE /api/v1/admin/groups/{id}`
 pub(crate) async fn delete(
-    caller: Proven<Admin>,
+    admin: ProvenAdministrator,
     app: Data<App>,
     id: Path<String>,
 ) -> Result<HttpResponse, Error> {
-    app.access.delete_group(&By::from(&*caller), &id).await?;
+    app.access.delete_group(admin.by(), &id).await?;
     Ok(HttpResponse::NoContent().finish())
 }
 
 /// `GET /api/v1/admin/groups/{id}/members`
 pub(crate) async fn members(
-    _: Caller<Admin>,
+    _: Administrator,
     app: Data<App>,
     id: Path<String>,
     query: Query<PageQuery>,
@@ -227,20 +227,20 @@ pub(crate) async fn members(
 
 /// `PUT /api/v1/admin/groups/{id}/members/{user}`
 pub(crate) async fn add_member(
-    caller: Proven<Admin>,
+    admin: ProvenAdministrator,
     app: Data<App>,
     ids: Path<(String, String)>,
 ) -> Result<HttpResponse, Error> {
-    app.access.set_member(&By::from(&*caller), &ids.0, &ids.1, true).await?;
+    app.access.set_member(admin.by(), &ids.0, &ids.1, true).await?;
     Ok(HttpResponse::NoContent().finish())
 }
 
 /// `DELETE /api/v1/admin/groups/{id}/members/{user}`
 pub(crate) async fn remove_member(
-    caller: Proven<Admin>,
+    admin: ProvenAdministrator,
     app: Data<App>,
     ids: Path<(String, String)>,
 ) -> Result<HttpResponse, Error> {
-    app.access.set_member(&By::from(&*caller), &ids.0, &ids.1, false).await?;
+    app.access.set_member(admin.by(), &ids.0, &ids.1, false).await?;
     Ok(HttpResponse::NoContent().finish())
 }

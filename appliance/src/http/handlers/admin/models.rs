@@ -7,7 +7,7 @@ use utoipa::ToSchema;
 use super::access::Named;
 use crate::app::App;
 use crate::http::error::Error;
-use crate::identity::{Admin, Caller};
+use crate::identity::Administrator;
 
 #[derive(Serialize, ToSchema)]
 pub(crate) struct AdminModel {
@@ -39,7 +39,7 @@ pub(crate) struct AdminModelPage {
 }
 
 /// `GET /api/v1/admin/models`
-pub(crate) async fn list(_: Caller<Admin>, app: Data<App>) -> Result<Json<AdminModelPage>, Error> {
+pub(crate) async fn list(_: Administrator, app: Data<App>) -> Result<Json<AdminModelPage>, Error> {
     let available = app.chats.engines().present().is_some();
     let models = app.access.models().await?.into_iter();
     let items = models.map(|(manifest, groups)| AdminModel {

@@ -6,7 +6,7 @@ use utoipa::ToSchema;
 
 use crate::app::App;
 use crate::clock::{SECOND_US, rfc3339};
-use crate::identity::{Admin, Caller};
+use crate::identity::Administrator;
 
 #[derive(Serialize, ToSchema)]
 pub(crate) struct System {
@@ -28,7 +28,7 @@ pub(crate) struct SystemModel {
 }
 
 /// `GET /api/v1/admin/system`
-pub(crate) async fn show(_: Caller<Admin>, app: Data<App>) -> Json<System> {
+pub(crate) async fn show(_: Administrator, app: Data<App>) -> Json<System> {
     let available = app.chats.engines().present().is_some();
     let models = [Some(app.chats.model()), app.embeddings.model()].into_iter().flatten();
     let model = |id: &str, title: &str| SystemModel { id: id.to_owned(), title: title.to_owned(), available };

@@ -9,7 +9,7 @@ use crate::access::MOST_DAYS;
 use crate::app::App;
 use crate::http::error::Error;
 use crate::http::handlers::usage::DEFAULT_DAYS;
-use crate::identity::{Admin, By, Caller};
+use crate::identity::Administrator;
 
 #[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
@@ -62,7 +62,7 @@ impl From<Total> for TotalView {
 
 /// `GET /api/v1/admin/usage`
 pub(crate) async fn show(
-    caller: Caller<Admin>,
+    admin: Administrator,
     app: Data<App>,
     query: Query<TotalsQuery>,
 ) -> Result<Json<Totals>, Error> {
@@ -72,6 +72,6 @@ pub(crate) async fn show(
         UsageBy::Workspace => usage::By::Workspace,
     };
     let days = query.days.unwrap_or(DEFAULT_DAYS).clamp(1, MOST_DAYS);
-    let totals = app.access.usage(&By::from(&caller), days, by).await?;
+    let totals = app.access.usage(admin.by(), days, by).await?;
     Ok(Json(Totals { items: totals.into_iter().map(TotalView::from).collect() }))
 }

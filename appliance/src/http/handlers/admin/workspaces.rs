@@ -13,7 +13,7 @@ use crate::config::Marking;
 use crate::http::body::Body;
 use crate::http::error::Error;
 use crate::http::handlers::appliance::MarkingView;
-use crate::identity::{Admin, By, Caller, Proven};
+use crate::identity::{Administrator, ProvenAdministrator};
 
 #[derive(Serialize, ToSchema)]
 pub(crate) struct AdminWorkspace {
@@ -122,7 +122,7 @@ impl From<WorkspaceDetail> for AdminWorkspace {
 }
 
 /// `GET /api/v1/admin/workspaces`
-pub(crate) async fn list(_: Caller<Admin>, app: Data<App>) -> Result<Json<AdminWorkspacePage>, Error> {
+pub(crate) async fn list(_: Administrator, app: Data<App>) -> Result<Json<AdminWorkspacePage>, Error> {
     let workspaces = app.access.workspaces().await?;
     let items = workspaces.into_iter().map(AdminWorkspace::from).collect();
     Ok(Json(AdminWorkspacePage { items, next: None }))
@@ -130,20 +130,20 @@ pub(crate) async fn list(_: Caller<Admin>, app: Data<App>) -> Result<Json<AdminW
 
 /// `POST /api/v1/admin/workspaces`
 pub(crate) async fn create(
-    caller: Proven<Admin>,
+    admin: ProvenAdministrator,
     app: Data<App>,
     body: Body<NewWorkspace>,
 ) -> Result<HttpResponse, Error> {
     let NewWorkspace { name, marking: new, system_prompt, models, groups, people } = body.0;
     let (name, marking) = (Some(name), new.map(|new| marking(Some(new))));
     let change = WorkspaceChange { name, marking, system_prompt, models, groups, people };
-    let workspace = app.access.create_workspace(&By::from(&*caller), change).await?;
+    let workspace = app.access.create_workspace(admin.by(), change).await?;
     Ok(HttpResponse::Created().json(AdminWorkspace::from(workspace)))
 }
 
 /// `GET /api/v1/admin/workspaces/{id}`
 pub(crate) async fn show(
-    _: Caller<Admin>,
+    _: Administrator,
     app: Data<App>,
     id: Path<String>,
 ) -> Result<Json<AdminWorkspace>, Error> {
@@ -152,7 +152,7 @@ pub(crate) async fn show(
 
 /// `PATCH /api/v1/admin/workspaces/{id}`
 pub(crate) async fn update(
-    caller: Proven<Admin>,
+    admin: ProvenAdministrator,
     app: Data<App>,
     id: Path<String>,
     body: Body<WorkspaceChanges>,
@@ -160,15 +160,15 @@ pub(crate) async fn update(
     let WorkspaceChanges { name, marking: new, system_prompt, models, groups, people } = body.0;
     let marking = new.map(marking);
     let change = WorkspaceChange { name, marking, system_prompt, models, groups, people };
-    Ok(Json(app.access.change_workspace(&By::from(&*caller), &id, change).await?.into()))
+    Ok(Json(app.access.change_workspace(admin.by(), &id, change).await?.into()))
 }
 
 /// `DELETE /api/v1/admin/workspaces/{id}`
 pub(crate) async fn delete(
-    caller: Proven<Admin>,
+    admin: ProvenAdministrator,
     app: Data<App>,
     id: Path<String>,
 ) -> Result<HttpResponse, Error> {
-    app.access.delete_workspace(&By::from(&*caller), &id).await?;
+    app.access.delete_workspace(admin.by(), &id).await?;
     Ok(HttpResponse::NoContent().finish())
 }
