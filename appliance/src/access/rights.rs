@@ -37,7 +37,7 @@ pub struct Rights {
 
 impl Rights {
     /// Of a member of these groups, in a workspace that is kept to `workspace_models` (to none: to no particular ones).
-    pub fn of(groups: &[Carrier], workspace_models: &[String]) -> Self {
+    pub(super) fn of(groups: &[Carrier], workspace_models: &[String]) -> Self {
         let permissions =
             Permission::ALL.into_iter().filter(|permission| decide(*permission, groups).0).collect();
         let granted = groups.iter().flat_map(|group| &group.models);

@@ -345,7 +345,10 @@ mod tests {
                 "INSERT INTO groups (id, name, created_at) VALUES ('x', 'x', 0)",
                 "groups: x has no record of its creation",
             ),
-            ("UPDATE workspaces SET id = 'x' WHERE id = 'w'", "workspaces: x has no record of its creation"),
+            (
+                "INSERT INTO workspaces (id, name, created_at) VALUES ('x', 'x', 0)",
+                "workspaces: x has no record of its creation",
+            ),
         ] {
             let found = found_after(sql);
             assert!(found.iter().any(|problem| problem == expected), "{sql}: {found:?}");
