@@ -12,17 +12,36 @@ struct Foreign {
     chat: String,
     message: String,
     session: String,
+    prompt: String,
+    key: String,
 }
 
 impl Foreign {
     fn path(&self, route: &Route) -> String {
-        let id = if route.path.contains("/sessions/") { &self.session } else { &self.chat };
+        let ids = [("/sessions/", &self.session), ("/prompts/", &self.prompt), ("/keys/{id}", &self.key)];
+        let named = ids.iter().find(|(part, _)| route.path.contains(part));
+        let id = named.map_or(&self.chat, |(_, id)| id);
         let path = route.path.replace("{id}", id).replace("{mid}", &self.message);
+        let path = path.replace("{user}", &self.chat).replace("{key}", &self.key);
         match route.path {
             "/api/v1/search" => format!("{path}?q=word"),
             "/api/v1/chats/{id}/export" => format!("{path}?format=json"),
+            "/api/v1/admin/usage" => format!("{path}?by=person"),
             _ => path,
         }
+    }
+
+    /// A chat with an answer, a session, a kept prompt and a key of this person.
+    fn of(owner: &Client) -> Self {
+        let chat = owner.new_chat();
+        let message = owner.ask(&chat, "Say yes.").answer;
+        let id = |made: &Value| made["id"].as_str().unwrap().to_owned();
+        let session = id(&owner.get("/api/v1/me").is(200).json()["session"]);
+        let prompt = json!({"name": "a prompt", "content": "text"});
+        let prompt = id(&owner.post("/api/v1/prompts", &prompt).is(201).json());
+        let key = json!({"name": "a key", "scopes": ["chat"], "expires_in_days": 1});
+        let key = id(&owner.post("/api/v1/keys", &key).is(201).json()["key"]);
+        Self { chat, message, session, prompt, key }
     }
 }
 
@@ -36,6 +55,16 @@ fn body(route: &Route) -> Option<Value> {
         ("PATCH", "/api/v1/chats/{id}") => json!({"title": "taken over"}),
         ("POST", "/api/v1/chats/{id}/messages") => json!({"content": "taken over"}),
         ("POST", "/api/v1/chats/{id}/messages/{mid}/regenerate") => json!({}),
+        ("POST", "/api/v1/session/workspace") => json!({"workspace": "general"}),
+        ("POST", "/api/v1/keys") => json!({"name": "x", "scopes": ["chat"], "expires_in_days": 1}),
+        ("POST", "/api/v1/prompts") => json!({"name": "taken over", "content": "x"}),
+        ("PATCH", "/api/v1/prompts/{id}") => json!({"name": "taken over"}),
+        ("POST", "/api/v1/admin/groups") | ("PATCH", "/api/v1/admin/groups/{id}") => {
+            json!({"name": "taken over"})
+        }
+        ("POST", "/api/v1/admin/workspaces") | ("PATCH", "/api/v1/admin/workspaces/{id}") => {
+            json!({"name": "taken over"})
+        }
         ("POST", "/v1/chat/completions") => {
             json!({"model": "m", "messages": [{"role": "user", "content": "x"}]})
         }
@@ -71,10 +100,7 @@ fn refusal(access: Access, caller: &str) -> Option<u16> {
 fn nobody_gets_through_a_route_that_is_not_theirs() {
     let demo = shared();
     let owner = demo.analyst();
-    let chat = owner.new_chat();
-    let asked = owner.ask(&chat, "Say yes.");
-    let session = owner.get("/api/v1/me").is(200).json()["session"]["id"].as_str().unwrap().to_owned();
-    let foreign = Foreign { message: asked.answer, chat, session };
+    let foreign = Foreign::of(&owner);
     let before = owner.chat(&foreign.chat);
 
     let person = demo.next_analyst();
@@ -97,7 +123,7 @@ fn nobody_gets_through_a_route_that_is_not_theirs() {
             refused += 1;
         }
     }
-    assert!(refused > 80, "only {refused} cells");
+    assert!(refused > 200, "only {refused} cells");
     assert_eq!(owner.chat(&foreign.chat), before, "something was changed by somebody else");
 }
 
@@ -106,13 +132,11 @@ fn nobody_gets_through_a_route_that_is_not_theirs() {
 fn a_foreign_id_is_a_missing_one() {
     let demo = shared();
     let (owner, stranger) = (demo.analyst(), demo.analyst());
-    let chat = owner.new_chat();
-    let asked = owner.ask(&chat, "Say yes.");
-    let session = owner.get("/api/v1/me").is(200).json()["session"]["id"].as_str().unwrap().to_owned();
-    let foreign = Foreign { message: asked.answer, chat, session };
-    let id = NO_SUCH_ID.to_owned();
-    let missing = Foreign { chat: id.clone(), message: id.clone(), session: id };
-    let with_ids = routes().into_iter().filter(|route| route.path.contains("{id}"));
+    let foreign = Foreign::of(&owner);
+    let id = || NO_SUCH_ID.to_owned();
+    let missing = Foreign { chat: id(), message: id(), session: id(), prompt: id(), key: id() };
+    let for_analysts = |route: &Route| matches!(route.access, Access::Anyone | Access::Analyst);
+    let with_ids = routes().into_iter().filter(|route| route.path.contains("{id}") && for_analysts(route));
     let mut walked = 0;
     for route in with_ids {
         let mut told = [&foreign, &missing].map(|ids| {
@@ -123,7 +147,7 @@ fn a_foreign_id_is_a_missing_one() {
         assert_eq!(told[0].take(), told[1].take(), "{} {}", route.method, route.path);
         walked += 1;
     }
-    assert!(walked >= 8, "only {walked} routes");
+    assert!(walked >= 12, "only {walked} routes");
     owner.get("/api/v1/me").is(200);
     assert_eq!(owner.chat(&foreign.chat)["messages"].as_array().unwrap().len(), 2);
 }

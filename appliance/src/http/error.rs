@@ -18,6 +18,7 @@ pub enum Code {
     Forbidden,
     ProofNeeded,
     WorkspaceNeeded,
+    Conflict,
     NotFound,
     MethodNotAllowed,
     TooLarge,
@@ -39,6 +40,7 @@ impl Code {
                 StatusCode::UNAUTHORIZED
             }
             Self::Forbidden | Self::ProofNeeded | Self::WorkspaceNeeded => StatusCode::FORBIDDEN,
+            Self::Conflict => StatusCode::CONFLICT,
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::Timeout => StatusCode::REQUEST_TIMEOUT,
@@ -64,6 +66,7 @@ impl Code {
             Self::Forbidden => "Your role does not allow this.",
             Self::ProofNeeded => "Confirm with your password and a code.",
             Self::WorkspaceNeeded => "Choose a workspace first.",
+            Self::Conflict => "It cannot be done as things are.",
             Self::NotFound => "There is nothing here.",
             Self::MethodNotAllowed => "This address does not take that method.",
             Self::TooLarge => "The request is too large.",

@@ -22,7 +22,7 @@ use std::sync::Arc;
 use redoubt_store::{Clock, Store};
 
 pub use accounts::NewUser;
-pub use api_key::{ApiCaller, PlainApiKey};
+pub use api_key::{ApiCaller, KeyScope, ListedKey, MOST_KEY_DAYS, NewKey, PlainApiKey, RefusedKey};
 pub use caller::{
     Admin, Administrator, Analyst, Anyone, Auditor, By, Caller, Proven, ProvenAdministrator, RoleSet,
 };

@@ -3,12 +3,15 @@
 //! Whoever uses it hands in closures that run inside a transaction and call the table modules. Nothing here
 //! knows HTTP, the directory or a model.
 
+pub mod alerts;
 pub mod api_keys;
 pub mod audit_log;
 pub mod chats;
 mod data_key;
 mod directory;
 mod error;
+pub mod grants;
+pub mod groups;
 mod inspection;
 mod integrity;
 pub mod keys;
@@ -19,6 +22,8 @@ pub mod meta;
 mod migrations;
 mod open;
 mod page;
+pub mod permissions;
+pub mod prompts;
 mod queue;
 mod readers;
 pub mod recovery_codes;
@@ -28,6 +33,7 @@ mod store;
 mod text_enum;
 pub mod totp;
 mod tx;
+pub mod usage;
 pub mod users;
 pub mod workspaces;
 mod writer;

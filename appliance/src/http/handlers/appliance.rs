@@ -5,11 +5,12 @@ use actix_web::web::{Data, Json};
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use crate::access::Member;
 use crate::app::App;
 use crate::clock::rfc3339;
+use crate::config::Marking;
 use crate::http::error::Error;
 use crate::http::openapi;
-use crate::identity::{Analyst, Caller};
 
 #[derive(Serialize, ToSchema)]
 pub(crate) struct Appliance {
@@ -55,27 +56,38 @@ pub(crate) struct ModelView {
     available: bool,
 }
 
+impl MarkingView {
+    /// `None` where there is no banner.
+    pub(super) fn of(marking: &Marking) -> Option<Self> {
+        let or = |value: &String, default: &str| match value.as_str() {
+            "" => default.to_owned(),
+            value => value.to_owned(),
+        };
+        (!marking.text.is_empty()).then(|| Self {
+            text: marking.text.clone(),
+            background: or(&marking.background, "#4b5563"),
+            color: or(&marking.color, "#ffffff"),
+        })
+    }
+}
+
 /// `GET /api/v1/appliance`
 pub(crate) async fn show(app: Data<App>) -> Json<Appliance> {
-    let marking = &app.config.marking;
-    let or =
-        |value: &String, default: &str| if value.is_empty() { default.to_owned() } else { value.clone() };
     Json(Appliance {
         name: "Redoubt",
         version: env!("CARGO_PKG_VERSION"),
         time: rfc3339(app.clock.now_us()),
-        marking: (!marking.text.is_empty()).then(|| MarkingView {
-            text: marking.text.clone(),
-            background: or(&marking.background, "#4b5563"),
-            color: or(&marking.color, "#ffffff"),
-        }),
+        marking: MarkingView::of(&app.config.marking),
         notice: Some(app.config.sign_in.notice.clone()).filter(|notice| !notice.is_empty()),
     })
 }
 
 /// `GET /api/v1/models`
-pub(crate) async fn models(_: Caller<Analyst>, app: Data<App>) -> Json<ModelPage> {
+pub(crate) async fn models(member: Member, app: Data<App>) -> Json<ModelPage> {
     let manifest = app.chats.model();
+    if !member.rights.may_use(&manifest.id) {
+        return Json(ModelPage { items: Vec::new(), next: None });
+    }
     let engine = app.chats.engines().present();
     let loaded = engine.as_ref().map(redoubt_engine::Engine::model);
     let model = ModelView {

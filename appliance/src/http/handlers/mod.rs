@@ -1,5 +1,6 @@
 //! One file a resource: request and response shapes beside the handlers that take and give them.
 
+pub(super) mod admin;
 pub(super) mod appliance;
 pub(super) mod audit;
 pub(super) mod chats;
@@ -7,7 +8,12 @@ pub(super) mod completions;
 pub(super) mod embeddings;
 pub(super) mod export;
 pub(super) mod health;
+pub(super) mod keys;
+pub(super) mod me;
 pub(super) mod messages;
+pub(super) mod metrics;
+pub(super) mod prompts;
 pub(super) mod search;
 pub(super) mod session;
 pub(super) mod sessions;
+pub(super) mod usage;
