@@ -8,6 +8,8 @@ pub mod audit_log;
 pub mod chats;
 mod data_key;
 mod directory;
+pub mod directory_groups;
+pub mod directory_mappings;
 mod error;
 mod inspection;
 mod integrity;
