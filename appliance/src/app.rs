@@ -11,7 +11,7 @@ use crate::clock::DAY_US;
 use crate::completions::Completions;
 use crate::config::Config;
 use crate::embeddings::Embeddings;
-use crate::identity::Identity;
+use crate::identity::{self, Identity};
 use crate::models::Manifest;
 use crate::places::Places;
 use crate::random::Random;
@@ -54,14 +54,16 @@ impl App {
         let Parts { config, store, clock, random, engines, model, embedding } = parts;
         close_interrupted_answers(&store)?;
         let refusals = Refusals::default();
-        let identity = Identity::new(
-            store.clone(),
-            clock.clone(),
-            random.clone(),
-            refusals.clone(),
-            config.sign_in.clone(),
-        )?;
         let chats = Chats::new(store.clone(), clock.clone(), random.clone(), engines.clone(), model.clone());
+        let answering = chats.clone();
+        let identity = Identity::new(identity::Parts {
+            store: store.clone(),
+            clock: clock.clone(),
+            random: random.clone(),
+            refusals: refusals.clone(),
+            limits: config.sign_in.clone(),
+            on_end: Arc::new(move |session_id| answering.stop_session(session_id)),
+        })?;
         let places = Places::default();
         let embeddings = Embeddings::new(
             store.clone(),
@@ -89,9 +91,7 @@ impl App {
 
     /// One round of [`App::keep_house`].
     pub async fn tidy(&self) -> anyhow::Result<()> {
-        for session_id in self.identity.expire_sessions().await? {
-            self.chats.stop_session(&session_id);
-        }
+        self.identity.enforce_limits().await?;
         let now = self.clock.now_us();
         let refusals = self.refusals.take_finished(now);
         self.store

@@ -12,11 +12,31 @@ struct Foreign {
     chat: String,
     message: String,
     session: String,
+    person: String,
+}
+
+/// Somebody who was signed in and is disabled since.
+fn disabled() -> Client {
+    let (demo, person) = (shared(), shared().next_analyst());
+    let client = demo.sign_in(&person);
+    let id = client.get("/api/v1/me").is(200).json()["user"]["id"].as_str().unwrap().to_owned();
+    demo.admin().patch(&format!("/api/v1/admin/people/{id}"), &json!({"disabled": true})).is(200);
+    client
 }
 
 impl Foreign {
+    fn of(owner: &Client, chat: String, message: String) -> Self {
+        let me = owner.get("/api/v1/me").is(200).json();
+        let id = |of: &str| me[of]["id"].as_str().unwrap().to_owned();
+        Self { chat, message, session: id("session"), person: id("user") }
+    }
+
     fn path(&self, route: &Route) -> String {
-        let id = if route.path.contains("/sessions/") { &self.session } else { &self.chat };
+        let id = match route.path {
+            path if path.contains("/sessions/{id}") => &self.session,
+            path if path.contains("/people/{id}") => &self.person,
+            _ => &self.chat,
+        };
         let path = route.path.replace("{id}", id).replace("{mid}", &self.message);
         match route.path {
             "/api/v1/search" => format!("{path}?q=word"),
@@ -32,6 +52,11 @@ fn body(route: &Route) -> Option<Value> {
     Some(match (route.method.as_str(), route.path) {
         ("POST", "/api/v1/session") => json!({"username": "nobody", "password": "nobody's password"}),
         ("POST", "/api/v1/session/totp") => json!({"code": "000000"}),
+        ("POST", "/api/v1/session/unlock") => json!({"code": "000000"}),
+        ("POST", "/api/v1/session/proof") => json!({"password": "nobody's password", "code": "000000"}),
+        ("POST", "/api/v1/session/workspace") => json!({"workspace": NO_SUCH_ID}),
+        ("POST", "/api/v1/admin/people") => json!({"username": "taken-over", "role": "admin"}),
+        ("PATCH", "/api/v1/admin/people/{id}") => json!({"role": "admin"}),
         ("POST", "/api/v1/chats") => json!({}),
         ("PATCH", "/api/v1/chats/{id}") => json!({"title": "taken over"}),
         ("POST", "/api/v1/chats/{id}/messages") => json!({"content": "taken over"}),
@@ -56,6 +81,7 @@ fn refusal(access: Access, caller: &str) -> Option<u16> {
     match (access, caller) {
         (Access::Public, _) => None,
         (Access::Pending, "pending") => None,
+        (Access::Holder, "analyst" | "admin" | "auditor" | "locked") => None,
         (Access::Anyone, "analyst" | "admin" | "auditor") => None,
         (Access::Analyst, "analyst")
         | (Access::Admin, "admin")
@@ -73,13 +99,14 @@ fn nobody_gets_through_a_route_that_is_not_theirs() {
     let owner = demo.analyst();
     let chat = owner.new_chat();
     let asked = owner.ask(&chat, "Say yes.");
-    let session = owner.get("/api/v1/me").is(200).json()["session"]["id"].as_str().unwrap().to_owned();
-    let foreign = Foreign { message: asked.answer, chat, session };
+    let foreign = Foreign::of(&owner, chat, asked.answer);
     let before = owner.chat(&foreign.chat);
 
     let person = demo.next_analyst();
     let mut pending = demo.client();
     pending.offer_password(&person.username, &person.password).is(200);
+    let locked = demo.analyst();
+    locked.send("POST", "/api/v1/session/lock", &[], None).is(204);
     let callers = [
         ("nobody", demo.client()),
         ("pending", pending),
@@ -87,17 +114,27 @@ fn nobody_gets_through_a_route_that_is_not_theirs() {
         ("admin", demo.signed_in("admin")),
         ("auditor", demo.signed_in("auditor")),
         ("program", demo.program()),
+        ("disabled", disabled()),
+        ("locked", locked),
     ];
     let mut refused = 0;
     for route in routes() {
         for (who, client) in &callers {
             let Some(expected) = refusal(route.access, who) else { continue };
             let answer = call(client, &route, &foreign.path(&route));
-            assert_eq!(answer.status, expected, "{who}: {} {}: {}", route.method, route.path, answer.text());
+            let place = format!("{who}: {} {}: {}", route.method, route.path, answer.text());
+            assert_eq!(answer.status, expected, "{place}");
+            let code = match (*who, route.access) {
+                (_, Access::ApiKey | Access::Pending) => None,
+                ("disabled", _) => Some("session_expired"),
+                ("locked", _) => Some("session_locked"),
+                _ => None,
+            };
+            assert!(code.is_none_or(|code| answer.json()["code"] == code), "{place}");
             refused += 1;
         }
     }
-    assert!(refused > 80, "only {refused} cells");
+    assert!(refused > 250, "only {refused} cells");
     assert_eq!(owner.chat(&foreign.chat), before, "something was changed by somebody else");
 }
 
@@ -108,11 +145,13 @@ fn a_foreign_id_is_a_missing_one() {
     let (owner, stranger) = (demo.analyst(), demo.analyst());
     let chat = owner.new_chat();
     let asked = owner.ask(&chat, "Say yes.");
-    let session = owner.get("/api/v1/me").is(200).json()["session"]["id"].as_str().unwrap().to_owned();
-    let foreign = Foreign { message: asked.answer, chat, session };
+    let foreign = Foreign::of(&owner, chat, asked.answer);
     let id = NO_SUCH_ID.to_owned();
-    let missing = Foreign { chat: id.clone(), message: id.clone(), session: id };
-    let with_ids = routes().into_iter().filter(|route| route.path.contains("{id}"));
+    let missing = Foreign { chat: id.clone(), message: id.clone(), session: id.clone(), person: id };
+    let for_analysts = [Access::Analyst, Access::Anyone];
+    let with_ids = routes()
+        .into_iter()
+        .filter(|route| route.path.contains("{id}") && for_analysts.contains(&route.access));
     let mut walked = 0;
     for route in with_ids {
         let mut told = [&foreign, &missing].map(|ids| {

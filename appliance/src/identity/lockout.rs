@@ -1,6 +1,7 @@
 //! Lockout: three failures within fifteen minutes lock a name, whether an account has it or not.
 
 use redoubt_audit::Draft;
+use redoubt_store::users::User;
 use redoubt_store::{Tx, lockouts};
 
 use super::name::Username;
@@ -20,6 +21,11 @@ impl LockoutKey {
             Some(name) => Self(name.as_str().to_owned()),
             None => Self(format!("\0{}", data_encoding::HEXLOWER.encode(&sha256(typed.as_bytes())))),
         }
+    }
+
+    /// Everything that is counted of a person.
+    pub(super) fn all_of(user: &User) -> Vec<Self> {
+        vec![Self::of(&user.name)]
     }
 
     pub(super) fn as_str(&self) -> &str {
@@ -62,6 +68,11 @@ impl Identity {
         }
         Ok(())
     }
+}
+
+/// The moment so many seconds after another.
+pub(super) fn after(now_us: i64, seconds: u64) -> i64 {
+    now_us.saturating_add(i64::try_from(seconds).unwrap_or(i64::MAX).saturating_mul(SECOND_US))
 }
 
 fn seconds_up(microseconds: i64) -> u64 {

@@ -7,6 +7,7 @@ use utoipa::ToSchema;
 
 use crate::app::App;
 use crate::clock::rfc3339;
+use crate::config::Marking;
 use crate::http::error::Error;
 use crate::http::openapi;
 use crate::identity::{Analyst, Caller};
@@ -22,14 +23,26 @@ pub(crate) struct Appliance {
     /// To be accepted before the sign-in form.
     #[schema(required)]
     notice: Option<String>,
+    /// Its SHA-256, which a sign-in sends as the sign that it was accepted.
+    #[schema(required)]
+    notice_sha256: Option<String>,
 }
 
 /// The classification banner.
-#[derive(Serialize, ToSchema)]
+#[derive(Clone, Serialize, ToSchema)]
 pub(crate) struct MarkingView {
     text: String,
     background: String,
     color: String,
+}
+
+impl MarkingView {
+    /// `None` without a text; colours have their defaults.
+    pub(crate) fn of(text: &str, background: &str, color: &str) -> Option<Self> {
+        let or = |value: &str, default: &str| if value.is_empty() { default } else { value }.to_owned();
+        let (background, color) = (or(background, "#4b5563"), or(color, "#ffffff"));
+        (!text.is_empty()).then(|| Self { text: text.to_owned(), background, color })
+    }
 }
 
 #[derive(Serialize, ToSchema)]
@@ -57,19 +70,15 @@ pub(crate) struct ModelView {
 
 /// `GET /api/v1/appliance`
 pub(crate) async fn show(app: Data<App>) -> Json<Appliance> {
-    let marking = &app.config.marking;
-    let or =
-        |value: &String, default: &str| if value.is_empty() { default.to_owned() } else { value.clone() };
+    let Marking { text, background, color } = &app.config.marking;
+    let sign_in = &app.config.sign_in;
     Json(Appliance {
         name: "Redoubt",
         version: env!("CARGO_PKG_VERSION"),
         time: rfc3339(app.clock.now_us()),
-        marking: (!marking.text.is_empty()).then(|| MarkingView {
-            text: marking.text.clone(),
-            background: or(&marking.background, "#4b5563"),
-            color: or(&marking.color, "#ffffff"),
-        }),
-        notice: Some(app.config.sign_in.notice.clone()).filter(|notice| !notice.is_empty()),
+        marking: MarkingView::of(text, background, color),
+        notice: Some(sign_in.notice.clone()).filter(|notice| !notice.is_empty()),
+        notice_sha256: sign_in.notice_sha256(),
     })
 }
 

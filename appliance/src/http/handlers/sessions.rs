@@ -3,9 +3,11 @@
 use actix_web::HttpResponse;
 use actix_web::web::{Data, Json, Path};
 use redoubt_store::sessions::{Session, Stage};
+use redoubt_store::workspaces::Workspace;
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::appliance::MarkingView;
 use super::session::UserView;
 use crate::app::App;
 use crate::clock::rfc3339;
@@ -15,9 +17,43 @@ use crate::identity::{Anyone, Caller};
 #[derive(Serialize, ToSchema)]
 pub(crate) struct Me {
     user: UserView,
-    session: SessionView,
+    session: PresentView,
     /// Unused recovery codes.
     recovery_codes_left: usize,
+    /// The workspace that the session sees.
+    #[schema(required)]
+    workspace: Option<WorkspaceView>,
+    /// Those that the person may choose from.
+    workspaces: Vec<WorkspaceView>,
+}
+
+/// The present session.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct PresentView {
+    #[serde(flatten)]
+    session: SessionView,
+    /// When password and code were last given in it.
+    proved_at: String,
+    /// After how many seconds without use it ends.
+    idle_seconds: u32,
+    /// After how many seconds without use it locks.
+    lock_seconds: u32,
+}
+
+#[derive(Clone, Serialize, ToSchema)]
+pub(crate) struct WorkspaceView {
+    id: String,
+    name: String,
+    /// Its own classification banner; the appliance's where there is none.
+    #[schema(required)]
+    marking: Option<MarkingView>,
+}
+
+impl From<Workspace> for WorkspaceView {
+    fn from(workspace: Workspace) -> Self {
+        let Workspace { id, name, marking_text, marking_background, marking_color, .. } = workspace;
+        Self { id, name, marking: MarkingView::of(&marking_text, &marking_background, &marking_color) }
+    }
 }
 
 #[derive(Serialize, ToSchema)]
@@ -39,10 +75,13 @@ pub(crate) struct SessionView {
     agent: String,
     /// Whether it is the one that asks.
     current: bool,
+    /// Since when it is locked.
+    #[schema(required)]
+    locked_at: Option<String>,
 }
 
 impl SessionView {
-    fn new(session: &Session, current_id: &str) -> Self {
+    pub(crate) fn new(session: &Session, current_id: &str) -> Self {
         Self {
             id: session.id.clone(),
             created_at: rfc3339(session.created_at),
@@ -51,6 +90,7 @@ impl SessionView {
             address: session.address.clone(),
             agent: session.agent.clone(),
             current: session.id == current_id,
+            locked_at: session.locked_at.map(rfc3339),
         }
     }
 }
@@ -59,9 +99,23 @@ impl SessionView {
 pub(crate) async fn me(caller: Caller<Anyone>, app: Data<App>) -> Result<Json<Me>, Error> {
     let sessions = app.identity.sessions(caller.id()).await?;
     let present = sessions.iter().find(|session| session.id == caller.session.id);
-    let session = SessionView::new(present.ok_or_else(Error::not_found)?, &caller.session.id);
-    let recovery_codes_left = app.identity.recovery_codes_left(caller.id()).await?;
-    Ok(Json(Me { user: (&caller.user).into(), session, recovery_codes_left }))
+    let present = present.ok_or_else(Error::not_found)?;
+    let session = PresentView {
+        session: SessionView::new(present, &caller.session.id),
+        proved_at: rfc3339(present.proved_at),
+        idle_seconds: app.identity.idle_seconds(caller.user.role),
+        lock_seconds: app.identity.screen_lock_seconds(),
+    };
+    let workspaces: Vec<WorkspaceView> =
+        app.identity.workspaces(caller.id()).await?.into_iter().map(WorkspaceView::from).collect();
+    let chosen = workspaces.iter().find(|own| Some(own.id.as_str()) == present.workspace.as_deref());
+    Ok(Json(Me {
+        user: (&caller.user).into(),
+        session,
+        recovery_codes_left: app.identity.recovery_codes_left(caller.id()).await?,
+        workspace: chosen.cloned(),
+        workspaces,
+    }))
 }
 
 /// `GET /api/v1/sessions`
@@ -79,6 +133,5 @@ pub(crate) async fn delete(
     id: Path<String>,
 ) -> Result<HttpResponse, Error> {
     app.identity.end_session(&caller.user, &caller.session, &id, &caller.via).await?;
-    app.chats.stop_session(&id);
     Ok(HttpResponse::NoContent().finish())
 }

@@ -1,0 +1,4 @@
+//! What admins do, one file a resource.
+
+pub(in crate::http) mod people;
+pub(in crate::http) mod sessions;
