@@ -10,6 +10,7 @@ use crate::chat::{Chats, Engines};
 use crate::clock::DAY_US;
 use crate::completions::Completions;
 use crate::config::Config;
+use crate::directory::Directory;
 use crate::embeddings::Embeddings;
 use crate::identity::{self, Identity};
 use crate::models::Manifest;
@@ -32,6 +33,8 @@ pub struct App {
     pub chats: Chats,
     pub completions: Completions,
     pub embeddings: Embeddings,
+    /// People of an LDAP directory, where one is configured.
+    pub directory: Option<Directory>,
     /// Counts refusals of requests that nobody is signed in for.
     pub refusals: Refusals,
 }
@@ -46,12 +49,14 @@ pub struct Parts {
     pub model: Manifest,
     /// The model for embeddings, if there is one.
     pub embedding: Option<Manifest>,
+    /// The directory, if one is configured.
+    pub directory: Option<Directory>,
 }
 
 impl App {
     /// Joins the parts and closes what the last process left open.
     pub fn build(parts: Parts) -> anyhow::Result<Self> {
-        let Parts { config, store, clock, random, engines, model, embedding } = parts;
+        let Parts { config, store, clock, random, engines, model, embedding, directory } = parts;
         close_interrupted_answers(&store)?;
         let refusals = Refusals::default();
         let chats = Chats::new(store.clone(), clock.clone(), random.clone(), engines.clone(), model.clone());
@@ -76,7 +81,18 @@ impl App {
         let completions =
             Completions::new(store.clone(), clock.clone(), random.clone(), engines, places, model);
         let config = Arc::new(config);
-        Ok(Self { config, store, clock, random, identity, chats, completions, embeddings, refusals })
+        Ok(Self {
+            config,
+            store,
+            clock,
+            random,
+            identity,
+            chats,
+            completions,
+            embeddings,
+            directory,
+            refusals,
+        })
     }
 
     /// Runs for as long as the appliance serves: expires sessions, writes the counts of refusals.

@@ -17,6 +17,7 @@ use crate::app::{App, Parts};
 use crate::chat::Engines;
 use crate::clock::SystemClock;
 use crate::config::Config;
+use crate::directory::Directory;
 use crate::http::{self, tls};
 use crate::logs::{self, Logs};
 use crate::models::Manifest;
@@ -75,8 +76,18 @@ pub fn serve(parts: FrontParts) -> anyhow::Result<()> {
     let tls = tls::server_config(&config.data.dir, &config.listen, unseal)?;
     let engines = Engines::default();
     let (model, embedding) = (settings.model, settings.embedding);
-    let (kept, present) = (store.clone(), engines.clone());
-    let app = App::build(Parts { config, store: kept, clock, random, engines: present, model, embedding })?;
+    let directory = config.directory.is_configured().then(|| Directory::new(&config.directory));
+    let parts_of_app = Parts {
+        config,
+        store: store.clone(),
+        clock,
+        random,
+        engines: engines.clone(),
+        model,
+        embedding,
+        directory,
+    };
+    let app = App::build(parts_of_app)?;
     let lockdown = parts.report.to_string();
     let model = records::model(app.chats.model());
     let embedding = app.embeddings.model().map(records::model);
@@ -95,7 +106,10 @@ async fn run(
     engines: Engines,
     logs: Logs,
 ) -> anyhow::Result<()> {
-    let FrontParts { listener, engines: mut sockets, control, .. } = parts;
+    let FrontParts { listener, engines: mut sockets, directories, control, .. } = parts;
+    if let Some(directory) = app.directory.clone() {
+        actix_web::rt::spawn(follow_directories(directories, directory));
+    }
     connect_next(&mut sockets, &engines).await.context("the supervisor gave no engine")??;
     let (keeper, restarts) = (app.clone(), app.clone());
     actix_web::rt::spawn(async move { keeper.keep_house().await });
@@ -137,6 +151,18 @@ async fn follow_engines(
                 tracing::warn!(recorded = recorded.is_ok(), "a new engine took over");
             }
             Err(error) => tracing::error!("an engine did not start: {error:#}"),
+        }
+    }
+}
+
+/// Takes over each directory's process that the supervisor starts.
+async fn follow_directories(
+    mut sockets: mpsc::UnboundedReceiver<std::os::unix::net::UnixStream>,
+    directory: Directory,
+) {
+    while let Some(socket) = sockets.recv().await {
+        if let Err(error) = directory.connect(socket) {
+            tracing::error!(%error, "the directory's process cannot be asked");
         }
     }
 }
