@@ -67,6 +67,8 @@ impl App {
             random: random.clone(),
             refusals: refusals.clone(),
             limits: config.sign_in.clone(),
+            directory: directory.clone(),
+            directory_settings: config.directory.clone(),
             on_end: Arc::new(move |session_id| answering.stop_session(session_id)),
         })?;
         let places = Places::default();
@@ -101,6 +103,16 @@ impl App {
             tokio::time::sleep(HOUSEKEEPING).await;
             if let Err(error) = self.tidy().await {
                 tracing::warn!(%error, "housekeeping failed and is tried again");
+            }
+        }
+    }
+
+    /// Runs beside [`App::keep_house`], so that a slow directory holds up nothing else: asks it again about its people.
+    pub async fn follow_directory(&self) {
+        loop {
+            tokio::time::sleep(HOUSEKEEPING).await;
+            if let Err(error) = self.identity.recheck_due().await {
+                tracing::warn!(%error, "people of the directory could not be checked; they are tried again");
             }
         }
     }

@@ -3,6 +3,7 @@
 //! **Invariant:** no content. No prompt, answer, title, file name or query goes into a record; what must be
 //! provable later goes in as a digest salted with the chat's own salt, which dies with the chat.
 
+mod directory;
 mod people;
 mod sessions;
 
@@ -15,6 +16,7 @@ use redoubt_store::sessions::Session;
 use redoubt_store::users::User;
 use ring::hmac;
 
+pub use directory::*;
 pub use people::*;
 pub use sessions::*;
 

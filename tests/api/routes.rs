@@ -54,7 +54,6 @@ fn body(route: &Route) -> Option<Value> {
         ("POST", "/api/v1/session/totp") => json!({"code": "000000"}),
         ("POST", "/api/v1/session/unlock") => json!({"code": "000000"}),
         ("POST", "/api/v1/session/proof") => json!({"password": "nobody's password", "code": "000000"}),
-        ("POST", "/api/v1/session/workspace") => json!({"workspace": NO_SUCH_ID}),
         ("POST", "/api/v1/admin/people") => json!({"username": "taken-over", "role": "admin"}),
         ("PATCH", "/api/v1/admin/people/{id}") => json!({"role": "admin"}),
         ("POST", "/api/v1/chats") => json!({}),

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 
 use redoubt::clock::{Clock as _, FixedClock};
-use redoubt::config::SignIn;
+use redoubt::config::{Directory, SignIn};
 use redoubt::identity::{
     self, Admin, Anyone, Attempt, By, Caller, Error, Factor, Identity, NewUser, Next, PlainToken, Purpose,
     RoleSet, SessionHolder, SignedIn, TotpSecret,
@@ -58,6 +58,8 @@ impl Fixture {
             random: random.clone(),
             refusals: Refusals::default(),
             limits,
+            directory: None,
+            directory_settings: Directory::default(),
             on_end: Arc::new(move |id| told.lock().unwrap().push(id.to_owned())),
         })
         .unwrap();

@@ -75,8 +75,6 @@ events! {
     SESSION_UNLOCK = "auth" "session.unlock";
     /// Password and code were given again in a session. `d.sess`: its new name in `actor.sess`.
     SESSION_PROOF = "auth" "session.proof";
-    /// A session was bound to a workspace. Object: the workspace.
-    SESSION_WORKSPACE = "access" "session.workspace";
 
     /// A person enrolled a device for one-time codes.
     TOTP_ENROL = "account" "totp.enrol";

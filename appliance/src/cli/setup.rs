@@ -59,6 +59,8 @@ pub(super) fn create(config: &Config) -> anyhow::Result<Fresh> {
         random,
         refusals: Refusals::default(),
         limits: config.sign_in.clone(),
+        directory: None,
+        directory_settings: config.directory.clone(),
         // Nothing is served yet, so nothing runs in a session.
         on_end: Arc::new(|_| ()),
     })?;

@@ -150,11 +150,21 @@ impl From<identity::Error> for Error {
             E::SessionLocked => Self::new(Code::SessionLocked),
             E::NoticeRequired => Self::new(Code::NoticeRequired),
             E::Incomplete => Self::invalid("password", "Send what this asks for: password, code or both."),
-            E::NoSuchSession | E::NoSuchWorkspace | E::NoSuchPerson => Self::not_found(),
+            E::NoSuchSession | E::NoSuchPerson | E::NoSuchMapping => Self::not_found(),
+            E::DirectoryAway => Self::new(Code::Busy)
+                .title("This needs a word from the directory, which does not answer. Try again in a moment.")
+                .retry_after(5),
+            E::BadGroupName => Self::invalid("directory_group", capital(&error.to_string())),
+            E::NoSuchGroup => Self::invalid("group", capital(&error.to_string())),
             E::BadName(_) => Self::invalid("username", capital(&error.to_string())),
             E::BadDisplayName => Self::invalid("display_name", capital(&error.to_string())),
             E::Weak(_) => Self::new(Code::Invalid).title(capital(&error.to_string())),
-            E::NameTaken | E::OwnAccount | E::LastAdmin | E::NotLocal => {
+            E::NameTaken
+            | E::OwnAccount
+            | E::LastAdmin
+            | E::NotLocal
+            | E::MappingExists
+            | E::Configured => {
                 Self::new(Code::Conflict).title(capital(&error.to_string()))
             }
             E::Store(error) => error.into(),

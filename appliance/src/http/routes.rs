@@ -160,10 +160,6 @@ fn own_session() -> Vec<Route> {
             web::route().to(lock::prove)
         })
         .takes::<lock::Proving>(),
-        Route::new(Method::POST, "/api/v1/session/workspace", Anyone, "Choose a workspace", || {
-            web::route().to(lock::choose_workspace)
-        })
-        .takes::<lock::WorkspaceChoice>(),
         Route::new(
             Method::POST,
             "/api/v1/me/recovery-codes",

@@ -29,8 +29,6 @@ pub enum Error {
     ProofNeeded,
     #[error("no such session")]
     NoSuchSession,
-    #[error("no such workspace")]
-    NoSuchWorkspace,
     #[error("no such person")]
     NoSuchPerson,
     #[error("admins do not change their own role and do not disable themselves: another admin does")]
@@ -39,6 +37,19 @@ pub enum Error {
     LastAdmin,
     #[error("the directory keeps this person's password")]
     NotLocal,
+    /// A privileged action of somebody whom the directory cannot be asked about.
+    #[error("the directory does not answer")]
+    DirectoryAway,
+    #[error("this is not the distinguished name of a group")]
+    BadGroupName,
+    #[error("there is no such group")]
+    NoSuchGroup,
+    #[error("no such mapping")]
+    NoSuchMapping,
+    #[error("there is such a mapping already")]
+    MappingExists,
+    #[error("this mapping is in the configuration and is deleted there")]
+    Configured,
     #[error("{0:?} cannot be a user name")]
     BadName(String),
     #[error("a name to show is one line of at most 128 characters")]

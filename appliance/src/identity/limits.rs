@@ -19,6 +19,8 @@ pub(super) enum Over {
     Unfinished,
     /// The person may have no session any more.
     Refused,
+    /// The directory, which must say so, has not spoken of the person for too long.
+    DirectoryAway,
 }
 
 impl Over {
@@ -28,6 +30,7 @@ impl Over {
             Self::Absolute => "absolute",
             Self::Unfinished => "unfinished",
             Self::Refused => "refused",
+            Self::DirectoryAway => "directory_away",
         }
     }
 }
@@ -56,6 +59,8 @@ impl Identity {
             Some(if session.stage == Stage::Full { Over::Absolute } else { Over::Unfinished })
         } else if session.stage == Stage::Full && now >= idle_end {
             Some(Over::Idle)
+        } else if self.is_unheard_of(user) {
+            Some(Over::DirectoryAway)
         } else {
             None
         }
@@ -98,6 +103,7 @@ impl Identity {
         let this = self.clone();
         self.write_ending(move |tx, endings| {
             let Some(session) = sessions::find(tx, &id)? else { return Ok(false) };
+            let Some(user) = users::find(tx, &user.id)? else { return Ok(false) };
             let Some(over) = this.over(&session, &user) else { return Ok(false) };
             endings.end(tx, &session, records::session_expired(&user, &session, over.as_str()))
         })

@@ -2,7 +2,7 @@
 
 use redoubt_audit::Draft;
 use redoubt_store::users::User;
-use redoubt_store::{Tx, lockouts};
+use redoubt_store::{Reader, Tx, lockouts};
 
 use super::name::Username;
 use super::session::sha256;
@@ -23,9 +23,28 @@ impl LockoutKey {
         }
     }
 
+    /// Attempts that reached the directory for a person: counted by who they are, where that is known.
+    pub(super) fn bind(directory_id: Option<&str>, name: &Username) -> Self {
+        match directory_id {
+            Some(id) => Self(format!("\0bind:id:{id}")),
+            None => Self(format!("\0bind:name:{name}")),
+        }
+    }
+
+    /// Failures of this name while the directory said nothing.
+    pub(super) fn away(&self) -> Self {
+        Self(format!("\0away:{}", self.0))
+    }
+
     /// Everything that is counted of a person.
     pub(super) fn all_of(user: &User) -> Vec<Self> {
-        vec![Self::of(&user.name)]
+        let own = Self::of(&user.name);
+        let mut keys = vec![own.away(), own];
+        if let Some(name) = Username::parse(&user.name) {
+            keys.push(Self::bind(None, &name));
+            keys.push(Self::bind(user.directory_id.as_deref(), &name));
+        }
+        keys
     }
 
     pub(super) fn as_str(&self) -> &str {
@@ -36,8 +55,17 @@ impl LockoutKey {
 impl Identity {
     /// How many seconds this name is still locked.
     pub(super) fn locked_seconds(&self, tx: &Tx<'_>, key: &LockoutKey) -> Result<Option<u64>, Error> {
-        let now = tx.now_us();
-        let Some(lockout) = lockouts::find(tx, &key.0)? else { return Ok(None) };
+        self.locked_seconds_at(tx, key, tx.now_us())
+    }
+
+    /// The same before there is a transaction. What it says may be old: the transaction that acts asks again.
+    pub(super) fn locked_seconds_at(
+        &self,
+        reader: &Reader,
+        key: &LockoutKey,
+        now: i64,
+    ) -> Result<Option<u64>, Error> {
+        let Some(lockout) = lockouts::find(reader, &key.0)? else { return Ok(None) };
         if lockout.failures_today(now) >= self.limits.max_daily_failures {
             return Ok(Some(seconds_up(lockout.day_start + DAY_US - now)));
         }

@@ -13,11 +13,16 @@ mod error;
 mod factor;
 mod limits;
 mod lockout;
+mod mapping;
+mod mappings;
 mod name;
 mod password;
 mod people;
+mod presence;
+mod provision;
 pub mod qr;
 mod reauthentication;
+mod recheck;
 mod recovery;
 mod session;
 mod sessions;
@@ -34,18 +39,23 @@ pub use caller::{Admin, Analyst, Anyone, Auditor, By, Caller, Proven, RoleSet, S
 pub use ending::OnEnd;
 pub use error::Error;
 pub use factor::Factor;
+pub use mapping::{Given, MappedGroup, Mapped, NoRole, Rule};
+pub use mappings::{Change, DryRun, NewMapping, Reasons};
 pub use name::Username;
 pub use password::{PlainPassword, Weak, generate as generate_password};
 pub use people::{Changes, PersonView, State};
+pub use presence::Heard;
 pub use reauthentication::Purpose;
 pub use session::{HashedToken, PENDING_SECONDS, PlainToken, SignedInSession};
 pub use sign_in::{Attempt, Enrolment, Next, SignedIn};
 pub use totp::TotpSecret;
 
-use crate::config::SignIn;
+use crate::config::{self, SignIn};
+use crate::directory::Directory;
 use crate::random::Random;
 use crate::refusals::Refusals;
 use password::Passwords;
+use presence::Presence;
 
 /// Everything about people and their sessions.
 #[derive(Clone)]
@@ -56,6 +66,9 @@ pub struct Identity {
     passwords: Passwords,
     refusals: Refusals,
     limits: SignIn,
+    directory: Option<Directory>,
+    directory_settings: Arc<config::Directory>,
+    presence: Presence,
     on_end: OnEnd,
 }
 
@@ -66,14 +79,28 @@ pub struct Parts {
     pub random: Arc<dyn Random>,
     pub refusals: Refusals,
     pub limits: SignIn,
+    /// Whose people may sign in, too.
+    pub directory: Option<Directory>,
+    /// Its section of the configuration: how often it is asked, and what its groups mean.
+    pub directory_settings: config::Directory,
     /// Stops what runs in a session that ended.
     pub on_end: OnEnd,
 }
 
 impl Identity {
     pub fn new(parts: Parts) -> Result<Self, Error> {
-        let Parts { store, clock, random, refusals, limits, on_end } = parts;
-        let passwords = Passwords::new(random.clone())?;
-        Ok(Self { store, clock, random, passwords, refusals, limits, on_end })
+        let Parts { store, clock, random, refusals, limits, directory, directory_settings, on_end } = parts;
+        Ok(Self {
+            passwords: Passwords::new(random.clone())?,
+            store,
+            clock,
+            random,
+            refusals,
+            limits,
+            directory,
+            directory_settings: Arc::new(directory_settings),
+            presence: Presence::default(),
+            on_end,
+        })
     }
 }

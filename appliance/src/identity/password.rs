@@ -36,6 +36,11 @@ impl PlainPassword {
         if usable { Ok(Self(typed)) } else { Err(Unusable) }
     }
 
+    /// For the directory, which checks it.
+    pub(super) fn as_str(&self) -> &str {
+        &self.0
+    }
+
     fn bytes(&self) -> &[u8] {
         self.0.as_bytes()
     }

@@ -8,10 +8,11 @@ use redoubt_store::users::User;
 use redoubt_store::{Tx, lockouts};
 
 use super::credentials::Checked;
+use super::ending::Endings;
 use super::factor::{Enrolled, Factor, Match};
 use super::lockout::LockoutKey;
 use super::session::PlainToken;
-use super::sign_in::{Verdict, slowly, unchanged};
+use super::sign_in::{Verdict, unchanged};
 use super::{Anyone, Caller, Error, Identity, Proven, SessionHolder};
 use crate::clock::SECOND_US;
 use crate::records;
@@ -36,10 +37,15 @@ impl Identity {
     /// Lets through who gave password and code in this session a short time ago.
     ///
     /// # Errors
-    /// [`Error::ProofNeeded`]
+    /// [`Error::ProofNeeded`]; for somebody of the directory also [`Error::SessionExpired`] if it lets them in no more, and
+    /// [`Error::DirectoryAway`].
     pub async fn require_proof<R>(&self, caller: Caller<R>) -> Result<Proven<R>, Error> {
         let end = caller.session.proved_at + i64::from(self.limits.proof_seconds) * SECOND_US;
-        if self.clock.now_us() >= end { Err(Error::ProofNeeded) } else { Ok(Proven::new(caller)) }
+        if self.clock.now_us() >= end {
+            return Err(Error::ProofNeeded);
+        }
+        self.require_fresh(&caller.user).await?;
+        Ok(Proven::new(caller))
     }
 
     /// Checks password, code or both, and gives the session its new token.
@@ -61,11 +67,11 @@ impl Identity {
         if !enough {
             return Err(Error::Incomplete);
         }
-        slowly(async {
+        let attempt = async {
             let given = self.compare(holder, password, code).await?;
             self.renew(holder, given, purpose).await
-        })
-        .await
+        };
+        self.slowly(attempt).await
     }
 
     async fn compare(
@@ -108,7 +114,7 @@ impl Identity {
                     tx.audit(records::reauthentication_refused(&holder, purpose, "locked"))?;
                     return Ok(Verdict::Locked(seconds));
                 }
-                if let Err(reason) = judge(tx, user, &given)? {
+                if let Err(reason) = this.judge(tx, endings, user, &given)? {
                     let refused = records::reauthentication_refused(&holder, purpose, reason);
                     this.count_failure(
                         tx,
@@ -151,15 +157,27 @@ impl Identity {
             .await?;
         Ok(set.codes)
     }
-}
 
-/// The code is used up only where the password is right, so that whoever guesses passwords costs the person no code.
-fn judge(tx: &mut Tx<'_>, user: &User, given: &Given) -> Result<Result<(), &'static str>, Error> {
-    if let Some(Checked { result: Err(reason), .. }) = &given.password {
-        return Ok(Err(reason));
-    }
-    match &given.code {
-        Some(found) => Identity::use_up(tx, &user.id, found.as_ref()),
-        None => Ok(Ok(())),
+    /// The code is used up only where the password is right, so that whoever guesses passwords costs the person no code.
+    fn judge(
+        &self,
+        tx: &mut Tx<'_>,
+        endings: &mut Endings,
+        user: &User,
+        given: &Given,
+    ) -> Result<Result<(), &'static str>, Error> {
+        if let Some(checked) = &given.password {
+            checked.settle(tx)?;
+            // Nobody new comes in here, so no id is needed for a row.
+            match self.admit(tx, endings, checked, &user.id)? {
+                Ok(admitted) if admitted.id == user.id && admitted.role == user.role => {}
+                Ok(_) => return Ok(Err("somebody_else")),
+                Err((_, reason)) => return Ok(Err(reason)),
+            }
+        }
+        match &given.code {
+            Some(found) => Self::use_up(tx, &user.id, found.as_ref()),
+            None => Ok(Ok(())),
+        }
     }
 }

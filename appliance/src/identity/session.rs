@@ -138,16 +138,17 @@ impl Identity {
 
     pub(super) fn new_session(
         &self,
+        id: String,
         user: &User,
-        token: &PlainToken,
+        token_hash: HashedToken,
         stage: Stage,
         seconds: i64,
         via: &Via,
-    ) -> Result<Session, Error> {
+    ) -> Session {
         let now = self.clock.now_us();
-        Ok(Session {
-            id: random::id(self.random.as_ref())?,
-            token_hash: token.hash(),
+        Session {
+            id,
+            token_hash,
             user_id: user.id.clone(),
             stage,
             created_at: now,
@@ -159,6 +160,6 @@ impl Identity {
             proved_at: if stage == Stage::Full { now } else { 0 },
             locked_at: None,
             factor: FirstFactor::Password,
-        })
+        }
     }
 }

@@ -1,10 +1,8 @@
-//! What a person does with their sessions: see them, end them, lock the present one, choose its workspace; and how many they may
-//! have.
+//! What a person does with their sessions: see them, end them, lock the present one; and how many they may have.
 
 use redoubt_store::Tx;
 use redoubt_store::sessions::{self, Session, Stage};
 use redoubt_store::users::User;
-use redoubt_store::workspaces::{self, Workspace};
 
 use super::ending::Endings;
 use super::session::SignedInSession;
@@ -46,31 +44,6 @@ impl Identity {
                 if sessions::lock(tx, &caller.session.id, now)? {
                     tx.audit(records::session_locked(&caller))?;
                 }
-                Ok(())
-            })
-            .await
-    }
-
-    /// The workspaces that the person is in, by name.
-    pub async fn workspaces(&self, user_id: &str) -> Result<Vec<Workspace>, Error> {
-        let user_id = user_id.to_owned();
-        self.store.read(move |reader| Ok(workspaces::list_of(reader, &user_id)?)).await
-    }
-
-    /// Binds the present session to one of the person's workspaces.
-    ///
-    /// # Errors
-    /// [`Error::NoSuchWorkspace`] where the person is no member, or there is none of that id.
-    pub async fn choose_workspace(&self, caller: &Caller<Anyone>, workspace: &str) -> Result<(), Error> {
-        let (caller, workspace) = (caller.clone(), workspace.to_owned());
-        self.store
-            .write(move |tx| {
-                let own = workspaces::list_of(tx, caller.id())?;
-                if !own.iter().any(|own| own.id == workspace) {
-                    return Err(Error::NoSuchWorkspace);
-                }
-                sessions::choose_workspace(tx, &caller.session.id, &workspace)?;
-                tx.audit(records::workspace_chosen(&caller, &workspace))?;
                 Ok(())
             })
             .await

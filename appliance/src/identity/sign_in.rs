@@ -6,12 +6,15 @@ use redoubt_store::sessions::{self, Session, Stage};
 use redoubt_store::users::{self, User};
 use redoubt_store::{Tx, lockouts, recovery_codes, totp as totp_rows, workspaces};
 
+use super::credentials::{Checked, Identified, Refused};
 use super::ending::Endings;
 use super::factor::{Enrolled, Factor, Match};
 use super::lockout::LockoutKey;
+use super::provision::Followed;
 use super::session::{PENDING_SECONDS, PlainToken};
 use super::totp::{self, TotpSecret};
 use super::{Error, Identity, qr, recovery};
+use crate::random;
 use crate::records::{self, Via};
 
 /// A refusal takes a whole number of these, so that its time tells nothing of its reason.
@@ -72,66 +75,85 @@ impl Identity {
             return Err(Error::NoticeRequired);
         }
         let Attempt { username, password, .. } = attempt;
-        slowly(async {
+        let attempt = async {
             let checked = self.check_password(&username, password).await?;
             match checked.result {
-                Err(reason) => Err(self.refuse_password(checked.user, checked.key, reason, via).await?),
-                Ok(user) => self.open_pending(user, checked.key, notice, via).await,
+                Err(refused) => Err(self.refuse_password(checked, refused, via).await?),
+                Ok(_) => self.open_pending(checked, notice, via).await,
             }
-        })
-        .await
+        };
+        self.slowly(attempt).await
     }
 
     /// Counts a failure and says what the person is told.
-    async fn refuse_password(
-        &self,
-        user: Option<User>,
-        key: LockoutKey,
-        reason: &'static str,
-        via: &Via,
-    ) -> Result<Error, Error> {
+    async fn refuse_password(&self, checked: Checked, refused: Refused, via: &Via) -> Result<Error, Error> {
         // A flood of failures is counted by the lock and by its source, not recorded line by line.
         let single = self.refusals.admit(&via.source.ip, self.clock.now_us());
         let (this, via) = (self.clone(), via.clone());
         let verdict: Verdict<()> = self
-            .store
-            .write(move |tx| {
-                if let Some(seconds) = this.locked_seconds(tx, &key)? {
-                    if single {
-                        tx.audit(records::password_refused(user.as_ref(), "locked", &via))?;
-                    }
-                    return Ok::<_, Error>(Verdict::Locked(seconds));
+            .write_ending(move |tx, endings| {
+                checked.settle(tx)?;
+                if let Some(user) = checked.user.as_ref().filter(|_| refused.is_final) {
+                    this.refuse_by_directory(tx, endings, user, refused.reason)?;
                 }
-                let lock = records::account_locked(user.as_ref(), &via);
-                let failure = single.then(|| records::password_refused(user.as_ref(), reason, &via));
-                this.count_failure(tx, &key, failure, lock)?;
-                Ok(Verdict::Refused)
+                this.refuse(tx, &checked, checked.user.as_ref(), refused.reason, single, &via)
             })
             .await?;
         Ok(verdict.into_refusal(Error::SignInFailed))
     }
 
+    /// Counts and records a wrong first step. `single`: not one of a flood.
+    fn refuse<T>(
+        &self,
+        tx: &mut Tx<'_>,
+        checked: &Checked,
+        user: Option<&User>,
+        reason: &'static str,
+        single: bool,
+        via: &Via,
+    ) -> Result<Verdict<T>, Error> {
+        for key in [&checked.key, &checked.failure_key()] {
+            if let Some(seconds) = self.locked_seconds(tx, key)? {
+                if single {
+                    tx.audit(records::password_refused(user, "locked", via))?;
+                }
+                return Ok(Verdict::Locked(seconds));
+            }
+        }
+        let lock = records::account_locked(user, via);
+        let failure = single.then(|| records::password_refused(user, reason, via));
+        self.count_failure(tx, &checked.failure_key(), failure, lock)?;
+        Ok(Verdict::Refused)
+    }
+
     async fn open_pending(
         &self,
-        user: User,
-        key: LockoutKey,
+        checked: Checked,
         notice: Option<String>,
         via: &Via,
     ) -> Result<(PlainToken, Next), Error> {
         let token = PlainToken::generate(self.random.as_ref())?;
         let secret = TotpSecret::generate(self.random.as_ref())?;
-        let session = self.new_session(&user, &token, Stage::Pending, PENDING_SECONDS, via)?;
-        let (this, via) = (self.clone(), via.clone());
+        let new_id = random::id(self.random.as_ref())?;
+        let (this, via, hash) = (self.clone(), via.clone(), token.hash());
+        let session_id = random::id(self.random.as_ref())?;
         let verdict = self
-            .store
-            .write(move |tx| {
-                if let Some(seconds) = this.locked_seconds(tx, &key)? {
-                    tx.audit(records::password_refused(Some(&user), "locked", &via))?;
-                    return Ok::<_, Error>(Verdict::Locked(seconds));
-                }
-                let Some(user) = unchanged(tx, &user)? else {
-                    return Err(Error::SignInFailed);
+            .write_ending(move |tx, endings| {
+                checked.settle(tx)?;
+                let user = match this.admit(tx, endings, &checked, &new_id)? {
+                    Ok(user) => user,
+                    Err((user, reason)) => {
+                        return this.refuse(tx, &checked, user.as_ref(), reason, true, &via);
+                    }
                 };
+                // The name that was typed may be another one of somebody who is locked.
+                for key in [&checked.key, &LockoutKey::of(&user.name)] {
+                    if let Some(seconds) = this.locked_seconds(tx, key)? {
+                        tx.audit(records::password_refused(Some(&user), "locked", &via))?;
+                        return Ok(Verdict::Locked(seconds));
+                    }
+                }
+                let session = this.new_session(session_id, &user, hash, Stage::Pending, PENDING_SECONDS, &via);
                 sessions::insert(tx, &session)?;
                 tx.audit(records::password_accepted(&user, notice.as_deref(), &via))?;
                 if totp_rows::find(tx, &user.id)?.is_some_and(|totp| totp.confirmed_at.is_some()) {
@@ -146,6 +168,26 @@ impl Identity {
         }
     }
 
+    /// Whose account it is that a right password opens, as the store has it now; or why none, for the record.
+    pub(super) fn admit(
+        &self,
+        tx: &mut Tx<'_>,
+        endings: &mut Endings,
+        checked: &Checked,
+        new_id: &str,
+    ) -> Result<Result<User, (Option<User>, &'static str)>, Error> {
+        Ok(match &checked.result {
+            Err(refused) => Err((checked.user.clone(), refused.reason)),
+            Ok(Identified::Local(user)) => {
+                unchanged(tx, user)?.ok_or_else(|| (Some(user.clone()), "changed_meanwhile"))
+            }
+            Ok(Identified::Directory(person)) => match self.follow(tx, endings, person, new_id)? {
+                Followed::Admitted(user) => Ok(user),
+                Followed::Refused(user, reason) => Err((user, reason)),
+            },
+        })
+    }
+
     /// A new secret each time, so that one seen over a shoulder in an abandoned enrolment is worthless.
     fn offer_enrolment(&self, tx: &mut Tx<'_>, user: &User, secret: &TotpSecret) -> Result<Next, Error> {
         let sealed = self.store.seal(totp::SEAL_PURPOSE, user.id.as_bytes(), secret.as_bytes())?;
@@ -158,12 +200,12 @@ impl Identity {
 
     /// The second step: turns a pending session into a complete one.
     pub async fn finish(&self, token: &PlainToken, factor: Factor, via: &Via) -> Result<SignedIn, Error> {
-        slowly(async {
+        let attempt = async {
             let pending = self.pending(token).await?;
             let found = self.match_factor(&pending.enrolled, factor).await?;
             self.settle(pending, found, via).await
-        })
-        .await
+        };
+        self.slowly(attempt).await
     }
 
     async fn pending(&self, token: &PlainToken) -> Result<Pending, Error> {
@@ -190,7 +232,9 @@ impl Identity {
     async fn settle(&self, pending: Pending, found: Option<Match>, via: &Via) -> Result<SignedIn, Error> {
         let token = PlainToken::generate(self.random.as_ref())?;
         let absolute = self.limits.absolute_seconds;
-        let mut session = self.new_session(&pending.user, &token, Stage::Full, i64::from(absolute), via)?;
+        let id = random::id(self.random.as_ref())?;
+        let mut session =
+            self.new_session(id, &pending.user, token.hash(), Stage::Full, i64::from(absolute), via);
         session.factor = pending.session.factor;
         let enrols = found.as_ref().is_some_and(Match::enrols);
         let codes = if enrols { Some(self.new_recovery_codes().await?) } else { None };
@@ -240,6 +284,21 @@ impl Identity {
         let random = self.random.clone();
         Ok(self.passwords.run(move || recovery::generate(random.as_ref())).await??)
     }
+
+    /// Sends a refusal after a whole number of steps, and no sooner than the directory would let it be sent, whatever its
+    /// reason.
+    pub(super) async fn slowly<T>(
+        &self,
+        attempt: impl Future<Output = Result<T, Error>>,
+    ) -> Result<T, Error> {
+        let started = tokio::time::Instant::now();
+        let outcome = attempt.await;
+        if matches!(outcome, Err(Error::SignInFailed | Error::CodeRefused | Error::Locked { .. })) {
+            let due = started + whole_steps(started.elapsed().max(self.presence.pace()));
+            tokio::time::sleep_until(due).await;
+        }
+        outcome
+    }
 }
 
 impl<T> Verdict<T> {
@@ -255,16 +314,6 @@ impl<T> Verdict<T> {
 pub(super) fn unchanged(tx: &Tx<'_>, user: &User) -> Result<Option<User>, Error> {
     let same = |now: &User| now.is_active() && now.password_hash == user.password_hash;
     Ok(users::find(tx, &user.id)?.filter(same))
-}
-
-/// Sends a refusal after a whole number of steps, whatever its reason.
-pub(super) async fn slowly<T>(attempt: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
-    let started = tokio::time::Instant::now();
-    let outcome = attempt.await;
-    if matches!(outcome, Err(Error::SignInFailed | Error::CodeRefused | Error::Locked { .. })) {
-        tokio::time::sleep_until(started + whole_steps(started.elapsed())).await;
-    }
-    outcome
 }
 
 fn whole_steps(elapsed: Duration) -> Duration {

@@ -1,4 +1,4 @@
-//! Records of sessions: locked, opened again, proved, displaced, bound to a workspace.
+//! Records of sessions: locked, opened again, proved, displaced.
 
 use redoubt_audit::catalogue as event;
 use redoubt_audit::{Actor, Draft, Event, Object, Outcome};
@@ -93,13 +93,6 @@ pub fn session_displaced(user: &User, coming: &Session, ended: &Session, via: &V
     via.stamp(Draft::new(event::SESSION_REVOKED, Outcome::Ok, actor(user, Some(&coming.token_hash))))
         .object(session_object(ended))
         .reason("too_many")
-}
-
-pub fn workspace_chosen(caller: &Caller<Anyone>, workspace: &str) -> Draft {
-    caller
-        .via
-        .stamp(Draft::new(event::SESSION_WORKSPACE, Outcome::Ok, caller.actor()))
-        .object(Object::new("workspace", workspace))
 }
 
 pub fn recovery_codes_issued(caller: &Caller<Anyone>, count: usize) -> Draft {

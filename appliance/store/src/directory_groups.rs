@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use rusqlite::{Row, params};
 
-use crate::users::Origin;
+use crate::users::{self, Origin, User};
 use crate::{Error, Reader, Tx};
 
 /// One group of the appliance that a person is in, and why.
@@ -53,6 +53,14 @@ pub fn replace(tx: &mut Tx<'_>, user_id: &str, names: &BTreeSet<String>) -> Resu
         tx.execute("INSERT INTO directory_groups (user_id, dn) VALUES (?1, ?2)", [user_id, name])?;
     }
     Ok(())
+}
+
+/// Who is in one of the directory's groups, as far as it said.
+pub fn members(reader: &Reader, dn: &str) -> Result<Vec<User>, Error> {
+    let ids: Vec<String> =
+        reader.all("SELECT user_id FROM directory_groups WHERE dn = ?1 ORDER BY user_id", [dn], |row| row.get(0))?;
+    let users = ids.iter().map(|id| users::find(reader, id)).collect::<Result<Vec<_>, _>>()?;
+    Ok(users.into_iter().flatten().collect())
 }
 
 /// The groups that a person is in, by name. The built-in group of everybody has no row.

@@ -1,4 +1,4 @@
-//! The present session: locked, opened again, proved, bound to a workspace; and new recovery codes, which ask for a proof.
+//! The present session: locked, opened again, proved; and new recovery codes, which ask for a proof.
 
 use actix_web::HttpResponse;
 use actix_web::web::{Data, Json};
@@ -29,13 +29,6 @@ pub(crate) struct Proving {
     #[schema(nullable = false)]
     password: Option<String>,
     code: String,
-}
-
-#[derive(Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct WorkspaceChoice {
-    /// Its id.
-    workspace: String,
 }
 
 #[derive(Serialize, ToSchema)]
@@ -82,16 +75,6 @@ async fn renew(
     let left = (holder.session.expires_at - app.clock.now_us()) / SECOND_US;
     let cookie = extract::cookie(SESSION_COOKIE, token.as_str().to_owned(), left.max(1));
     Ok(HttpResponse::NoContent().cookie(cookie).finish())
-}
-
-/// `POST /api/v1/session/workspace`
-pub(crate) async fn choose_workspace(
-    caller: Caller<Anyone>,
-    app: Data<App>,
-    body: Body<WorkspaceChoice>,
-) -> Result<HttpResponse, Error> {
-    app.identity.choose_workspace(&caller, &body.0.workspace).await?;
-    Ok(HttpResponse::NoContent().finish())
 }
 
 /// `POST /api/v1/me/recovery-codes`

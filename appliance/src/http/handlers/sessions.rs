@@ -3,11 +3,9 @@
 use actix_web::HttpResponse;
 use actix_web::web::{Data, Json, Path};
 use redoubt_store::sessions::{Session, Stage};
-use redoubt_store::workspaces::Workspace;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::appliance::MarkingView;
 use super::session::UserView;
 use crate::app::App;
 use crate::clock::rfc3339;
@@ -20,11 +18,6 @@ pub(crate) struct Me {
     session: PresentView,
     /// Unused recovery codes.
     recovery_codes_left: usize,
-    /// The workspace that the session sees.
-    #[schema(required)]
-    workspace: Option<WorkspaceView>,
-    /// Those that the person may choose from.
-    workspaces: Vec<WorkspaceView>,
 }
 
 /// The present session.
@@ -38,22 +31,6 @@ pub(crate) struct PresentView {
     idle_seconds: u32,
     /// After how many seconds without use it locks.
     lock_seconds: u32,
-}
-
-#[derive(Clone, Serialize, ToSchema)]
-pub(crate) struct WorkspaceView {
-    id: String,
-    name: String,
-    /// Its own classification banner; the appliance's where there is none.
-    #[schema(required)]
-    marking: Option<MarkingView>,
-}
-
-impl From<Workspace> for WorkspaceView {
-    fn from(workspace: Workspace) -> Self {
-        let Workspace { id, name, marking_text, marking_background, marking_color, .. } = workspace;
-        Self { id, name, marking: MarkingView::of(&marking_text, &marking_background, &marking_color) }
-    }
 }
 
 #[derive(Serialize, ToSchema)]
@@ -106,16 +83,8 @@ pub(crate) async fn me(caller: Caller<Anyone>, app: Data<App>) -> Result<Json<Me
         idle_seconds: app.identity.idle_seconds(caller.user.role),
         lock_seconds: app.identity.screen_lock_seconds(),
     };
-    let workspaces: Vec<WorkspaceView> =
-        app.identity.workspaces(caller.id()).await?.into_iter().map(WorkspaceView::from).collect();
-    let chosen = workspaces.iter().find(|own| Some(own.id.as_str()) == present.workspace.as_deref());
-    Ok(Json(Me {
-        user: (&caller.user).into(),
-        session,
-        recovery_codes_left: app.identity.recovery_codes_left(caller.id()).await?,
-        workspace: chosen.cloned(),
-        workspaces,
-    }))
+    let recovery_codes_left = app.identity.recovery_codes_left(caller.id()).await?;
+    Ok(Json(Me { user: (&caller.user).into(), session, recovery_codes_left }))
 }
 
 /// `GET /api/v1/sessions`
