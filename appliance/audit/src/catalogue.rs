@@ -110,6 +110,8 @@ events! {
     DIRECTORY_AWAY = "system" "directory.away";
     /// The directory answers again after that.
     DIRECTORY_BACK = "system" "directory.back";
+    /// An admin had the directory tested.
+    DIRECTORY_TEST = "system" "directory.test";
     /// Accounts or sessions of others were read. `d.shown`: how many.
     PEOPLE_READ = "access" "people.read";
     /// A key for programs was made. Object: the key.

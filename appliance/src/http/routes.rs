@@ -13,6 +13,7 @@ use super::handlers::{
     admin, appliance, audit, chats, completions, embeddings, export, health, lock, messages, search, session,
     sessions,
 };
+use crate::directory::Report;
 
 /// Who may use a route. The handler's argument type enforces it; this says it to readers, to the API's
 /// description and to the tests.
@@ -119,7 +120,7 @@ pub(super) fn register(config: &mut web::ServiceConfig) {
 
 /// The whole list.
 pub fn all() -> Vec<Route> {
-    [sign_in(), own_session(), chatting(), auditing(), people_administration(), programs(), operations()]
+    [sign_in(), own_session(), chatting(), auditing(), people_administration(), directory_administration(), programs(), operations()]
         .concat()
 }
 
@@ -308,6 +309,41 @@ fn people_administration() -> Vec<Route> {
         Route::new(Method::DELETE, "/api/v1/admin/sessions/{id}", Admin, "End a session", || {
             web::route().to(sessions::delete)
         }),
+    ]
+}
+
+/// The directory, and what its groups mean here.
+fn directory_administration() -> Vec<Route> {
+    use Access::Admin;
+    use admin::{directory, mappings};
+    let all = "/api/v1/admin/mappings";
+    vec![
+        Route::new(Method::GET, "/api/v1/admin/directory", Admin, "The directory and how it is", || {
+            web::route().to(directory::show)
+        })
+        .returns::<directory::DirectoryView>(200),
+        Route::new(Method::POST, "/api/v1/admin/directory/test", Admin, "Try every step of a sign-in", || {
+            web::route().to(directory::test)
+        })
+        .takes::<directory::Asked>()
+        .returns::<Report>(200),
+        Route::new(Method::GET, all, Admin, "What the directory's groups mean here", || {
+            web::route().to(mappings::list)
+        })
+        .returns::<mappings::MappingPage>(200),
+        Route::new(Method::POST, all, Admin, "Map a group of the directory", || {
+            web::route().to(mappings::create)
+        })
+        .takes::<mappings::NewMappingBody>()
+        .returns::<mappings::Mapping>(201),
+        Route::new(Method::DELETE, "/api/v1/admin/mappings/{id}", Admin, "Delete a mapping", || {
+            web::route().to(mappings::delete)
+        }),
+        Route::new(Method::POST, "/api/v1/admin/mappings/dry-run", Admin, "What the mappings come to", || {
+            web::route().to(mappings::dry_run)
+        })
+        .takes::<directory::Asked>()
+        .returns::<mappings::DryRunView>(200),
     ]
 }
 

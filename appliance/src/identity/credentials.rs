@@ -68,6 +68,15 @@ impl Checked {
         if self.result.as_ref().is_err_and(|refused| refused.away) { self.key.away() } else { self.key.clone() }
     }
 
+    /// Whether a right password was this person's: the directory may have given the name to somebody else.
+    pub(super) fn is_of(&self, user: &User) -> bool {
+        match &self.result {
+            Ok(Identified::Local(checked)) => checked.id == user.id,
+            Ok(Identified::Directory(person)) => user.directory_id.as_deref() == Some(person.id.as_str()),
+            Err(_) => true,
+        }
+    }
+
     /// Settles the attempt at the directory: a right password clears what was counted, silence gives it back.
     pub(super) fn settle(&self, tx: &mut Tx<'_>) -> Result<(), Error> {
         match (&self.bind, &self.result) {

@@ -107,7 +107,7 @@ impl From<DirectoryMapping> for Rule {
 
 /// Applies rules to the groups that somebody is in. Of several roles the one that may most wins, analyst being the least;
 /// admin and auditor together are none.
-pub fn map(rules: &[Rule], groups: &BTreeSet<String>) -> Mapped {
+pub(super) fn map(rules: &[Rule], groups: &BTreeSet<String>) -> Mapped {
     let mut roles: BTreeMap<&'static str, Vec<String>> = BTreeMap::new();
     let mut mapped: BTreeMap<String, MappedGroup> = BTreeMap::new();
     for rule in rules.iter().filter(|rule| groups.contains(&rule.directory_group)) {

@@ -7,7 +7,7 @@ use redoubt_store::users::{self, Origin, Role, User};
 use redoubt_store::{Reader, directory_groups};
 
 use super::mapping::{self, Mapped, Rule};
-use super::{By, Error, Identity, Username};
+use super::{By, Error, Heard, Identity, Username};
 use crate::directory::{DirectoryId, GroupDn, Person};
 use crate::{random, records};
 
@@ -43,6 +43,17 @@ pub struct Reasons {
 }
 
 impl Identity {
+    /// When the directory last answered, and since when it does not.
+    pub fn directory_heard(&self) -> Heard {
+        self.presence.known()
+    }
+
+    /// Records that an admin had the directory tested.
+    pub async fn directory_tested(&self, by: &By, ok: bool) -> Result<(), Error> {
+        let draft = records::directory_tested(by, ok);
+        self.store.write(move |tx| tx.audit(draft).map(|_| ())).await.map_err(Error::from)
+    }
+
     /// The rules in force: those of the configuration first.
     pub async fn mappings(&self) -> Result<Vec<Rule>, Error> {
         let this = self.clone();
@@ -112,7 +123,9 @@ impl Identity {
     ///
     /// # Errors
     /// [`Error::NoSuchPerson`] if nobody of the directory who signed in before has the name.
-    pub async fn dry_run(&self, username: Option<String>) -> Result<DryRun, Error> {
+    pub async fn dry_run(&self, by: &By, username: Option<String>) -> Result<DryRun, Error> {
+        let draft = records::people_read(by, 1);
+        self.store.write(move |tx| tx.audit(draft).map(|_| ())).await.map_err(Error::from)?;
         let Some(username) = username else { return self.dry_run_of_all().await };
         let name = Username::parse(&username).ok_or(Error::NoSuchPerson)?;
         let found = self.store.read(move |reader| Ok::<_, Error>(users::find_by_name(reader, name.as_str())?));

@@ -35,7 +35,10 @@ use redoubt_store::{Clock, Store};
 
 pub use accounts::{NewPerson, NewUser};
 pub use api_key::{ApiCaller, PlainApiKey};
-pub use caller::{Admin, Analyst, Anyone, Auditor, By, Caller, Proven, RoleSet, SessionHolder};
+pub use caller::{
+    Admin, Administrator, Analyst, Anyone, Auditor, By, Caller, Proven, ProvenAdministrator, RoleSet,
+    SessionHolder,
+};
 pub use ending::OnEnd;
 pub use error::Error;
 pub use factor::Factor;

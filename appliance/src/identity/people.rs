@@ -251,7 +251,7 @@ fn change_role(
     user: &User,
     role: Role,
 ) -> Result<(), Error> {
-    if by.is(&user.id) {
+    if by.user_id() == Some(user.id.as_str()) {
         return Err(Error::OwnAccount);
     }
     keep_an_admin(tx, user)?;
@@ -268,7 +268,7 @@ fn change_disabled(
     user: &User,
     disabled: bool,
 ) -> Result<(), Error> {
-    if by.is(&user.id) {
+    if by.user_id() == Some(user.id.as_str()) {
         return Err(Error::OwnAccount);
     }
     if disabled {

@@ -168,7 +168,10 @@ impl Identity {
     ) -> Result<Result<(), &'static str>, Error> {
         if let Some(checked) = &given.password {
             checked.settle(tx)?;
-            // Nobody new comes in here, so no id is needed for a row.
+            if !checked.is_of(user) {
+                return Ok(Err("somebody_else"));
+            }
+            // It is the person of a row that there is, so no id is needed for a new one.
             match self.admit(tx, endings, checked, &user.id)? {
                 Ok(admitted) if admitted.id == user.id && admitted.role == user.role => {}
                 Ok(_) => return Ok(Err("somebody_else")),

@@ -59,6 +59,10 @@ pub fn directory_back() -> Draft {
     Draft::new(event::DIRECTORY_BACK, Outcome::Ok, Actor::system())
 }
 
+pub fn directory_tested(by: &By, ok: bool) -> Draft {
+    by.draft(event::DIRECTORY_TEST, if ok { Outcome::Ok } else { Outcome::Error })
+}
+
 pub fn mapping_changed(by: &By, rule: &Rule, created: bool) -> Draft {
     let event = if created { event::MAPPING_CREATE } else { event::MAPPING_DELETE };
     let draft = by

@@ -26,6 +26,8 @@ pub(crate) struct Appliance {
     /// Its SHA-256, which a sign-in sends as the sign that it was accepted.
     #[schema(required)]
     notice_sha256: Option<String>,
+    /// Whether people of a directory sign in here, too.
+    directory: bool,
 }
 
 /// The classification banner.
@@ -79,6 +81,7 @@ pub(crate) async fn show(app: Data<App>) -> Json<Appliance> {
         marking: MarkingView::of(text, background, color),
         notice: Some(sign_in.notice.clone()).filter(|notice| !notice.is_empty()),
         notice_sha256: sign_in.notice_sha256(),
+        directory: app.directory.is_some(),
     })
 }
 

@@ -50,7 +50,7 @@ pub(crate) struct SessionView {
     address: String,
     /// The browser's own name for itself.
     agent: String,
-    /// Whether it is the one that asks.
+    /// Whether it is the one that asks; not told in an admin's list.
     current: bool,
     /// Since when it is locked.
     #[schema(required)]
@@ -58,7 +58,7 @@ pub(crate) struct SessionView {
 }
 
 impl SessionView {
-    pub(crate) fn new(session: &Session, current_id: &str) -> Self {
+    pub(crate) fn new(session: &Session, current_id: Option<&str>) -> Self {
         Self {
             id: session.id.clone(),
             created_at: rfc3339(session.created_at),
@@ -66,7 +66,7 @@ impl SessionView {
             expires_at: rfc3339(session.expires_at),
             address: session.address.clone(),
             agent: session.agent.clone(),
-            current: session.id == current_id,
+            current: Some(session.id.as_str()) == current_id,
             locked_at: session.locked_at.map(rfc3339),
         }
     }
@@ -78,7 +78,7 @@ pub(crate) async fn me(caller: Caller<Anyone>, app: Data<App>) -> Result<Json<Me
     let present = sessions.iter().find(|session| session.id == caller.session.id);
     let present = present.ok_or_else(Error::not_found)?;
     let session = PresentView {
-        session: SessionView::new(present, &caller.session.id),
+        session: SessionView::new(present, Some(&caller.session.id)),
         proved_at: rfc3339(present.proved_at),
         idle_seconds: app.identity.idle_seconds(caller.user.role),
         lock_seconds: app.identity.screen_lock_seconds(),
@@ -91,7 +91,7 @@ pub(crate) async fn me(caller: Caller<Anyone>, app: Data<App>) -> Result<Json<Me
 pub(crate) async fn list(caller: Caller<Anyone>, app: Data<App>) -> Result<Json<SessionPage>, Error> {
     let sessions = app.identity.sessions(caller.id()).await?;
     let complete = sessions.iter().filter(|session| session.stage == Stage::Full);
-    let items = complete.map(|session| SessionView::new(session, &caller.session.id)).collect();
+    let items = complete.map(|session| SessionView::new(session, Some(&caller.session.id))).collect();
     Ok(Json(SessionPage { items, next: None }))
 }
 

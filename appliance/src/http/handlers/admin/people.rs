@@ -13,7 +13,7 @@ use crate::clock::rfc3339;
 use crate::http::body::Body;
 use crate::http::error::Error;
 use crate::http::handlers::session::RoleView;
-use crate::identity::{Admin, By, Caller, Changes, NewPerson, PersonView, Proven, State};
+use crate::identity::{Administrator, Changes, NewPerson, PersonView, ProvenAdministrator, State};
 
 const DEFAULT_LIMIT: usize = 50;
 const MAX_LIMIT: usize = 200;
@@ -179,98 +179,98 @@ impl From<PersonView> for Person {
 
 /// `GET /api/v1/admin/people`
 pub(crate) async fn list(
-    caller: Caller<Admin>,
+    admin: Administrator,
     app: Data<App>,
     query: Query<PeopleQuery>,
 ) -> Result<Json<PersonPage>, Error> {
     let limit = query.limit.unwrap_or(DEFAULT_LIMIT).clamp(1, MAX_LIMIT);
     let PeopleQuery { query, cursor, .. } = query.into_inner();
-    let page = app.identity.people(&By::from(&caller), query.unwrap_or_default(), limit, cursor).await?;
+    let page = app.identity.people(admin.by(), query.unwrap_or_default(), limit, cursor).await?;
     Ok(Json(PersonPage { items: page.items.into_iter().map(Person::from).collect(), next: page.next }))
 }
 
 /// `POST /api/v1/admin/people`
 pub(crate) async fn create(
-    caller: Proven<Admin>,
+    admin: ProvenAdministrator,
     app: Data<App>,
     body: Body<NewPersonBody>,
 ) -> Result<HttpResponse, Error> {
     let NewPersonBody { username, role, display_name } = body.0;
     let new = NewPerson { name: username, role: role.into(), display_name: display_name.unwrap_or_default() };
-    let (person, password) = app.identity.create_person(&By::from(&*caller), new).await?;
+    let (person, password) = app.identity.create_person(admin.by(), new).await?;
     Ok(HttpResponse::Created().json(CreatedPerson { person: person.into(), password }))
 }
 
 /// `GET /api/v1/admin/people/{id}`
 pub(crate) async fn show(
-    caller: Caller<Admin>,
+    admin: Administrator,
     app: Data<App>,
     id: Path<String>,
 ) -> Result<Json<Person>, Error> {
-    Ok(Json(app.identity.person(&By::from(&caller), &id).await?.into()))
+    Ok(Json(app.identity.person(admin.by(), &id).await?.into()))
 }
 
 /// `PATCH /api/v1/admin/people/{id}`
 pub(crate) async fn update(
-    caller: Proven<Admin>,
+    admin: ProvenAdministrator,
     app: Data<App>,
     id: Path<String>,
     body: Body<PersonChanges>,
 ) -> Result<Json<Person>, Error> {
     let PersonChanges { role, disabled, display_name } = body.0;
     let changes = Changes { role: role.map(Into::into), disabled, display_name };
-    Ok(Json(app.identity.change_person(&By::from(&*caller), &id, changes).await?.into()))
+    Ok(Json(app.identity.change_person(admin.by(), &id, changes).await?.into()))
 }
 
 /// `POST /api/v1/admin/people/{id}/password`
 pub(crate) async fn replace_password(
-    caller: Proven<Admin>,
+    admin: ProvenAdministrator,
     app: Data<App>,
     id: Path<String>,
 ) -> Result<Json<NewPassword>, Error> {
-    let password = app.identity.replace_password(&By::from(&*caller), &id).await?;
+    let password = app.identity.replace_password(admin.by(), &id).await?;
     Ok(Json(NewPassword { password }))
 }
 
 /// `POST /api/v1/admin/people/{id}/totp-reset`
 pub(crate) async fn reset_totp(
-    caller: Proven<Admin>,
+    admin: ProvenAdministrator,
     app: Data<App>,
     id: Path<String>,
 ) -> Result<HttpResponse, Error> {
-    app.identity.reset_totp(&By::from(&*caller), &id).await?;
+    app.identity.reset_totp(admin.by(), &id).await?;
     Ok(HttpResponse::NoContent().finish())
 }
 
 /// `POST /api/v1/admin/people/{id}/unlock`
 pub(crate) async fn unlock(
-    caller: Proven<Admin>,
+    admin: ProvenAdministrator,
     app: Data<App>,
     id: Path<String>,
 ) -> Result<HttpResponse, Error> {
-    app.identity.unlock_person(&By::from(&*caller), &id).await?;
+    app.identity.unlock_person(admin.by(), &id).await?;
     Ok(HttpResponse::NoContent().finish())
 }
 
 /// `GET /api/v1/admin/people/{id}/sessions`
 pub(crate) async fn sessions(
-    caller: Caller<Admin>,
+    admin: Administrator,
     app: Data<App>,
     id: Path<String>,
 ) -> Result<Json<PersonSessionPage>, Error> {
-    let by = By::from(&caller);
-    let person = app.identity.person(&by, &id).await?.user;
-    let open = app.identity.sessions_of(&by, &id).await?;
-    let items = open.iter().map(|open| PersonSession::new(&person, open, &caller.session.id)).collect();
+    let by = admin.by();
+    let person = app.identity.person(by, &id).await?.user;
+    let open = app.identity.sessions_of(by, &id).await?;
+    let items = open.iter().map(|open| PersonSession::new(&person, open)).collect();
     Ok(Json(PersonSessionPage { items, next: None }))
 }
 
 /// `DELETE /api/v1/admin/people/{id}/sessions`
 pub(crate) async fn end_sessions(
-    caller: Caller<Admin>,
+    admin: Administrator,
     app: Data<App>,
     id: Path<String>,
 ) -> Result<HttpResponse, Error> {
-    app.identity.end_sessions_of(&By::from(&caller), &id).await?;
+    app.identity.end_sessions_of(admin.by(), &id).await?;
     Ok(HttpResponse::NoContent().finish())
 }

@@ -11,7 +11,7 @@ use crate::app::App;
 use crate::http::error::Error;
 use crate::http::handlers::session::UserView;
 use crate::http::handlers::sessions::SessionView;
-use crate::identity::{Admin, By, Caller};
+use crate::identity::Administrator;
 
 #[derive(Serialize, ToSchema)]
 pub(crate) struct PersonSessionPage {
@@ -28,24 +28,24 @@ pub(crate) struct PersonSession {
 }
 
 impl PersonSession {
-    pub(crate) fn new(person: &User, session: &Session, current_id: &str) -> Self {
-        Self { person: person.into(), session: SessionView::new(session, current_id) }
+    pub(crate) fn new(person: &User, session: &Session) -> Self {
+        Self { person: person.into(), session: SessionView::new(session, None) }
     }
 }
 
 /// `GET /api/v1/admin/sessions`
-pub(crate) async fn list(caller: Caller<Admin>, app: Data<App>) -> Result<Json<PersonSessionPage>, Error> {
-    let open = app.identity.all_sessions(&By::from(&caller)).await?;
-    let view = |(person, open): &(User, Session)| PersonSession::new(person, open, &caller.session.id);
+pub(crate) async fn list(admin: Administrator, app: Data<App>) -> Result<Json<PersonSessionPage>, Error> {
+    let open = app.identity.all_sessions(admin.by()).await?;
+    let view = |(person, open): &(User, Session)| PersonSession::new(person, open);
     Ok(Json(PersonSessionPage { items: open.iter().map(view).collect(), next: None }))
 }
 
 /// `DELETE /api/v1/admin/sessions/{id}`
 pub(crate) async fn delete(
-    caller: Caller<Admin>,
+    admin: Administrator,
     app: Data<App>,
     id: Path<String>,
 ) -> Result<HttpResponse, Error> {
-    app.identity.end_any_session(&By::from(&caller), &id).await?;
+    app.identity.end_any_session(admin.by(), &id).await?;
     Ok(HttpResponse::NoContent().finish())
 }
