@@ -27,6 +27,10 @@ mod processes;
 #[cfg(test)]
 mod replies;
 #[cfg(test)]
+mod routes;
+#[cfg(test)]
 mod servers;
+#[cfg(test)]
+mod serving;
 #[cfg(test)]
 mod start_tls;

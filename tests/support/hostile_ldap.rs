@@ -20,8 +20,8 @@ use rustls::{ServerConfig, ServerConnection, StreamOwned};
 use super::authority::Issued;
 
 pub(crate) use ber::{Filter, Operation, Request, element, read_message};
-pub(crate) use replies::{ACTIVE_DIRECTORY, bind, bind_with, done, entry, extended, reference, referral};
-pub(crate) use world::{SERVICE, SERVICE_PASSWORD, Somebody, World};
+pub(crate) use replies::{bind, bind_with, done, entry, extended, reference, referral};
+pub(crate) use world::{SERVICE, Somebody, World};
 
 /// What a test says to a request: bytes to send, or `None` for what the world answers.
 type Script = dyn Fn(&Request) -> Option<Vec<u8>> + Send + Sync;

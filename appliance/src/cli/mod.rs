@@ -87,7 +87,7 @@ enum Verb {
     #[command(name = processes::ENGINE_VERB, hide = true)]
     Engine,
     #[command(name = processes::DIRECTORY_VERB, hide = true)]
-    Directory,
+    DirectoryProcess,
     #[command(name = processes::DIALLER_VERB, hide = true)]
     Dialler,
     /// Goes into a cage and reports what can be reached from there
@@ -118,7 +118,7 @@ pub fn main() -> ExitCode {
         Verb::Openapi => openapi::run(),
         Verb::Front => processes::run_front(crate::front::serve),
         Verb::Engine => processes::run_engine(),
-        Verb::Directory => processes::run_directory(),
+        Verb::DirectoryProcess => processes::run_directory(),
         Verb::Dialler => processes::run_dialler(),
         Verb::Cage(arguments) => check::enter_cage(arguments),
         Verb::Prepare { data, model, people } => prepare::run(&data, &model, people),

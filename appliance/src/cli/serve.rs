@@ -66,8 +66,10 @@ pub(super) fn supervise(
     let settings = FrontSettings { config, model: chat.manifest, embedding, software: super::software()? };
     let front = serde_json::to_value(settings)?;
     let models = Files { model: chat.file, embedding: embedding_files };
-    let plan = Plan { listener, control, models, engine, front, policy, data_dir, read, directory };
-    processes::supervise(plan, ready)
+    processes::supervise(
+        Plan { listener, control, models, engine, front, policy, data_dir, read, directory },
+        ready,
+    )
 }
 
 fn policy(config: &Config) -> Egress {
