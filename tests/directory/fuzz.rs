@@ -15,7 +15,9 @@ use crate::support::long;
 const WRONG: &str = "not the password";
 const PASSWORD: &str = "salt marsh, nine herons";
 const MOST_MEMORY_KIB: u64 = 64 << 10;
-const AT_ONCE: usize = 8;
+const AT_ONCE: usize = 32;
+/// Completes most replies that end too early, so that they are looked at and not waited for.
+const FILLING: usize = 4 << 10;
 
 /// A generator of its own (xorshift), so that a run can be repeated.
 struct Chance(u64);
@@ -58,6 +60,10 @@ impl Chance {
                 reply.push(0x30);
             }
         }
+        if self.below(8) > 0 {
+            let filling = self.byte();
+            reply.extend([filling; FILLING]);
+        }
         reply
     }
 }
@@ -97,7 +103,7 @@ async fn cve_2026_9801_a_rogue_directory_signs_nobody_in_and_takes_nothing_down(
         let round = Instant::now();
         for answer in futures_util::future::join_all(answers).await {
             asked += 1;
-            assert!(!matches!(answer, Ok(_)), "somebody was let in: {answer:?}");
+            assert!(answer.is_err(), "somebody was let in: {answer:?}");
         }
         assert!(round.elapsed() < Duration::from_secs(3), "it hung for {:?}", round.elapsed());
         match memory(scripted.asking.pids().0) {
