@@ -106,7 +106,7 @@ async fn run(
     engines: Engines,
     logs: Logs,
 ) -> anyhow::Result<()> {
-    let FrontParts { listener, engines: mut sockets, directories, control, .. } = parts;
+    let FrontParts { listener, console, engines: mut sockets, directories, control, .. } = parts;
     if let Some(directory) = app.directory.clone() {
         actix_web::rt::spawn(follow_directories(directories, directory));
     }
@@ -116,7 +116,7 @@ async fn run(
     actix_web::rt::spawn(follow_engines(sockets, engines, restarts));
     actix_web::rt::spawn(keep_logs_small(logs));
     control.ready(serde_json::json!({"ca": tls::ca_path(&app.config.data.dir)}))?;
-    http::run(app, listener, tls, control.shutdown()).await?;
+    http::run(app, http::Listeners { lan: Some((listener, tls)), console }, control.shutdown()).await?;
     Ok(())
 }
 

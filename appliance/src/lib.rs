@@ -9,6 +9,7 @@ pub mod cli;
 pub mod clock;
 pub mod completions;
 pub mod config;
+pub mod control;
 pub mod directory;
 pub mod embeddings;
 pub mod front;

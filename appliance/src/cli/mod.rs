@@ -2,6 +2,7 @@
 
 mod bench;
 mod check;
+mod console;
 mod demo;
 mod eval;
 mod init;
@@ -47,6 +48,22 @@ enum Verb {
     /// Exit status: 0 nothing failed, 3 the configuration or a model file that it names failed, 4 no key opens the
     /// store, 1 something else failed.
     Check(check::Arguments),
+    /// People: list, add, disable, roles, authenticators, and where each right comes from
+    User(console::User),
+    /// Groups: members, permissions, quotas
+    Group(console::Group),
+    /// Models: which there are, and which groups may use them
+    Model(console::Model),
+    /// Workspaces: compartments with their own people, chats, models and marking
+    Workspace(console::Workspace),
+    /// Sessions: who is signed in
+    Session(console::Session),
+    /// The directory: does it answer, and what do its groups mean here
+    Directory(console::Directory),
+    /// What was used, by person, model or workspace
+    Usage(console::Usage),
+    /// What stood out: failed sign-ins, refusals, quotas
+    Alert(console::Alert),
     /// Measure how fast a model is on this machine
     ///
     /// Prefill reads one fresh prompt; decode writes several answers at once, greedily, and counts the tokens of all of
@@ -70,7 +87,7 @@ enum Verb {
     #[command(name = processes::ENGINE_VERB, hide = true)]
     Engine,
     #[command(name = processes::DIRECTORY_VERB, hide = true)]
-    Directory,
+    DirectoryProcess,
     #[command(name = processes::DIALLER_VERB, hide = true)]
     Dialler,
     /// Goes into a cage and reports what can be reached from there
@@ -88,12 +105,20 @@ pub fn main() -> ExitCode {
         Verb::Init(arguments) => init::run(&arguments),
         Verb::Serve(arguments) => serve::run(&arguments),
         Verb::Check(arguments) => check::run(&arguments),
+        Verb::User(arguments) => console::run(&arguments),
+        Verb::Group(arguments) => console::run(&arguments),
+        Verb::Model(arguments) => console::run(&arguments),
+        Verb::Workspace(arguments) => console::run(&arguments),
+        Verb::Session(arguments) => console::run(&arguments),
+        Verb::Directory(arguments) => console::run(&arguments),
+        Verb::Usage(arguments) => console::run(&arguments),
+        Verb::Alert(arguments) => console::run(&arguments),
         Verb::Bench(arguments) => bench::run(&arguments),
         Verb::Eval(arguments) => eval::run(&arguments),
         Verb::Openapi => openapi::run(),
         Verb::Front => processes::run_front(crate::front::serve),
         Verb::Engine => processes::run_engine(),
-        Verb::Directory => processes::run_directory(),
+        Verb::DirectoryProcess => processes::run_directory(),
         Verb::Dialler => processes::run_dialler(),
         Verb::Cage(arguments) => check::enter_cage(arguments),
         Verb::Prepare { data, model, people } => prepare::run(&data, &model, people),

@@ -8,6 +8,7 @@ use redoubt_engine::worker::{Files, Settings};
 use serde_json::Value;
 
 use crate::config::{Config, Policy};
+use crate::control;
 use crate::front::FrontSettings;
 use crate::lockdown::Egress;
 use crate::models::{self, Models};
@@ -59,11 +60,16 @@ pub(super) fn supervise(
     let policy = policy(&config);
     let directory = config.directory.is_configured().then(|| plan_directory(&config));
     let data_dir = config.data.dir.clone();
+    let control =
+        control::listen(&data_dir).with_context(|| format!("control.sock in {}", data_dir.display()))?;
     let read = read_outside(&config);
     let settings = FrontSettings { config, model: chat.manifest, embedding, software: super::software()? };
     let front = serde_json::to_value(settings)?;
     let models = Files { model: chat.file, embedding: embedding_files };
-    processes::supervise(Plan { listener, models, engine, front, policy, data_dir, read, directory }, ready)
+    processes::supervise(
+        Plan { listener, control, models, engine, front, policy, data_dir, read, directory },
+        ready,
+    )
 }
 
 fn policy(config: &Config) -> Egress {

@@ -11,8 +11,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use actix_tls::accept::rustls_0_23::TlsStream;
 use actix_web::dev::Extensions;
-use actix_web::rt::net::TcpStream;
+use actix_web::rt::net::{TcpStream, UnixStream};
 use rustix::net::{Shutdown, shutdown};
+use rustix::process::geteuid;
 
 /// Connections that one address may have open; a person's browser keeps about six.
 const MAX_PER_ADDRESS: usize = 256;
@@ -25,6 +26,8 @@ pub(super) struct Connections(Arc<Mutex<HashMap<IpAddr, usize>>>);
 #[derive(Clone)]
 pub(super) struct Connection {
     pub(super) tls: Option<&'static str>,
+    /// Whether it is one of the command line: [`crate::control`].
+    pub(super) console: bool,
     socket: Option<Arc<OwnedFd>>,
     _place: Option<Arc<Place>>,
 }
@@ -32,6 +35,10 @@ pub(super) struct Connection {
 impl Connections {
     /// For `HttpServer::on_connect`: notes the connection, and ends it if its address has too many.
     pub(super) fn note(&self, io: &dyn Any, extensions: &mut Extensions) {
+        if let Some(stream) = io.downcast_ref::<UnixStream>() {
+            extensions.insert(Connection::of_console(stream));
+            return;
+        }
         let Some(stream) = io.downcast_ref::<TlsStream<TcpStream>>() else { return };
         let (tcp, session) = stream.get_ref();
         let socket = tcp.as_fd().try_clone_to_owned().ok().map(Arc::new);
@@ -42,7 +49,7 @@ impl Connections {
         };
         let place = tcp.peer_addr().ok().map(|address| self.take_place(address.ip()));
         let crowded = place.as_ref().is_some_and(|place| place.is_none());
-        let connection = Connection { tls, socket, _place: place.flatten().map(Arc::new) };
+        let connection = Connection { tls, console: false, socket, _place: place.flatten().map(Arc::new) };
         if crowded {
             connection.close();
         }
@@ -83,6 +90,20 @@ impl Drop for Place {
 }
 
 impl Connection {
+    /// Whoever is not of this user is closed out. In the front's user namespace root has no number of its own and shows
+    /// as the overflow id (user_namespaces(7)), which nobody else who can open the socket does.
+    fn of_console(stream: &UnixStream) -> Self {
+        const OVERFLOW: u32 = 65534;
+        let socket = stream.as_fd().try_clone_to_owned().ok().map(Arc::new);
+        let peer = stream.peer_cred().map(|peer| peer.uid());
+        let known = peer.is_ok_and(|uid| [geteuid().as_raw(), 0, OVERFLOW].contains(&uid));
+        let connection = Self { tls: None, console: known, socket, _place: None };
+        if !known {
+            connection.close();
+        }
+        connection
+    }
+
     /// Ends the connection, whatever is still to be written.
     pub(super) fn close(&self) {
         if let Some(socket) = &self.socket {

@@ -10,7 +10,10 @@ use super::boundary::RequestId;
 use super::connection::Connection;
 use super::error::{Code, Error};
 use crate::app::App;
-use crate::identity::{self, ApiCaller, Caller, PlainApiKey, PlainToken, Proven, RoleSet};
+use crate::identity::{
+    self, Admin, Administrator, ApiCaller, Caller, PlainApiKey, PlainToken, Proven, ProvenAdministrator,
+    RoleSet,
+};
 use crate::records::Via;
 
 pub(super) const SESSION_COOKIE: &str = "__Host-redoubt";
@@ -97,6 +100,40 @@ impl<R: RoleSet> FromRequest for Proven<R> {
         let (request, caller) = (request.clone(), Caller::<R>::from_request(request, payload));
         Box::pin(async move { Ok(app(&request)?.identity.require_proof(caller.await?)?) })
     }
+}
+
+impl FromRequest for Administrator {
+    type Error = Error;
+    type Future = LocalBoxFuture<'static, Result<Self, Error>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        if is_console(request) {
+            return Box::pin(async { Ok(Self::console()) });
+        }
+        let caller = Caller::<Admin>::from_request(request, payload);
+        Box::pin(async move { Ok(caller.await?.into()) })
+    }
+}
+
+impl FromRequest for ProvenAdministrator {
+    type Error = Error;
+    type Future = LocalBoxFuture<'static, Result<Self, Error>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        if is_console(request) {
+            return Box::pin(async { Ok(Self::console()) });
+        }
+        let caller = Proven::<Admin>::from_request(request, payload);
+        Box::pin(async move { Ok(caller.await?.into()) })
+    }
+}
+
+fn is_console(request: &HttpRequest) -> bool {
+    let console = request.conn_data::<Connection>().is_some_and(|connection| connection.console);
+    if console {
+        request.extensions_mut().insert(KnownActor(Actor::console()));
+    }
+    console
 }
 
 impl FromRequest for ApiCaller {

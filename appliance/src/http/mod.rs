@@ -19,4 +19,4 @@ pub use error::{Code, Error, Problem};
 pub use headers::CONTENT_SECURITY_POLICY;
 pub use openapi::document as openapi_document;
 pub use routes::{Access, Route, all as routes};
-pub use server::{configure, run};
+pub use server::{Listeners, configure, run};

@@ -1,6 +1,7 @@
 //! The HTTP server: the same application for the appliance and for the tests.
 
 use std::net::TcpListener;
+use std::os::unix::net::UnixListener;
 use std::time::Duration;
 
 use actix_web::error::QueryPayloadError;
@@ -47,16 +48,23 @@ async fn missing() -> Result<&'static str, Error> {
     Err(Error::not_found())
 }
 
+/// Where requests come from.
+pub struct Listeners {
+    /// The LAN's, with its certificate; none where a command works on a store that nobody serves.
+    pub lan: Option<(TcpListener, ServerConfig)>,
+    /// The command line's: [`crate::control`].
+    pub console: UnixListener,
+}
+
 /// Serves until `shutdown` resolves, then lets running requests end for a few seconds.
 pub async fn run(
     app: App,
-    listener: TcpListener,
-    tls: ServerConfig,
+    listeners: Listeners,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> std::io::Result<()> {
     let connections = Connections::default();
     let data = web::Data::new(app);
-    let server = HttpServer::new(move || {
+    let mut server = HttpServer::new(move || {
         actix_web::App::new().wrap(middleware::from_fn(boundary::around)).configure(configure(data.clone()))
     })
     .on_connect(move |io, extensions| connections.note(io, extensions))
@@ -71,8 +79,11 @@ pub async fn run(
     .h1_allow_half_closed(false)
     .disable_signals()
     .shutdown_timeout(SHUTDOWN_SECONDS)
-    .listen_rustls_0_23(listener, tls)?
-    .run();
+    .listen_uds(listeners.console)?;
+    if let Some((listener, tls)) = listeners.lan {
+        server = server.listen_rustls_0_23(listener, tls)?;
+    }
+    let server = server.run();
     let handle = server.handle();
     actix_web::rt::spawn(async move {
         shutdown.await;

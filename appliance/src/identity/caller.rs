@@ -96,8 +96,14 @@ pub struct By {
 }
 
 impl By {
+    /// Root, or the service's own user, by the command line.
     pub fn console() -> Self {
         Self { actor: Actor::console(), via: None }
+    }
+
+    /// The admin's own id; `None` for the console.
+    pub fn user_id(&self) -> Option<&str> {
+        self.actor.uid.as_deref()
     }
 
     /// A record of this event with who did it and by which request.
@@ -110,5 +116,47 @@ impl By {
 impl From<&Caller<Admin>> for By {
     fn from(caller: &Caller<Admin>) -> Self {
         Self { actor: caller.actor(), via: Some(caller.via.clone()) }
+    }
+}
+
+/// An admin who is signed in, or the console.
+///
+/// **Invariant:** made only from a [`Caller`] with that role, and for connections of `control.sock`.
+#[derive(Clone, Debug)]
+pub struct Administrator(By);
+
+/// The same after a proof ([`Proven`]); the console needs none.
+#[derive(Clone, Debug)]
+pub struct ProvenAdministrator(By);
+
+impl Administrator {
+    pub fn console() -> Self {
+        Self(By::console())
+    }
+
+    pub fn by(&self) -> &By {
+        &self.0
+    }
+}
+
+impl ProvenAdministrator {
+    pub fn console() -> Self {
+        Self(By::console())
+    }
+
+    pub fn by(&self) -> &By {
+        &self.0
+    }
+}
+
+impl From<Caller<Admin>> for Administrator {
+    fn from(caller: Caller<Admin>) -> Self {
+        Self(By::from(&caller))
+    }
+}
+
+impl From<Proven<Admin>> for ProvenAdministrator {
+    fn from(caller: Proven<Admin>) -> Self {
+        Self(By::from(&*caller))
     }
 }

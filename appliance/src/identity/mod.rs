@@ -23,7 +23,9 @@ use redoubt_store::{Clock, Store};
 
 pub use accounts::NewUser;
 pub use api_key::{ApiCaller, PlainApiKey};
-pub use caller::{Admin, Analyst, Anyone, Auditor, By, Caller, Proven, RoleSet};
+pub use caller::{
+    Admin, Administrator, Analyst, Anyone, Auditor, By, Caller, Proven, ProvenAdministrator, RoleSet,
+};
 pub use error::Error;
 pub use name::Username;
 pub use password::{PlainPassword, Weak};

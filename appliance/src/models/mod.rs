@@ -136,6 +136,19 @@ pub fn open_all(config: &config::Models, cache: &Path) -> Result<Models, Error> 
     Ok(Models { chat, embedding })
 }
 
+/// The manifests of a configuration's models, by their files' names; the files are not looked at.
+#[derive(Debug)]
+pub struct Named {
+    pub chat: Manifest,
+    pub embedding: Option<Manifest>,
+}
+
+/// What the configuration names, for work that needs no model.
+pub fn named(config: &config::Models) -> Result<Named, Error> {
+    let embedding = config.embedding.as_ref().map(|path| manifest_of(path)).transpose()?;
+    Ok(Named { chat: manifest_of(&config.file)?, embedding })
+}
+
 /// Opens a model that answers and checks it against the manifest of its name.
 ///
 /// The sum is computed once a file: `cache` remembers it with the file's identity (device, inode, size and

@@ -2,7 +2,8 @@
 
 use std::io;
 use std::net::TcpListener;
-use std::os::unix::net::UnixStream;
+use std::os::fd::OwnedFd;
+use std::os::unix::net::{UnixListener, UnixStream};
 use std::sync::Arc;
 use std::thread;
 
@@ -18,6 +19,8 @@ use crate::lockdown::{self, Cage, Report};
 /// What the front gets from its supervisor.
 pub struct FrontParts {
     pub listener: TcpListener,
+    /// Of the command line.
+    pub console: UnixListener,
     /// What the plan held for the front.
     pub settings: Value,
     /// The socket of each engine; a new one after each restart of it.
@@ -45,10 +48,12 @@ pub struct Control {
 pub fn run_front(serve: impl FnOnce(FrontParts) -> anyhow::Result<()>) -> anyhow::Result<()> {
     let socket = entry::take_socket().context("the supervisor's socket")?;
     let received = message::receive::<ToFront>(&socket).context("the front's settings")?;
-    let Some((ToFront::Start(start), listener)) = received else {
+    let Some((ToFront::Start(start), listeners)) = received else {
         bail!("the front is started by the appliance only")
     };
-    let Some(listener) = listener.into_iter().next() else { bail!("the front got no listener") };
+    let Ok([listener, console]) = <[OwnedFd; 2]>::try_from(listeners) else {
+        bail!("the front got no listeners")
+    };
     let FrontStart { supervisor, policy, data_dir, read, settings, engine: engine_report } = *start;
     lockdown::raise_file_limit().context("the limit of open files")?;
     let report = lockdown::enter(&Cage::Front { data_dir, read }, policy)?;
@@ -60,8 +65,8 @@ pub fn run_front(serve: impl FnOnce(FrontParts) -> anyhow::Result<()>) -> anyhow
     let socket = Arc::new(socket);
     let control = Control { socket: Arc::clone(&socket), stopped };
     thread::Builder::new().name("supervisor".to_owned()).spawn(move || obey(&socket, &passed, &stop))?;
-    let listener = listener.into();
-    serve(FrontParts { listener, settings, engines, directories, control, report, engine_report })
+    let (listener, console) = (listener.into(), console.into());
+    serve(FrontParts { listener, console, settings, engines, directories, control, report, engine_report })
 }
 
 /// Where the sockets of new processes go.

@@ -64,7 +64,7 @@ pub(super) struct Caged {
 /// To the front.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) enum ToFront {
-    /// First; with the listener.
+    /// First; with the listeners of the LAN and of the command line.
     Start(Box<FrontStart>),
     /// With the front's end of a new engine's socketpair.
     Engine,

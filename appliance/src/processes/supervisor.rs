@@ -5,7 +5,7 @@
 use std::io::{Seek, SeekFrom};
 use std::net::TcpListener;
 use std::os::fd::{AsFd, BorrowedFd};
-use std::os::unix::net::UnixStream;
+use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::thread;
@@ -44,6 +44,8 @@ pub struct NotStarted {
 pub struct Plan {
     /// Bound and listening.
     pub listener: TcpListener,
+    /// For the command line: see [`crate::control`].
+    pub control: UnixListener,
     /// Open for reading.
     pub models: Files,
     pub engine: worker::Settings,
@@ -175,7 +177,9 @@ impl Supervisor {
             settings: self.plan.front.clone(),
             engine,
         }));
-        if let Err(error) = message::send(&control, &start, &[self.plan.listener.as_fd()]) {
+        if let Err(error) =
+            message::send(&control, &start, &[self.plan.listener.as_fd(), self.plan.control.as_fd()])
+        {
             return Err(child.reason("front").context(error));
         }
         let (pid, socket, tell) = (child.pid(), control.try_clone()?, self.tell.clone());

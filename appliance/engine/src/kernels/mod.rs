@@ -42,7 +42,7 @@ pub(crate) use input::Input;
 pub(crate) use isa::Path;
 pub(crate) use output::Mode;
 pub(crate) use products::{Factor, Product, gated, multiply};
-pub(crate) use rows::for_rows;
+pub(crate) use rows::{for_rows, workers};
 
 use fallback::Fallback;
 use formats::Kind;

@@ -15,6 +15,9 @@ pub(super) trait Registers: Copy {
     /// Asks for the cache lines that come about one memory latency after `from..from + bytes` of a block.
     fn call_in(self, block: &[u8], from: usize, bytes: usize);
 
+    /// Asks for the cache lines of `bytes`, for the second cache: they are wanted later.
+    fn expect(self, bytes: &[u8]);
+
     /// Four bytes a lane.
     fn load(self, bytes: &[u8]) -> Self::Words;
     /// One byte a lane, as a word.

@@ -10,6 +10,11 @@ const SHARED: usize = 8;
 /// Rows that one thread takes at a time.
 const AT_ONCE: usize = 4;
 
+/// Threads for work on so many rows.
+pub(crate) fn workers(team: &Team, rows: usize) -> usize {
+    if rows < SHARED { 1 } else { team.threads() }
+}
+
 /// Calls `work` for every row's number.
 pub(super) fn each(team: &Team, rows: usize, work: impl Fn(usize) + Sync) {
     if rows < SHARED {

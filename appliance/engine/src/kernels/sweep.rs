@@ -7,6 +7,7 @@ use super::formats::{Format, Source, Stored, Unit, Unpacked};
 use super::output::Output;
 use super::packed::Packed;
 use super::registers::Registers;
+use super::team::share;
 
 /// Groups that are read side by side, from distant places, as memory serves several streams better than one.
 pub(super) const STREAMS: usize = 4;
@@ -18,8 +19,7 @@ pub(super) const STREAMED: usize = 2;
 /// cache several times.
 const STRIP: usize = 4;
 
-/// From this many tiles on a group is unpacked once for all of them. Before, that costs more than it saves: the arithmetic
-/// would wait for memory while it unpacks, and memory for the arithmetic.
+/// From this many tiles on a group is unpacked once for all of them. Before, that costs more than it saves.
 const SEVERAL: usize = 3;
 
 /// The innermost products on one instruction set.
@@ -33,6 +33,18 @@ pub(super) trait Kernel: Registers {
 
     /// Multiplies some groups with a tile of at most [`STREAMED`] rows.
     fn streams<F: Format>(self, weights: &Packed, groups: [usize; STREAMS], tile: Tile<'_>, out: &Output<'_>);
+
+    /// Multiplies the groups in `range` with all activation rows, if for so many rows of this type there is a better way
+    /// than tile by tile, and says whether it did.
+    fn many<F: Format>(
+        self,
+        _weights: &Packed,
+        _activations: &Activations<'_>,
+        _range: &Range<usize>,
+        _out: &Output<'_>,
+    ) -> bool {
+        false
+    }
 
     /// Multiplies one group with a tile.
     fn tile<F: Format, S: Source<Self>>(self, source: S, group: usize, tile: Tile<'_>, out: &Output<'_>);
@@ -64,6 +76,9 @@ pub(super) fn sweep<K: Kernel, F: Format>(
         }
         rest.start += each * STREAMS;
     }
+    if kernel.many::<F>(weights, activations, &rest, out) {
+        return;
+    }
     while !rest.is_empty() {
         let strip = rest.start..rest.end.min(rest.start + STRIP);
         rest.start = strip.end;
@@ -78,8 +93,29 @@ pub(super) fn sweep<K: Kernel, F: Format>(
         }
         for group in strip {
             let unpacked = kernel.unpack::<F>(Stored(weights.group(group)), weights.cols() / BLOCK);
-            tiles.clone().for_each(|tile| kernel.tile::<F, _>(Unpacked(&unpacked), group, tile, out));
+            for (index, tile) in tiles.clone().enumerate() {
+                kernel.expect(part_of_next(weights, group, &range, index, tiles.len()));
+                kernel.tile::<F, _>(Unpacked(&unpacked), group, tile, out);
+            }
             kernel.keep(unpacked);
         }
     }
+}
+
+/// The `index`-th of `of` parts of the group after this one, to be asked for while this one is multiplied; empty where
+/// `range` ends. Weights are read when they are unpacked, which would else wait for memory, and memory for the arithmetic
+/// in between.
+#[inline]
+pub(super) fn part_of_next<'a>(
+    weights: &'a Packed,
+    group: usize,
+    range: &Range<usize>,
+    index: usize,
+    of: usize,
+) -> &'a [u8] {
+    if group + 1 >= range.end {
+        return &[];
+    }
+    let next = weights.group(group + 1);
+    &next[share(next.len(), index, of)]
 }

@@ -13,6 +13,9 @@ use half::slice::HalfFloatSliceExt;
 /// Positions in a block.
 pub(crate) const BLOCK: usize = 32;
 
+/// The widest head, with its padding.
+pub(crate) const WIDEST: usize = 512;
+
 /// Memory of one position, in bytes: keys and values of every layer.
 pub(crate) fn bytes_per_position(shape: &Shape) -> usize {
     shape.layers * shape.kv_heads * 2 * shape.head * size_of::<f16>()
@@ -24,14 +27,33 @@ pub(crate) struct Pool {
     free: Vec<u32>,
     /// Most blocks there may be.
     limit: usize,
+    layout: Layout,
+    /// Numbers in a block.
+    length: usize,
+}
+
+/// How the numbers of a layer lie in a block.
+#[derive(Clone, Copy)]
+struct Layout {
     heads: usize,
     /// Width of a key.
     head: usize,
     /// Width of a value with its filling.
     value: usize,
-    /// Numbers in a block.
-    length: usize,
-    row: Vec<f16>,
+}
+
+/// Blocks to be written, each by one thread: they are handed out once and in the order of their numbers.
+pub(crate) struct Pages<'a> {
+    layout: Layout,
+    blocks: &'a mut [Box<[f16]>],
+    /// Number of the first of `blocks`.
+    first: usize,
+}
+
+/// A block to be written.
+pub(crate) struct Page<'a> {
+    layout: Layout,
+    numbers: &'a mut [f16],
 }
 
 impl Pool {
@@ -44,11 +66,8 @@ impl Pool {
             blocks: Vec::new(),
             free: Vec::new(),
             limit: fits.max((context as usize).div_ceil(BLOCK)),
-            heads: shape.kv_heads,
-            head: shape.head,
-            value,
+            layout: Layout { heads: shape.kv_heads, head: shape.head, value },
             length,
-            row: vec![f16::ZERO; shape.kv_heads * shape.head],
         }
     }
 
@@ -96,40 +115,83 @@ impl Pool {
 
     /// Width of a value in a tile: that of a head, filled up with zeros to whole vectors.
     pub(crate) fn value_width(&self) -> usize {
-        self.value
+        self.layout.value
     }
 
     /// Keys (dimension by position) and values (position by dimension) of one head.
     pub(crate) fn tile(&self, block: u32, layer: usize, head: usize) -> (&[f16], &[f16]) {
-        let start = self.tile_start(layer, head);
-        let tile = &self.blocks[block as usize][start..start + self.tile_length()];
-        tile.split_at(self.head * BLOCK)
+        let start = self.layout.tile_start(layer, head);
+        let tile = &self.blocks[block as usize][start..start + self.layout.tile_length()];
+        tile.split_at(self.layout.head * BLOCK)
     }
 
-    /// Stores one position's keys and values of all heads.
-    pub(crate) fn write(&mut self, block: u32, layer: usize, slot: usize, keys: &[f32], values: &[f32]) {
-        let (head, value, tile) = (self.head, self.value, self.tile_length());
-        let start = self.tile_start(layer, 0);
-        let tiles = self.blocks[block as usize][start..start + self.heads * tile].chunks_exact_mut(tile);
-        self.row.convert_from_f32_slice(keys);
-        for (tile, keys) in tiles.zip(self.row.chunks_exact(head)) {
-            for (positions, key) in tile.chunks_exact_mut(BLOCK).zip(keys) {
-                positions[slot] = *key;
-            }
-        }
-        self.row.convert_from_f32_slice(values);
-        let tiles = self.blocks[block as usize][start..start + self.heads * tile].chunks_exact_mut(tile);
-        for (tile, values) in tiles.zip(self.row.chunks_exact(head)) {
-            tile[head * BLOCK + slot * value..][..head].copy_from_slice(values);
-        }
+    /// All blocks, to be written.
+    pub(crate) fn pages(&mut self) -> Pages<'_> {
+        Pages { layout: self.layout, blocks: &mut self.blocks, first: 0 }
+    }
+}
+
+impl<'a> Pages<'a> {
+    /// The block with this number.
+    ///
+    /// # Panics
+    /// When it, or a later one, has been taken before: a mistake of the caller.
+    pub(crate) fn take(&mut self, block: u32) -> Page<'a> {
+        let block = block as usize;
+        assert!(block >= self.first, "block {block} of the cache after block {}", self.first);
+        let (passed, rest) = std::mem::take(&mut self.blocks).split_at_mut(block - self.first + 1);
+        let numbers = &mut passed[block - self.first];
+        (self.blocks, self.first) = (rest, block + 1);
+        Page { layout: self.layout, numbers }
+    }
+}
+
+impl Page<'_> {
+    /// Numbers of all heads' keys for one position, and of their values.
+    pub(crate) fn row(&self) -> usize {
+        self.layout.heads * self.layout.head
     }
 
-    fn tile_start(&self, layer: usize, head: usize) -> usize {
+    /// Stores one position's keys and values of all heads. `finish` sees each key in f32 before.
+    pub(crate) fn write(
+        &mut self,
+        layer: usize,
+        slot: usize,
+        keys: &[f32],
+        values: &[f32],
+        finish: impl Fn(&mut [f32]),
+    ) {
+        let Layout { heads, head, .. } = self.layout;
+        let (start, tile) = (self.layout.tile_start(layer, 0), self.layout.tile_length());
+        let tiles = self.numbers[start..start + heads * tile].chunks_exact_mut(tile);
+        let rows = keys.chunks_exact(head).zip(values.chunks_exact(head));
+        for (tile, (key, value)) in tiles.zip(rows) {
+            self.layout.write(tile, slot, key, value, &finish);
+        }
+    }
+}
+
+impl Layout {
+    /// Stores the key and the value of one head.
+    fn write(self, tile: &mut [f16], slot: usize, key: &[f32], value: &[f32], finish: impl Fn(&mut [f32])) {
+        let (mut finished, mut narrow) = ([0.0; WIDEST], [f16::ZERO; WIDEST]);
+        let (finished, narrow) = (&mut finished[..key.len()], &mut narrow[..key.len()]);
+        finished.copy_from_slice(key);
+        finish(finished);
+        narrow.convert_from_f32_slice(finished);
+        let (keys, values) = tile.split_at_mut(self.head * BLOCK);
+        for (positions, key) in keys.as_chunks_mut::<BLOCK>().0.iter_mut().zip(narrow) {
+            positions[slot] = *key;
+        }
+        values[slot * self.value..][..self.head].convert_from_f32_slice(value);
+    }
+
+    fn tile_start(self, layer: usize, head: usize) -> usize {
         (layer * self.heads + head) * self.tile_length()
     }
 
     /// Numbers of one head in a block of one layer.
-    fn tile_length(&self) -> usize {
+    fn tile_length(self) -> usize {
         (self.head + self.value) * BLOCK
     }
 }

@@ -147,6 +147,12 @@ impl<'a> Activations<'a> {
 }
 
 impl Activations<'_> {
+    /// All blocks, tile after tile.
+    #[cfg(target_arch = "x86_64")]
+    pub(super) fn blocks(&self) -> &[Block] {
+        self.blocks
+    }
+
     /// How many tiles there are.
     pub(super) fn tiles(&self) -> usize {
         self.rows.div_ceil(self.most)

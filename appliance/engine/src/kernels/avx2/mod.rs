@@ -1,12 +1,14 @@
 //! Products with AVX2, eight weight rows at a time.
 #![expect(unsafe_code, reason = "calls that need the processor's features, and stores by pointer")]
 
+mod pairs;
 mod registers;
 
 use std::arch::x86_64::*;
 use std::cell::RefCell;
+use std::ops::Range;
 
-use super::activations::{Block, Tile};
+use super::activations::{Activations, Block, Tile};
 use super::formats::{Format, Scaling, Source, Stored, Unit};
 use super::isa::Avx2;
 use super::output::Output;
@@ -31,6 +33,21 @@ impl Kernel for Avx2 {
                 _ => product::<F, _, STREAMS, 2>(self, stored, groups, tile, out),
             }
         }
+    }
+
+    fn many<F: Format>(
+        self,
+        weights: &Packed,
+        activations: &Activations<'_>,
+        range: &Range<usize>,
+        out: &Output<'_>,
+    ) -> bool {
+        // Two tiles do not pay for the widening.
+        let many = F::BITS == 8 && activations.tiles() > 2;
+        if many {
+            pairs::sweep::<F>(self, weights, activations, range.clone(), out);
+        }
+        many
     }
 
     fn tile<F: Format, S: Source<Self>>(self, source: S, group: usize, tile: Tile<'_>, out: &Output<'_>) {

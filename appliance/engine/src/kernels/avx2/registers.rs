@@ -32,6 +32,14 @@ impl Registers for Avx2 {
     }
 
     #[inline(always)]
+    fn expect(self, bytes: &[u8]) {
+        for line in bytes.chunks(64) {
+            // SAFETY: a hint, which no address makes fail.
+            unsafe { _mm_prefetch::<_MM_HINT_T1>(line.as_ptr().cast()) };
+        }
+    }
+
+    #[inline(always)]
     fn load(self, bytes: &[u8]) -> __m256i {
         let all = &bytes[..32];
         // SAFETY: 32 bytes from a slice of 32, unaligned; `self` is the proof of the instruction.

@@ -25,6 +25,11 @@ impl Registers for Avx512 {
     }
 
     #[inline(always)]
+    fn expect(self, bytes: &[u8]) {
+        self.avx2().expect(bytes);
+    }
+
+    #[inline(always)]
     fn load(self, bytes: &[u8]) -> __m512i {
         let all = &bytes[..64];
         // SAFETY: 64 bytes from a slice of 64, unaligned; `self` is the proof of the instruction.

@@ -57,12 +57,25 @@ pub(super) trait Source<R: Registers>: Copy {
 #[derive(Clone, Copy)]
 pub(super) struct Stored<'a>(pub(super) &'a [u8]);
 
+/// A group as it is stored, which is in a near cache already.
+#[derive(Clone, Copy)]
+pub(super) struct Near<'a>(pub(super) &'a [u8]);
+
 impl<R: Registers> Source<R> for Stored<'_> {
     #[inline(always)]
     fn unit<F: Format>(self, has: R, index: usize) -> Unit<R> {
         let bytes = R::LANES * F::BYTES;
         let (block, unit) = (&self.0[index / F::UNITS * bytes..][..bytes], index % F::UNITS);
         has.call_in(block, bytes / F::UNITS * unit, bytes / F::UNITS);
+        Near(self.0).unit::<F>(has, index)
+    }
+}
+
+impl<R: Registers> Source<R> for Near<'_> {
+    #[inline(always)]
+    fn unit<F: Format>(self, has: R, index: usize) -> Unit<R> {
+        let bytes = R::LANES * F::BYTES;
+        let (block, unit) = (&self.0[index / F::UNITS * bytes..][..bytes], index % F::UNITS);
         let (header, units) = block.split_at(R::LANES * F::Scaling::BYTES);
         let bytes = R::LANES * codes::bytes(F::BITS);
         let packed = &units[unit * bytes..][..bytes];

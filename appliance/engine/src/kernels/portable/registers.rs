@@ -14,6 +14,9 @@ impl<const LANES: usize> Registers for Portable<LANES> {
     fn call_in(self, _block: &[u8], _from: usize, _bytes: usize) {}
 
     #[inline(always)]
+    fn expect(self, _bytes: &[u8]) {}
+
+    #[inline(always)]
     fn load(self, bytes: &[u8]) -> [u32; LANES] {
         let mut words = [0; LANES];
         for (word, four) in words.iter_mut().zip(bytes.as_chunks().0) {

@@ -12,11 +12,12 @@ mod tile;
 
 pub(crate) use plan::Plan;
 
-use super::cache::{BLOCK, Pool};
+use super::cache::{BLOCK, Pool, WIDEST};
 use super::elementwise;
 use super::forward::Span;
 use super::shape::Shape;
 use crate::kernels::{Path, Team};
+use half::f16;
 use plan::Unit;
 use softmax::Softmax;
 use std::ops::Range;
@@ -29,9 +30,6 @@ const CHUNK_BLOCKS: usize = CHUNK / BLOCK;
 
 /// More queries than this meet a tile that was widened once.
 const WIDENED: usize = 2 * PASS;
-
-/// The widest head, with its padding.
-const WIDEST: usize = 512;
 
 /// Work memory of one thread.
 #[derive(Default)]
@@ -183,13 +181,28 @@ impl<Q: Queries> Attention<'_, Q> {
         self.window.map_or(0, |window| end.saturating_sub(window))..end
     }
 
+    /// How many positions of a block the last row sees: beyond them nothing may have been written yet.
+    fn seen_of(&self, unit: &Unit, block: usize) -> usize {
+        (self.seen(unit, unit.rows.end - 1).end - block * BLOCK).min(BLOCK)
+    }
+
+    /// The values of these positions.
+    fn seen_values(&self, unit: &Unit, block: usize) -> &[f16] {
+        let (_, values) = self.pool.tile(self.spans[unit.span].table[block], self.layer, unit.kv_head);
+        &values[..self.seen_of(unit, block) * self.pool.value_width()]
+    }
+
     fn score(&self, unit: &Unit, chunk: usize, blocks: Range<usize>, queries: usize, lane: &mut Lane) {
         let table = self.spans[unit.span].table;
-        let tile = |block: usize| self.pool.tile(table[block], self.layer, unit.kv_head);
+        let tile = |block: usize| self.pool.tile(table[block], self.layer, unit.kv_head).0;
         for block in blocks.clone() {
-            let (keys, _) = tile(block);
+            let keys = tile(block);
             // After the last keys come the first values.
-            tile::expect(if block + 1 < blocks.end { tile(block + 1).0 } else { tile(blocks.start).1 });
+            tile::expect(if block + 1 < blocks.end {
+                tile(block + 1)
+            } else {
+                self.seen_values(unit, blocks.start)
+            });
             let scores = &mut lane.scores[(block - chunk * CHUNK_BLOCKS) * BLOCK..];
             if queries > WIDENED {
                 lane.tile.resize(keys.len(), 0.0);
@@ -226,17 +239,14 @@ impl<Q: Queries> Attention<'_, Q> {
     /// The weighted sums of a chunk's values.
     fn gather(&self, unit: &Unit, chunk: usize, blocks: Range<usize>, queries: usize, lane: &mut Lane) {
         let table = self.spans[unit.span].table;
-        let end = self.seen(unit, unit.rows.end - 1).end;
         lane.gathered.fill(0.0);
-        let tile = |block: usize| self.pool.tile(table[block], self.layer, unit.kv_head);
         for block in blocks.clone() {
-            let (_, values) = tile(block);
+            let (_, values) = self.pool.tile(table[block], self.layer, unit.kv_head);
             if block + 1 < blocks.end {
-                tile::expect(tile(block + 1).1);
+                tile::expect(self.seen_values(unit, block + 1));
             }
             let weights = &lane.scores[(block - chunk * CHUNK_BLOCKS) * BLOCK..];
-            // Beyond the last row nothing may have been written yet.
-            let seen = (end - block * BLOCK).min(BLOCK);
+            let seen = self.seen_of(unit, block);
             if queries > WIDENED {
                 lane.tile.resize(values.len(), 0.0);
                 tile::widen(self.path, values, &mut lane.tile);
@@ -296,7 +306,7 @@ mod tests {
     }
 
     fn f16_of(number: f32) -> f32 {
-        half::f16::from_f32(number).to_f32()
+        f16::from_f32(number).to_f32()
     }
 
     /// A pool with one sequence of `positions`.
@@ -308,7 +318,8 @@ mod tests {
                 let heads = (0..shape.kv_heads).flat_map(|head| (0..shape.head).map(move |d| (head, d)));
                 heads.map(|(head, d)| number(position, d, head + salt)).collect()
             };
-            pool.write(table[position / BLOCK], 0, position % BLOCK, &row(0), &row(9));
+            let mut page = pool.pages().take(table[position / BLOCK]);
+            page.write(0, position % BLOCK, &row(0), &row(9), |_| ());
         }
         (pool, table)
     }

@@ -5,10 +5,11 @@
 //! among the team, row by row, for many.
 
 mod heads;
+mod remember;
 
 use super::Model;
 use super::attention::{Attention, Gathered, Lane, Plan};
-use super::cache::{BLOCK, Pool};
+use super::cache::Pool;
 use super::elementwise;
 use super::rope::{Angles, Rotation};
 use super::shape::Activation;
@@ -16,6 +17,7 @@ use super::weights::{Layer, Linear};
 use crate::Error;
 use crate::kernels::{Factor, Input, Mode, Product, for_rows, gated, multiply};
 use heads::{Turn, Turned};
+use remember::{Kept, Runs};
 use std::sync::Mutex;
 
 /// Most rows of one step.
@@ -61,6 +63,7 @@ pub(crate) struct Runner {
     local: Reach,
     gathered: Gathered,
     lanes: Vec<Mutex<Lane>>,
+    runs: Runs,
     /// Span of each row.
     places: Vec<usize>,
 }
@@ -100,6 +103,7 @@ impl Runner {
             local: Reach::default(),
             gathered: Gathered::default(),
             lanes: Vec::new(),
+            runs: Runs::default(),
             places: Vec::new(),
         }
     }
@@ -117,6 +121,7 @@ impl Runner {
             let rotation = model.local_rotation.as_ref().unwrap_or(&model.rotation);
             self.local.prepare(model, step, rotation, Some(*window));
         }
+        self.runs.prepare(step);
         self.places.clear();
         self.places.extend(
             step.spans.iter().enumerate().flat_map(|(index, span)| std::iter::repeat_n(index, span.rows)),
@@ -185,8 +190,8 @@ impl Runner {
         ];
         multiply(&self.normed, products, team);
         let turn = Turn::new(model, layer.key_norm.as_deref(), rotation, angles);
-        for_rows(team, &mut self.keys, shape.kv_width(), |row, keys| turn.apply(row, keys));
-        remember(pool, step, index, &self.keys, &self.values);
+        let kept = Kept { layer: index, keys: &self.keys, values: &self.values, turn };
+        self.runs.write(&kept, pool, team);
         let turn = Turn::new(model, layer.query_norm.as_deref(), rotation, angles);
         let queries = Turned { queries: &self.queries, width: shape.query_width(), turn };
         let spans = step.spans;
@@ -269,18 +274,6 @@ fn join(
         elementwise::rms_norm_in_place(model.path, row, weight, model.shape.epsilon);
     });
     elementwise::add(stream, branch);
-}
-
-/// Puts the keys and values of all rows into the cache.
-fn remember(pool: &mut Pool, step: &Step<'_>, layer: usize, keys: &[f32], values: &[f32]) {
-    let width = keys.len() / step.tokens.len();
-    let rows = keys.chunks_exact(width).zip(values.chunks_exact(width));
-    let places = step.spans.iter().flat_map(|span| {
-        (span.position..span.position + span.rows).map(|at| (span.table[at / BLOCK], at % BLOCK))
-    });
-    for ((keys, values), (block, slot)) in rows.zip(places) {
-        pool.write(block, layer, slot, keys, values);
-    }
 }
 
 fn factor(linear: &Linear) -> Factor<'_> {

@@ -1,0 +1,90 @@
+//! What an admin does, on the console: people, groups, models, workspaces, sessions, the directory.
+//!
+//! Each command is a request to the appliance's own API by `control.sock` ([`client`]), so that the page and the console do
+//! the same things by the same code, and each is recorded, here under the name `console`. Where nobody serves the data
+//! directory, the command opens the store itself and asks itself ([`alone`]).
+
+mod alone;
+mod client;
+mod directory;
+mod group;
+mod model;
+mod print;
+mod session;
+mod usage;
+mod user;
+mod workspace;
+
+use std::path::PathBuf;
+
+use anyhow::Context as _;
+use serde_json::Value;
+
+use crate::config::Config;
+use client::Console;
+
+pub(super) use directory::Arguments as Directory;
+pub(super) use group::Arguments as Group;
+pub(super) use model::Arguments as Model;
+pub(super) use session::Arguments as Session;
+pub(super) use usage::{AlertArguments as Alert, Arguments as Usage};
+pub(super) use user::Arguments as User;
+pub(super) use workspace::Arguments as Workspace;
+
+const DEFAULT_CONFIG: &str = "/etc/redoubt/redoubt.toml";
+
+/// Which appliance, and how to answer.
+#[derive(clap::Args)]
+pub(super) struct Target {
+    /// The appliance's configuration file
+    #[arg(long, value_name = "FILE", global = true, default_value = DEFAULT_CONFIG)]
+    config: PathBuf,
+    /// Its data directory, where that is not what the configuration says
+    #[arg(long, value_name = "DIR", global = true)]
+    data: Option<PathBuf>,
+    /// Print the answer as JSON
+    #[arg(long, global = true)]
+    json: bool,
+}
+
+impl Target {
+    fn config(&self) -> anyhow::Result<Config> {
+        // A data directory alone is enough: a demo has no configuration file, and keeps its key beside its store.
+        let given = self.data.as_ref().map(std::path::absolute).transpose()?;
+        let mut config = match &given {
+            Some(_) if !self.config.exists() => Config::default(),
+            _ => Config::load(&self.config)?,
+        };
+        if let Some(data_dir) = given {
+            let own_key = data_dir.join("store.key");
+            if own_key.exists() {
+                config.keys.file = own_key;
+            }
+            config.data.dir = data_dir;
+        }
+        Ok(config)
+    }
+
+    fn open(&self) -> anyhow::Result<Console> {
+        let config = self.config()?;
+        let data_dir = &config.data.dir;
+        let served = crate::control::connect(data_dir)
+            .with_context(|| format!("the data directory {}", data_dir.display()))?;
+        if served.is_some() { Ok(Console::served(data_dir)) } else { alone::open(config) }
+    }
+
+    /// Prints an answer: as it came with `--json`, else as `table` shows it.
+    fn show(&self, answer: &Value, table: impl FnOnce(&Value)) {
+        if self.json { print::json(answer) } else { table(answer) }
+    }
+}
+
+/// What each group of commands does with its arguments.
+pub(super) trait Command {
+    fn target(&self) -> &Target;
+    fn run(&self, console: &Console) -> anyhow::Result<()>;
+}
+
+pub(super) fn run(command: &impl Command) -> anyhow::Result<()> {
+    command.run(&command.target().open()?)
+}
