@@ -5,6 +5,8 @@
 //! - `api`: what a well-meant and an ill-meant client gets, over HTTPS; these share one running demo;
 //! - `checking`: what `check` finds, and that it changes nothing;
 //! - `console`: an admin's work on the command line;
+//! - `directory`: people of an LDAP directory, by the real processes against Debian's slapd and against a server that
+//!   does what directories must not do;
 //! - `faults`: what is left after something died, filled up or was in the wrong place; a demo for each;
 //! - `identity`: sign-in and sessions within this process, under a clock that the tests move;
 //! - `measuring`: what `bench` and `eval` print and how they end;
@@ -20,6 +22,8 @@ mod api;
 mod checking;
 #[cfg(test)]
 mod console;
+#[cfg(test)]
+mod directory;
 #[cfg(test)]
 mod faults;
 #[cfg(test)]

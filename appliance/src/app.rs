@@ -11,6 +11,7 @@ use crate::chat::{Chats, Engines};
 use crate::clock::DAY_US;
 use crate::completions::Completions;
 use crate::config::Config;
+use crate::directory::Directory;
 use crate::embeddings::Embeddings;
 use crate::identity::Identity;
 use crate::metrics::Metrics;
@@ -35,6 +36,8 @@ pub struct App {
     pub chats: Chats,
     pub completions: Completions,
     pub embeddings: Embeddings,
+    /// People of an LDAP directory, where one is configured.
+    pub directory: Option<Directory>,
     /// Counts refusals of requests that nobody is signed in for.
     pub refusals: Refusals,
     pub metrics: Metrics,
@@ -54,6 +57,8 @@ pub struct Parts {
     pub model: Manifest,
     /// The model for embeddings, if there is one.
     pub embedding: Option<Manifest>,
+    /// The directory, if one is configured.
+    pub directory: Option<Directory>,
     /// How far the processes are locked in, in words.
     pub lockdown: String,
 }
@@ -61,7 +66,7 @@ pub struct Parts {
 impl App {
     /// Joins the parts and closes what the last process left open.
     pub fn build(parts: Parts) -> anyhow::Result<Self> {
-        let Parts { config, store, clock, random, engines, model, embedding, lockdown } = parts;
+        let Parts { config, store, clock, random, engines, model, embedding, directory, lockdown } = parts;
         close_interrupted_answers(&store)?;
         let refusals = Refusals::default();
         let identity = Identity::new(
@@ -111,6 +116,7 @@ impl App {
             chats,
             completions,
             embeddings,
+            directory,
             refusals,
             metrics: Metrics::default(),
             lockdown: lockdown.into(),

@@ -17,6 +17,7 @@ use crate::app::{App, Parts};
 use crate::chat::Engines;
 use crate::clock::SystemClock;
 use crate::config::Config;
+use crate::directory::Directory;
 use crate::http::{self, tls};
 use crate::logs::{self, Logs};
 use crate::models::Manifest;
@@ -75,6 +76,7 @@ pub fn serve(parts: FrontParts) -> anyhow::Result<()> {
     let tls = tls::server_config(&config.data.dir, &config.listen, unseal)?;
     let engines = Engines::default();
     let (model, embedding) = (settings.model, settings.embedding);
+    let directory = config.directory.is_configured().then(|| Directory::new(&config.directory));
     let (kept, present) = (store.clone(), engines.clone());
     let lockdown = parts.report.to_string();
     let app = App::build(Parts {
@@ -85,6 +87,7 @@ pub fn serve(parts: FrontParts) -> anyhow::Result<()> {
         engines: present,
         model,
         embedding,
+        directory,
         lockdown: lockdown.clone(),
     })?;
     let model = records::model(app.chats.model());
@@ -104,7 +107,10 @@ async fn run(
     engines: Engines,
     logs: Logs,
 ) -> anyhow::Result<()> {
-    let FrontParts { listener, console, engines: mut sockets, control, .. } = parts;
+    let FrontParts { listener, console, engines: mut sockets, directories, control, .. } = parts;
+    if let Some(directory) = app.directory.clone() {
+        actix_web::rt::spawn(follow_directories(directories, directory));
+    }
     connect_next(&mut sockets, &engines).await.context("the supervisor gave no engine")??;
     let (keeper, restarts) = (app.clone(), app.clone());
     actix_web::rt::spawn(async move { keeper.keep_house().await });
@@ -146,6 +152,18 @@ async fn follow_engines(
                 tracing::warn!(recorded = recorded.is_ok(), "a new engine took over");
             }
             Err(error) => tracing::error!("an engine did not start: {error:#}"),
+        }
+    }
+}
+
+/// Takes over each directory's process that the supervisor starts.
+async fn follow_directories(
+    mut sockets: mpsc::UnboundedReceiver<std::os::unix::net::UnixStream>,
+    directory: Directory,
+) {
+    while let Some(socket) = sockets.recv().await {
+        if let Err(error) = directory.connect(socket) {
+            tracing::error!(%error, "the directory's process cannot be asked");
         }
     }
 }

@@ -11,6 +11,7 @@ pub mod clock;
 pub mod completions;
 pub mod config;
 pub mod control;
+pub mod directory;
 pub mod embeddings;
 pub mod front;
 pub mod http;

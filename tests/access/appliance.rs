@@ -88,6 +88,7 @@ impl House {
             engines,
             model: chat,
             embedding: Some(embedding.manifest),
+            directory: None,
             lockdown: "not locked in: a test".to_owned(),
         })
         .unwrap();

@@ -21,7 +21,7 @@ fn an_appliance_that_was_set_up_is_well() {
     findings.is("store", "ok", &["audit records", "intact"]);
     findings.is("models", "ok", &["smollm2-135m-instruct-q4_1: llama of 134 million", "Q4_1", "SHA-256"]);
     findings.is("embeddings", "skipped", &["models.embedding"]);
-    findings.is("directory", "skipped", &["this version has none"]);
+    findings.is("directory", "skipped", &["directory.servers is empty"]);
     findings.is("devices", "ok", &["\"auto\" is cpu: this executable has no CUDA worker", "threads"]);
     findings.is("listen", "ok", &["127.0.0.1:0 is free"]);
     findings.is("certificate", "ok", &["made by this appliance", "localhost", "its private key fits"]);

@@ -1,8 +1,11 @@
 //! What the tests of `api` and `faults` have in common.
 
+pub(crate) mod authority;
 mod client;
 mod demo;
 mod events;
+pub(crate) mod hostile_ldap;
+pub(crate) mod slapd;
 mod totp;
 
 pub(crate) use client::{Answer, Client};

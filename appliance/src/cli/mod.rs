@@ -37,8 +37,9 @@ enum Verb {
     /// Check an appliance before it is started, or while it runs: one table of what is well and what is not
     ///
     /// Looks at the configuration, the clock, the keys, the store and its integrity, the disk, the models and their
-    /// checksums, what computes, the address, the certificate, and whether this kernel locks the processes in. Nothing
-    /// is changed, and nothing asked over the network. A store that is being served is not opened.
+    /// checksums, the directory's files and names, what computes, the address, the certificate, and whether this kernel
+    /// locks the processes in. Nothing is changed, and nothing asked over the network unless --bind is given. A store
+    /// that is being served is not opened.
     ///
     /// Each subject is ok, has a warning (it works, but look at it), failed (what `> ` stands before helps), or was
     /// skipped. --json prints {"ok","checks":[{"subject","status","found","advice"}]}; "ok" is false where something
@@ -85,6 +86,10 @@ enum Verb {
     Front,
     #[command(name = processes::ENGINE_VERB, hide = true)]
     Engine,
+    #[command(name = processes::DIRECTORY_VERB, hide = true)]
+    DirectoryProcess,
+    #[command(name = processes::DIALLER_VERB, hide = true)]
+    Dialler,
     /// Goes into a cage and reports what can be reached from there
     #[command(name = check::VERB, hide = true)]
     Cage(check::CageArguments),
@@ -113,6 +118,8 @@ pub fn main() -> ExitCode {
         Verb::Openapi => openapi::run(),
         Verb::Front => processes::run_front(crate::front::serve),
         Verb::Engine => processes::run_engine(),
+        Verb::DirectoryProcess => processes::run_directory(),
+        Verb::Dialler => processes::run_dialler(),
         Verb::Cage(arguments) => check::enter_cage(arguments),
         Verb::Prepare { data, model, people } => prepare::run(&data, &model, people),
     };

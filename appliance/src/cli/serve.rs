@@ -12,7 +12,10 @@ use crate::control;
 use crate::front::FrontSettings;
 use crate::lockdown::Egress;
 use crate::models::{self, Models};
-use crate::processes::{self, Pids, Plan};
+use crate::processes::{self, DirectoryPlan, Pids, Plan};
+
+/// The only place where names of servers are looked up.
+pub(super) const HOSTS: &str = "/etc/hosts";
 
 #[derive(clap::Args)]
 pub(super) struct Arguments {
@@ -54,10 +57,8 @@ pub(super) fn supervise(
         embedding_tokens: embedding.as_ref().map(|manifest| manifest.context),
         ..config.models.engine(chat.manifest.context)
     };
-    let policy = match config.egress.policy {
-        Policy::Strict => Egress::Strict,
-        Policy::Report => Egress::Report,
-    };
+    let policy = policy(&config);
+    let directory = config.directory.is_configured().then(|| plan_directory(&config));
     let data_dir = config.data.dir.clone();
     let control =
         control::listen(&data_dir).with_context(|| format!("control.sock in {}", data_dir.display()))?;
@@ -65,5 +66,20 @@ pub(super) fn supervise(
     let settings = FrontSettings { config, model: chat.manifest, embedding, software: super::software()? };
     let front = serde_json::to_value(settings)?;
     let models = Files { model: chat.file, embedding: embedding_files };
-    processes::supervise(Plan { listener, control, models, engine, front, policy, data_dir, read }, ready)
+    processes::supervise(
+        Plan { listener, control, models, engine, front, policy, data_dir, read, directory },
+        ready,
+    )
+}
+
+fn policy(config: &Config) -> Egress {
+    match config.egress.policy {
+        Policy::Strict => Egress::Strict,
+        Policy::Report => Egress::Report,
+    }
+}
+
+/// What the directory's processes are started with.
+pub(super) fn plan_directory(config: &Config) -> DirectoryPlan {
+    DirectoryPlan { config: config.directory.clone(), hosts: HOSTS.into(), policy: policy(config) }
 }

@@ -3,6 +3,7 @@
 //! `installer/redoubt.toml` is the commented default; a test holds it against `Config::default()`.
 
 mod alerts;
+mod directory;
 mod egress;
 mod keys;
 mod listen;
@@ -19,6 +20,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 pub use alerts::{Alert, Alerts};
+pub use directory::{Directory, InChain, Mapping, Method, Security, Server};
 pub use egress::{Egress, Policy};
 pub use keys::Keys;
 pub use listen::Listen;
@@ -35,6 +37,7 @@ pub struct Config {
     pub data: Data,
     pub keys: Keys,
     pub models: Models,
+    pub directory: Directory,
     pub sign_in: SignIn,
     pub egress: Egress,
     pub marking: Marking,
@@ -89,6 +92,7 @@ impl Config {
             data: section(&mut sections, "data", &mut problems),
             keys: section(&mut sections, "keys", &mut problems),
             models: section(&mut sections, "models", &mut problems),
+            directory: section(&mut sections, "directory", &mut problems),
             sign_in: section(&mut sections, "sign_in", &mut problems),
             egress: section(&mut sections, "egress", &mut problems),
             marking: section(&mut sections, "marking", &mut problems),
@@ -104,6 +108,7 @@ impl Config {
         [
             self.listen.check(),
             self.models.check(),
+            self.directory.check(),
             self.sign_in.check(),
             self.marking.check(),
             self.log.check(),

@@ -5,8 +5,8 @@
 use std::path::Path;
 
 use landlock::{
-    ABI, Access, AccessFs, AccessNet, BitFlags, LandlockStatus, PathBeneath, PathFd, Ruleset, RulesetAttr,
-    RulesetCreated, RulesetCreatedAttr, RulesetError, Scope,
+    ABI, Access, AccessFs, AccessNet, BitFlags, LandlockStatus, NetPort, PathBeneath, PathFd, Ruleset,
+    RulesetAttr, RulesetCreated, RulesetCreatedAttr, RulesetError, Scope,
 };
 
 use super::{Cage, Error, Layer};
@@ -30,6 +30,11 @@ pub(super) fn restrict(cage: &Cage) -> Result<Layer, Error> {
             rules = allow(rules, path, reading)?;
         }
     }
+    if let Cage::Dialler { ports } = cage {
+        for port in ports {
+            rules = rules.add_rule(NetPort::new(*port, AccessNet::ConnectTcp))?;
+        }
+    }
     Ok(match rules.restrict_self()?.landlock {
         LandlockStatus::Available { effective_abi, .. } => Layer::active(format!("ABI {effective_abi}")),
         LandlockStatus::NotEnabled => Layer::missing("not enabled at boot"),
@@ -49,7 +54,9 @@ mod tests {
     use super::*;
     use std::fs;
     use std::io::ErrorKind;
+    use std::net::{TcpListener, TcpStream};
     use std::thread;
+    use std::time::Duration;
 
     // Landlock binds the thread that calls it, so a thread of this test can be locked in alone.
     fn caged<T: Send + 'static>(cage: Cage, inside: impl FnOnce() -> T + Send + 'static) -> T {
@@ -81,9 +88,31 @@ mod tests {
     }
 
     #[test]
-    fn the_engine_reads_no_file() {
-        let error = caged(Cage::Engine, || fs::read("/etc/hostname").unwrap_err());
-        assert_eq!(error.kind(), ErrorKind::PermissionDenied);
+    fn nobody_but_the_front_reads_a_file() {
+        for cage in [Cage::Engine, Cage::Directory, Cage::Dialler { ports: vec![636] }] {
+            let error = caged(cage, || fs::read("/etc/hostname").unwrap_err());
+            assert_eq!(error.kind(), ErrorKind::PermissionDenied);
+        }
+    }
+
+    #[test]
+    fn the_dialler_connects_to_its_ports_only_where_the_kernel_can_tell() {
+        let [allowed, other] = [(); 2].map(|()| TcpListener::bind("127.0.0.1:0").unwrap());
+        let [allowed, other] = [&allowed, &other].map(|listener| listener.local_addr().unwrap());
+        let reached = caged(Cage::Dialler { ports: vec![allowed.port()] }, move || {
+            [allowed, other]
+                .map(|address| TcpStream::connect_timeout(&address, Duration::from_secs(5)).is_ok())
+        });
+        assert!(reached[0]);
+        let knows_ports = matches!(
+            restrict_in_a_thread(),
+            Layer::Active { extent } if extent.trim_start_matches("ABI V").parse::<u32>().is_ok_and(|abi| abi >= 4)
+        );
+        assert_eq!(reached[1], !knows_ports);
+    }
+
+    fn restrict_in_a_thread() -> Layer {
+        thread::spawn(|| restrict(&Cage::Engine).unwrap()).join().unwrap()
     }
 
     #[test]

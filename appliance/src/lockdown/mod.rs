@@ -37,6 +37,13 @@ pub enum Cage {
     },
     /// Computes on a model that it already has open.
     Engine,
+    /// Talks over sockets that it is given.
+    Directory,
+    /// Connects, and hands the sockets over. The only one that stays in the host's network.
+    Dialler {
+        /// TCP ports that it may connect to, where the kernel can say so.
+        ports: Vec<u16>,
+    },
 }
 
 /// What to do where the kernel leaves a channel open.
@@ -59,11 +66,11 @@ pub enum Egress {
 /// A path that cannot be opened, a privilege that cannot be dropped, and under [`Egress::Strict`] a level
 /// that leaves a channel open (the error holds the whole report).
 pub fn enter(cage: &Cage, policy: Egress) -> Result<Report, Error> {
-    let namespaces = namespaces::leave();
+    let namespaces = namespaces::leave(cage);
     privileges::drop_all()?;
     let files = files::restrict(cage)?;
     let system_calls = seccomp::restrict(cage)?;
-    let report = Report { namespaces, files, system_calls, channels: channels::probe() };
+    let report = Report { namespaces, files, system_calls, channels: channels::probe(cage) };
     if policy == Egress::Strict && !report.is_full() {
         return Err(Error::Level(Box::new(report)));
     }

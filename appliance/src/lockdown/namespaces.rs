@@ -1,6 +1,7 @@
 //! An own user and network namespace: what is not there cannot be reached.
 //!
-//! Inherited sockets stay in the namespace they were made in, so the front goes on serving its listener.
+//! Inherited sockets stay in the namespace they were made in, so the front goes on serving its listener, and the
+//! directory's process uses what the dialler connected.
 
 use std::fs;
 use std::io;
@@ -8,10 +9,13 @@ use std::io;
 use nix::sched::{CloneFlags, unshare};
 use rustix::process::{getegid, geteuid};
 
-use super::Layer;
+use super::{Cage, Layer};
 
 /// Moves the process into namespaces of its own, as far as it is allowed to.
-pub(super) fn leave() -> Layer {
+pub(super) fn leave(cage: &Cage) -> Layer {
+    if matches!(cage, Cage::Dialler { .. }) {
+        return leave_users_only();
+    }
     let (user, group) = (geteuid().as_raw(), getegid().as_raw());
     match unshare(CloneFlags::CLONE_NEWUSER | CloneFlags::CLONE_NEWNET) {
         Ok(()) => match map_to_itself(user, group) {
@@ -23,6 +27,18 @@ pub(super) fn leave() -> Layer {
             Ok(()) => Layer::active("own network"),
             Err(_) => Layer::missing(refused.desc()),
         },
+    }
+}
+
+/// For the one that connects: the host's network, but no right in the host's other namespaces.
+fn leave_users_only() -> Layer {
+    let (user, group) = (geteuid().as_raw(), getegid().as_raw());
+    match unshare(CloneFlags::CLONE_NEWUSER) {
+        Ok(()) => match map_to_itself(user, group) {
+            Ok(()) => Layer::active("own user; the host's network, to connect"),
+            Err(error) => Layer::active(format!("own user, ids not mapped: {error}; the host's network")),
+        },
+        Err(refused) => Layer::missing(refused.desc()),
     }
 }
 

@@ -4,13 +4,17 @@ use std::io::{self, PipeReader, Read, Write};
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
+use std::path::Path;
 use std::process::{self, Command};
 use std::sync::mpsc::{self, Receiver};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
+use anyhow::anyhow;
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 
+/// How long a child that broke off may take to say why.
+const LAST_WORDS_GRACE: Duration = Duration::from_secs(2);
 /// How much of what a child said last is kept, in bytes.
 const LAST_WORDS: usize = 2048;
 
@@ -35,15 +39,16 @@ pub(super) struct Death {
 }
 
 impl Child {
-    /// Starts this executable again with `verb`, and returns our end of the socketpair that is its stdin.
+    /// Starts `executable` with `verb`, and returns our end of the socketpair that is its stdin.
     /// `on_death` runs on a thread of its own.
     pub(super) fn start(
+        executable: &Path,
         verb: &str,
         on_death: impl FnOnce(Death) + Send + 'static,
     ) -> io::Result<(Child, UnixStream)> {
         let (ours, theirs) = UnixStream::pair()?;
         let (spoken, voice) = io::pipe()?;
-        let mut process = Command::new("/proc/self/exe")
+        let mut process = Command::new(executable)
             .arg0("redoubt")
             .arg(verb)
             .env_clear()
@@ -79,6 +84,14 @@ impl Child {
     /// Waits for its end, and kills it where that does not come within `grace`.
     pub(super) fn end(self, grace: Duration) -> Option<Death> {
         self.death.recv_timeout(grace).ok()
+    }
+
+    /// Why one that did not come up died.
+    pub(super) fn reason(self, name: &str) -> anyhow::Error {
+        self.end(LAST_WORDS_GRACE).map_or_else(
+            || anyhow!("the {name} does not answer"),
+            |death| anyhow!("the {name} did not start: {}", death.account),
+        )
     }
 
     pub(super) fn signal(&self, signal: Signal) {

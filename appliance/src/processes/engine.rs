@@ -9,7 +9,7 @@ use redoubt_engine::{embedding, worker};
 use tracing_subscriber::filter::LevelFilter;
 
 use super::entry;
-use super::message::{self, EngineCaged, EngineStart};
+use super::message::{self, Caged, EngineStart};
 use crate::lockdown::{self, Cage};
 
 /// The body of the hidden verb `@engine`; ends when the front closes its end of the socket.
@@ -23,7 +23,7 @@ pub fn run_engine() -> anyhow::Result<()> {
     let Some(files) = models(files) else { bail!("the engine got no model") };
     let report = lockdown::enter(&Cage::Engine, start.policy)?;
     entry::check_parent(start.supervisor)?;
-    message::send(&socket, &EngineCaged { report }, &[])?;
+    message::send(&socket, &Caged { report }, &[])?;
     tracing_subscriber::fmt().json().with_max_level(LevelFilter::WARN).with_writer(io::stderr).init();
     worker::serve(socket, files, start.settings)?;
     Ok(())

@@ -25,6 +25,8 @@ pub struct FrontParts {
     pub settings: Value,
     /// The socket of each engine; a new one after each restart of it.
     pub engines: mpsc::UnboundedReceiver<UnixStream>,
+    /// The socket of each directory's process, likewise; none comes where no directory is configured.
+    pub directories: mpsc::UnboundedReceiver<UnixStream>,
     pub control: Control,
     /// How this process is locked in.
     pub report: Report,
@@ -56,22 +58,33 @@ pub fn run_front(serve: impl FnOnce(FrontParts) -> anyhow::Result<()>) -> anyhow
     lockdown::raise_file_limit().context("the limit of open files")?;
     let report = lockdown::enter(&Cage::Front { data_dir, read }, policy)?;
     entry::check_parent(supervisor)?;
-    let (pass_on, engines) = mpsc::unbounded_channel();
+    let (new_engines, engines) = mpsc::unbounded_channel();
+    let (new_directories, directories) = mpsc::unbounded_channel();
+    let passed = Passed { engines: new_engines, directories: new_directories };
     let (stop, stopped) = watch::channel(false);
     let socket = Arc::new(socket);
     let control = Control { socket: Arc::clone(&socket), stopped };
-    thread::Builder::new().name("supervisor".to_owned()).spawn(move || obey(&socket, &pass_on, &stop))?;
+    thread::Builder::new().name("supervisor".to_owned()).spawn(move || obey(&socket, &passed, &stop))?;
     let (listener, console) = (listener.into(), console.into());
-    serve(FrontParts { listener, console, settings, engines, control, report, engine_report })
+    serve(FrontParts { listener, console, settings, engines, directories, control, report, engine_report })
+}
+
+/// Where the sockets of new processes go.
+struct Passed {
+    engines: mpsc::UnboundedSender<UnixStream>,
+    directories: mpsc::UnboundedSender<UnixStream>,
 }
 
 /// Follows the supervisor until it says stop or is gone.
-fn obey(socket: &UnixStream, engines: &mpsc::UnboundedSender<UnixStream>, stop: &watch::Sender<bool>) {
+fn obey(socket: &UnixStream, passed: &Passed, stop: &watch::Sender<bool>) {
     loop {
         match message::receive::<ToFront>(socket) {
-            // Nobody waits for engines any more once the front ends.
+            // Nobody waits for them any more once the front ends.
             Ok(Some((ToFront::Engine, files))) => {
-                files.into_iter().for_each(|engine| drop(engines.send(engine.into())));
+                files.into_iter().for_each(|engine| drop(passed.engines.send(engine.into())));
+            }
+            Ok(Some((ToFront::Directory, files))) => {
+                files.into_iter().for_each(|directory| drop(passed.directories.send(directory.into())));
             }
             Ok(Some((ToFront::Stop, _)) | None) => break,
             Ok(Some(_)) => tracing::error!("the supervisor sent what makes no sense here"),

@@ -16,6 +16,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::config;
 use crate::lockdown::{Egress, Report};
 
 /// Longest message in bytes. The supervisor reads from the front, so even this is bounded.
@@ -33,9 +34,30 @@ pub(super) struct EngineStart {
     pub(super) settings: worker::Settings,
 }
 
-/// From the engine, once it is locked in. What follows on that socket is between front and engine.
+/// To the directory's process, first and last; with the dialler's socket, the certificate authority and the service
+/// account's password.
 #[derive(Debug, Serialize, Deserialize)]
-pub(super) struct EngineCaged {
+pub(super) struct DirectoryStart {
+    /// The process that this one must not outlive.
+    pub(super) supervisor: u32,
+    pub(super) policy: Egress,
+    pub(super) settings: config::Directory,
+}
+
+/// To the dialler, first; with the file of hosts, if there is one. Requests follow from the directory's process.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct DiallerStart {
+    /// The process that this one must not outlive.
+    pub(super) supervisor: u32,
+    pub(super) policy: Egress,
+    /// Hosts and ports, in the configured order.
+    pub(super) targets: Vec<(String, u16)>,
+}
+
+/// From an engine, the directory's process or the dialler, once it is locked in. What follows on that socket is
+/// between that process and the one that got the socket.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Caged {
     pub(super) report: Report,
 }
 
@@ -46,6 +68,8 @@ pub(super) enum ToFront {
     Start(Box<FrontStart>),
     /// With the front's end of a new engine's socketpair.
     Engine,
+    /// With the front's end of the socketpair of a new directory's process.
+    Directory,
     /// Finish what is running and end.
     Stop,
 }
@@ -69,7 +93,7 @@ pub(super) struct FrontReady {
 }
 
 /// Sends one message with open files. The receiver gets duplicates.
-pub(super) fn send(
+pub(crate) fn send(
     mut socket: &UnixStream,
     message: &impl Serialize,
     files: &[BorrowedFd<'_>],
@@ -89,7 +113,7 @@ pub(super) fn send(
 
 /// The next message and its open files; `None` where the other side has closed between two messages.
 /// Reads no byte beyond it.
-pub(super) fn receive<T: DeserializeOwned>(mut socket: &UnixStream) -> io::Result<Option<(T, Vec<OwnedFd>)>> {
+pub(crate) fn receive<T: DeserializeOwned>(mut socket: &UnixStream) -> io::Result<Option<(T, Vec<OwnedFd>)>> {
     let mut length = [0; 4];
     let (read, files) = receive_first(socket, &mut length)?;
     if read == 0 {

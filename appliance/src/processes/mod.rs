@@ -14,23 +14,44 @@
 //! socketpair goes to the front, so the engine has one socket for its whole life. Both write what they have
 //! to say on a pipe, which the supervisor copies to its own stderr.
 //!
+//! Where a directory is configured, two more run: `@directory`, whose socket goes to the front like an engine's, and
+//! `@dialler`, whose socket goes to `@directory`. The dialler is the only one that can open a connection, and stays in
+//! the host's network for it; the directory's process gets connected sockets.
+//!
 //! A child dies with its supervisor, and an engine with the front that it served. The supervisor replaces
 //! whatever died.
 
+use std::time::Duration;
+
 mod backoff;
 mod child;
+mod dialler;
+mod directory;
 mod engine;
 mod entry;
 mod front;
-mod message;
+pub(crate) mod message;
+mod pair;
 mod signals;
 mod supervisor;
 
+pub use dialler::run_dialler;
+pub use directory::run_directory;
 pub use engine::run_engine;
 pub use front::{Control, FrontParts, run_front};
+pub use pair::{DirectoryPair, DirectoryPlan};
 pub use supervisor::{NotStarted, Pids, Plan, supervise};
 
 /// Hidden verb of the front's process.
 pub const FRONT_VERB: &str = "@front";
 /// Hidden verb of the engine's process.
 pub const ENGINE_VERB: &str = "@engine";
+/// Hidden verb of the directory's process.
+pub const DIRECTORY_VERB: &str = "@directory";
+/// Hidden verb of the dialler's process.
+pub const DIALLER_VERB: &str = "@dialler";
+
+/// What every child is started from: the file that this process is, whatever lies at its path by now.
+pub const EXECUTABLE: &str = "/proc/self/exe";
+/// How long a child may take until it is locked in.
+const CAGING_DEADLINE: Duration = Duration::from_secs(10);

@@ -6,33 +6,30 @@ use std::io::{Seek, SeekFrom};
 use std::net::TcpListener;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::{UnixListener, UnixStream};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, anyhow, bail};
+use anyhow::{Context, bail};
 use redoubt_engine::worker::{self, Files};
 use rustix::process::Signal;
 use serde_json::Value;
 
 use super::backoff::Backoff;
 use super::child::{Child, Death};
-use super::message::{self, EngineCaged, EngineStart, FrontReady, FrontStart, ToFront};
-use super::{ENGINE_VERB, FRONT_VERB, signals};
+use super::message::{self, Caged, EngineStart, FrontReady, FrontStart, ToFront};
+use super::pair::{DirectoryPair, DirectoryPlan};
+use super::{CAGING_DEADLINE, ENGINE_VERB, EXECUTABLE, FRONT_VERB, signals};
 use crate::lockdown::{self, Egress, Report};
 
-/// How long an engine may take until it is locked in; loading the model comes after that.
-const CAGING_DEADLINE: Duration = Duration::from_secs(10);
 /// How long the front may take to finish what is running.
 const FRONT_GRACE: Duration = Duration::from_secs(10);
 const ENGINE_GRACE: Duration = Duration::from_secs(2);
-/// How long a child that broke off may take to say why.
-const LAST_WORDS_GRACE: Duration = Duration::from_secs(2);
 /// How long to listen for a second child's reason after the first one's.
 const OTHER_GRACE: Duration = Duration::from_millis(300);
-/// An engine that lived this long did not die of its start.
-const ENGINE_STEADY: Duration = Duration::from_secs(5);
+/// An engine or a directory that lived this long did not die of its start.
+const STEADY: Duration = Duration::from_secs(5);
 
 /// Front or engine did not come up.
 #[derive(Debug, thiserror::Error)]
@@ -59,6 +56,8 @@ pub struct Plan {
     pub data_dir: PathBuf,
     /// Files and folders outside it that the front reads: its key file, its certificate.
     pub read: Vec<PathBuf>,
+    /// The directory, if one is configured.
+    pub directory: Option<DirectoryPlan>,
 }
 
 /// The processes at the moment when all is ready.
@@ -96,8 +95,12 @@ pub fn supervise(plan: Plan, ready: impl FnOnce(&Pids, Value)) -> anyhow::Result
         front_backoff: Backoff::default(),
         engine_backoff: Backoff::default(),
         due: None,
+        directory: None,
+        directory_backoff: Backoff::default(),
+        directory_due: None,
     };
     supervisor.start_all()?;
+    supervisor.start_directory()?;
     match supervisor.await_ready()? {
         Some((pids, details)) => ready(&pids, details),
         None => return supervisor.stop(),
@@ -114,8 +117,11 @@ struct Supervisor {
     engine: Option<Child>,
     front_backoff: Backoff,
     engine_backoff: Backoff,
-    /// When to start what is missing.
+    /// When to start what is missing of these two.
     due: Option<Instant>,
+    directory: Option<DirectoryPair>,
+    directory_backoff: Backoff,
+    directory_due: Option<Instant>,
 }
 
 struct Front {
@@ -148,16 +154,16 @@ impl Supervisor {
         self.plan.models.model.seek(SeekFrom::Start(0)).context("the model")?;
         let caged = message::send(&socket, &start, &open_models(&self.plan.models)).and_then(|()| {
             socket.set_read_timeout(Some(CAGING_DEADLINE))?;
-            let caged = message::receive::<EngineCaged>(&socket)?;
+            let caged = message::receive::<Caged>(&socket)?;
             socket.set_read_timeout(None)?;
             caged.ok_or_else(|| message::invalid("no word of the engine"))
         });
         match caged {
-            Ok((EngineCaged { report }, _)) => {
+            Ok((Caged { report }, _)) => {
                 tracing::info!(pid = engine.pid(), lockdown = %report, "engine started");
                 Ok((engine, socket, report))
             }
-            Err(error) => Err(Self::reason(engine, "engine").context(error)),
+            Err(error) => Err(engine.reason("engine").context(error)),
         }
     }
 
@@ -174,7 +180,7 @@ impl Supervisor {
         if let Err(error) =
             message::send(&control, &start, &[self.plan.listener.as_fd(), self.plan.control.as_fd()])
         {
-            return Err(Self::reason(child, "front").context(error));
+            return Err(child.reason("front").context(error));
         }
         let (pid, socket, tell) = (child.pid(), control.try_clone()?, self.tell.clone());
         thread::Builder::new().name("front's word".to_owned()).spawn(move || {
@@ -187,40 +193,45 @@ impl Supervisor {
         Ok(Front { child, control, serves: false })
     }
 
+    /// The directory's two processes, where one is configured; the front gets the socket.
+    fn start_directory(&mut self) -> anyhow::Result<()> {
+        let (Some(plan), Some(front)) = (&self.plan.directory, &self.front) else { return Ok(()) };
+        let tell = self.tell.clone();
+        let on_death = move |death| {
+            // Fails only where the supervisor has stopped already.
+            let _stopped = tell.send(Event::Died(death));
+        };
+        let (pair, socket) = DirectoryPair::start_watched(Path::new(EXECUTABLE), plan, on_death)?;
+        message::send(&front.control, &ToFront::Directory, &[socket.as_fd()]).context("the front")?;
+        self.directory = Some(pair);
+        Ok(())
+    }
+
     fn start(&self, verb: &str) -> anyhow::Result<(Child, UnixStream)> {
         let tell = self.tell.clone();
         let on_death = move |death| {
             // Fails only where the supervisor has stopped already.
             let _stopped = tell.send(Event::Died(death));
         };
-        Child::start(verb, on_death).with_context(|| format!("cannot start {verb}"))
-    }
-
-    /// Why a child that did not come up died.
-    fn reason(child: Child, name: &str) -> anyhow::Error {
-        child.end(LAST_WORDS_GRACE).map_or_else(
-            || anyhow!("the {name} does not answer"),
-            |death| anyhow!("the {name} did not start: {}", death.account),
-        )
+        Child::start(Path::new(EXECUTABLE), verb, on_death).with_context(|| format!("cannot start {verb}"))
     }
 
     /// Waits until the front serves; `None` where the end was asked for before that.
     fn await_ready(&mut self) -> anyhow::Result<Option<(Pids, Value)>> {
-        let (Some(front), Some(engine)) = (&mut self.front, &self.engine) else {
-            bail!("nothing was started")
-        };
+        let (Some(front), Some(engine)) = (&self.front, &self.engine) else { bail!("nothing was started") };
         let pids = Pids { supervisor: std::process::id(), front: front.child.pid(), engine: engine.pid() };
         while let Ok(event) = self.events.recv() {
             match event {
                 Event::Ready(pid, details) if pid == pids.front => {
-                    front.serves = true;
+                    self.note_ready(pid);
                     return Ok(Some((pids, details)));
                 }
                 Event::Died(death) if [pids.front, pids.engine].contains(&death.pid) => {
                     return Err(self.failure(&pids, death));
                 }
                 Event::Stop => return Ok(None),
-                Event::Ready(..) | Event::Died(_) => {}
+                Event::Died(death) => self.bury(&death),
+                Event::Ready(..) => {}
             }
         }
         Ok(None)
@@ -247,7 +258,8 @@ impl Supervisor {
     /// Replaces what dies until the end is asked for.
     fn watch(&mut self) {
         loop {
-            let wait = self.due.map(|due| due.saturating_duration_since(Instant::now()));
+            let due = self.due.into_iter().chain(self.directory_due).min();
+            let wait = due.map(|due| due.saturating_duration_since(Instant::now()));
             let event = match wait {
                 Some(wait) => self.events.recv_timeout(wait),
                 None => self.events.recv().map_err(|_| RecvTimeoutError::Disconnected),
@@ -264,19 +276,23 @@ impl Supervisor {
     fn note_ready(&mut self, pid: u32) {
         if let Some(front) = self.front.as_mut().filter(|front| front.child.pid() == pid) {
             front.serves = true;
-            tracing::info!(pid, "front serves again");
+            tracing::info!(pid, "front serves");
         }
     }
 
     /// Notes a death. Whoever is not ours any more was ended by us.
     fn bury(&mut self, death: &Death) {
         let (name, wait) = if let Some(front) = self.front.take_if(|front| front.child.pid() == death.pid) {
-            // Its engine ends with it and is not to blame.
+            // What served it ends with it and is not to blame.
             self.engine = None;
             self.engine_backoff = Backoff::default();
+            self.directory = None;
+            self.directory_backoff = Backoff::default();
             ("front", self.front_backoff.after_death(front.serves))
         } else if let Some(engine) = self.engine.take_if(|engine| engine.pid() == death.pid) {
-            ("engine", self.engine_backoff.after_death(engine.age() > ENGINE_STEADY))
+            ("engine", self.engine_backoff.after_death(engine.age() > STEADY))
+        } else if let Some(pair) = self.directory.take_if(|pair| pair.has(death.pid)) {
+            ("directory", self.directory_backoff.after_death(pair.age() > STEADY))
         } else {
             return;
         };
@@ -287,14 +303,45 @@ impl Supervisor {
             restart_in_ms = wait.as_millis(),
             "a process died"
         );
-        self.due = Some(Instant::now() + wait);
+        let due = Some(Instant::now() + wait);
+        if name == "directory" {
+            self.directory_due = due;
+        } else {
+            self.due = due;
+        }
     }
 
-    /// Starts what is missing, and tries again later where that fails.
+    /// Starts what is missing and due, and tries again later where that fails.
     fn repair(&mut self) {
+        let now = Instant::now();
+        if self.due.is_some_and(|due| due <= now) {
+            self.repair_front_or_engine();
+        }
+        if self.directory_due.is_some_and(|due| due <= now) {
+            self.repair_directory();
+        }
+    }
+
+    fn repair_directory(&mut self) {
+        self.directory_due = None;
+        self.directory = None;
+        if let Err(error) = self.start_directory() {
+            let wait = self.directory_backoff.after_death(false);
+            tracing::error!(
+                error = format!("{error:#}"),
+                retry_in_ms = wait.as_millis(),
+                "restart of the directory failed"
+            );
+            self.directory_due = Some(Instant::now() + wait);
+        }
+    }
+
+    fn repair_front_or_engine(&mut self) {
         self.due = None;
         let repaired = if self.front.is_none() {
             self.engine = None;
+            self.directory = None;
+            self.directory_due = Some(Instant::now());
             self.start_all()
         } else {
             self.replace_engine()
@@ -324,6 +371,7 @@ impl Supervisor {
             self.await_end(FRONT_GRACE, |supervisor| supervisor.front.is_none());
         }
         self.front = None;
+        self.directory = None;
         if let Some(engine) = &self.engine {
             engine.signal(Signal::TERM);
             self.await_end(ENGINE_GRACE, |supervisor| supervisor.engine.is_none());

@@ -1,5 +1,5 @@
-//! The lockdown: a child of its own goes into the cage of the front, another into that of the engine, tries every way
-//! out, and reports.
+//! The lockdown: a child for each process that would be started goes into that process's cage, tries every way out, and
+//! reports.
 
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
@@ -15,19 +15,26 @@ use crate::lockdown::{self, Cage, Egress, Layer, Report};
 /// Hidden verb of the children.
 pub(in super::super) const VERB: &str = "@cage";
 
-/// Which cage. The front's has a data directory.
+/// Which cage. The front's has a data directory, the dialler's ports; without anything it is the engine's.
 #[derive(clap::Args)]
 pub(in super::super) struct CageArguments {
     #[arg(long)]
     data: Option<PathBuf>,
+    #[arg(long)]
+    directory: bool,
+    #[arg(long)]
+    port: Vec<u16>,
     #[arg(long)]
     read: Vec<PathBuf>,
 }
 
 /// The body of the hidden verb: locks itself in and prints the report.
 pub(in super::super) fn enter_cage(arguments: CageArguments) -> anyhow::Result<()> {
-    let cage = match arguments.data {
-        Some(data_dir) => Cage::Front { data_dir, read: arguments.read },
+    let CageArguments { data, directory, port: ports, read } = arguments;
+    let cage = match data {
+        Some(data_dir) => Cage::Front { data_dir, read },
+        None if directory => Cage::Directory,
+        None if !ports.is_empty() => Cage::Dialler { ports },
         None => Cage::Engine,
     };
     let report = lockdown::enter(&cage, Egress::Report)?;
@@ -47,6 +54,12 @@ pub(super) fn check(config: &Config) -> Outcome {
         judge("front", try_cage(&arguments), config.egress.policy, &mut outcome);
     } else {
         outcome.find("the front's cage was not tried: there is no data directory");
+    }
+    if config.directory.is_configured() {
+        judge("directory", try_cage(&["--directory".into()]), config.egress.policy, &mut outcome);
+        let ports = config.directory.targets().into_iter().map(|server| server.port.to_string());
+        let arguments: Vec<_> = ports.flat_map(|port| ["--port".into(), port.into()]).collect();
+        judge("dialler", try_cage(&arguments), config.egress.policy, &mut outcome);
     }
     outcome
 }

@@ -7,6 +7,7 @@ mod certificate;
 mod clock;
 mod configuration;
 mod devices;
+mod directory;
 mod disk;
 mod embeddings;
 mod keys;
@@ -38,6 +39,9 @@ pub(super) struct Arguments {
     /// Print one line of JSON
     #[arg(long)]
     json: bool,
+    /// Also ask the directory, with a real bind of its service account
+    #[arg(long)]
+    bind: bool,
 }
 
 /// Something failed; the table has said what.
@@ -73,7 +77,7 @@ const SUBJECTS: [&str; 12] = [
 pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let (configuration, config) = configuration::check(&arguments.config);
     let outcomes = match config {
-        Some(config) => check_all(configuration, &config),
+        Some(config) => check_all(configuration, &config, arguments.bind),
         None => check_little(configuration),
     };
     let rows: Vec<Row> =
@@ -93,7 +97,7 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     })
 }
 
-fn check_all(configuration: Outcome, config: &Config) -> [Outcome; 12] {
+fn check_all(configuration: Outcome, config: &Config, bind: bool) -> [Outcome; 12] {
     let clock = SystemClock::new();
     let timed = clock::check(&clock, config);
     let opened = keys::check(config);
@@ -109,7 +113,7 @@ fn check_all(configuration: Outcome, config: &Config) -> [Outcome; 12] {
         disk::check(config),
         models,
         embeddings.outcome,
-        Outcome::skipped("this version has none: all accounts are local"),
+        directory::check(config, bind),
         devices::check(config),
         listen::check(config, &usage),
         certificate,

@@ -43,6 +43,8 @@ pub(super) fn open(config: Config) -> anyhow::Result<Console> {
         engines: Engines::default(),
         model: manifests.chat,
         embedding: manifests.embedding,
+        // Asked by a process of its own, which belongs to an appliance that is served; `check --bind` needs none.
+        directory: None,
         lockdown: "not served".to_owned(),
     })?;
     let (stop, stopped) = oneshot::channel::<()>();

@@ -1,4 +1,4 @@
-//! The lists: what is hostile, what libc does without, and what the front and the engine need.
+//! The lists: what is hostile, what libc does without, and what each process needs.
 //!
 //! Found by reading what libc, tokio, SQLite and the engine do, and checked by strace of the running
 //! processes. A call is listed because something needs it, never because it looks harmless.
@@ -170,6 +170,21 @@ const FRONT: &[c_long] = &[
     libc::SYS_eventfd2,
 ];
 
+/// What tokio waits with, and what it asks of a socket that it is given.
+const DIRECTORY: &[c_long] = &[
+    libc::SYS_getsockname,
+    libc::SYS_getpeername,
+    libc::SYS_getsockopt,
+    libc::SYS_epoll_create1,
+    libc::SYS_epoll_ctl,
+    libc::SYS_epoll_wait,
+    libc::SYS_epoll_pwait,
+    libc::SYS_eventfd2,
+];
+
+/// Whether a connection has come about; making one has conditions.
+const DIALLER: &[c_long] = &[libc::SYS_connect, libc::SYS_getsockopt];
+
 /// Models are read through the descriptor that came with the settings; threads may be pinned. Randomness is
 /// getrandom(2): `.cargo/config.toml` tells the crate of that name so, which in a static executable would
 /// otherwise open a device.
@@ -223,6 +238,14 @@ pub(super) fn allowed(cage: &Cage) -> Result<Rules, Error> {
             list.extend(unconditional(ENGINE));
             list.extend(of_the_open_model()?);
         }
+        Cage::Directory => {
+            list.extend(unconditional(DIRECTORY));
+            list.extend(of_sockets()?);
+        }
+        Cage::Dialler { .. } => {
+            list.extend(unconditional(DIALLER));
+            list.extend(of_dialling()?);
+        }
     }
     Ok(list)
 }
@@ -231,7 +254,7 @@ fn unconditional(calls: &[c_long]) -> Rules {
     calls.iter().map(|call| (*call, Vec::new())).collect()
 }
 
-/// For both processes: threads but no processes, memory that is never executable, signals only to itself.
+/// For every process: threads but no processes, memory that is never executable, signals only to itself.
 fn conditional() -> Result<Rules, Error> {
     let own = getpid().as_raw_nonzero().get();
     Ok(Rules::from([
@@ -249,9 +272,10 @@ fn conditional() -> Result<Rules, Error> {
     ]))
 }
 
-/// For the front: pairs of streams, which tokio wakes itself with, and options of its connections.
+/// For the front and the directory's process: pairs of streams, which tokio wakes itself with, and options of
+/// connections.
 ///
-/// **Invariant:** neither `socket` nor `connect` is on any list. An accepted connection is a socket of the
+/// **Invariant:** neither `socket` nor `connect` is on any list but the dialler's. An accepted connection is a socket of the
 /// listener's network; connect(2) could dissolve it and call another address.
 fn of_sockets() -> Result<Rules, Error> {
     const KIND: i32 = 0xf;
@@ -264,6 +288,22 @@ fn of_sockets() -> Result<Rules, Error> {
         ),
         (libc::SYS_setsockopt, options),
     ]))
+}
+
+/// For the dialler: sockets for TCP and for nothing else, neither MPTCP nor SCTP.
+fn of_dialling() -> Result<Rules, Error> {
+    const KIND: i32 = 0xf;
+    let mut sockets = Vec::new();
+    for family in [libc::AF_INET, libc::AF_INET6] {
+        for protocol in [0, libc::IPPROTO_TCP] {
+            sockets.extend(rules::all(vec![
+                rules::equals(0, family)?,
+                rules::masked(1, KIND, libc::SOCK_STREAM)?,
+                rules::equals(2, protocol)?,
+            ])?);
+        }
+    }
+    Ok(Rules::from([(libc::SYS_socket, sockets)]))
 }
 
 /// For the engine: stat by descriptor, for the size of the model.
@@ -283,18 +323,21 @@ fn fionbio() -> i32 {
 mod tests {
     use super::*;
 
-    fn cages() -> [Cage; 2] {
-        [Cage::Engine, Cage::Front { data_dir: "/".into(), read: Vec::new() }]
+    fn cages() -> [Cage; 4] {
+        let front = Cage::Front { data_dir: "/".into(), read: Vec::new() };
+        [Cage::Engine, front, Cage::Directory, Cage::Dialler { ports: vec![636] }]
     }
 
     #[test]
-    fn no_list_has_a_call_that_opens_a_connection_or_starts_a_program() {
+    fn no_list_but_the_diallers_has_a_call_that_opens_a_connection_and_none_one_that_starts_a_program() {
         for cage in cages() {
             let list = allowed(&cage).unwrap();
-            for call in
-                [libc::SYS_socket, libc::SYS_connect, libc::SYS_bind, libc::SYS_listen, libc::SYS_dup3]
-            {
+            for call in [libc::SYS_bind, libc::SYS_listen, libc::SYS_dup3] {
                 assert!(!list.contains_key(&call), "{call} in {cage:?}");
+            }
+            for call in [libc::SYS_socket, libc::SYS_connect] {
+                let is_dialler = matches!(cage, Cage::Dialler { .. });
+                assert_eq!(list.contains_key(&call), is_dialler, "{call} in {cage:?}");
             }
             for call in HOSTILE {
                 assert!(!list.contains_key(call), "{call} in {cage:?}");
@@ -304,13 +347,14 @@ mod tests {
 
     #[test]
     fn a_call_is_on_one_list_only_so_that_its_conditions_count() {
-        for conditions in [conditional().unwrap(), of_sockets().unwrap(), of_the_open_model().unwrap()] {
-            for call in conditions.keys() {
-                assert!(!EVERYBODY.contains(call) && !ENGINE.contains(call), "{call}");
+        let own = [&[], ENGINE, FRONT, DIRECTORY, DIALLER];
+        let sockets = || of_sockets().unwrap();
+        let conditions =
+            [Rules::new(), of_the_open_model().unwrap(), sockets(), sockets(), of_dialling().unwrap()];
+        for (own, conditions) in own.into_iter().zip(conditions) {
+            for call in conditions.keys().chain(conditional().unwrap().keys()) {
+                assert!(!EVERYBODY.contains(call) && !own.contains(call), "{call}");
             }
-        }
-        for call in conditional().unwrap().keys().chain(of_sockets().unwrap().keys()) {
-            assert!(!FRONT.contains(call), "{call}");
         }
     }
 

@@ -57,8 +57,9 @@ mod tests {
     /// Says to the test that it runs in a process which may die.
     const INTRUDER: &str = "REDOUBT_TEST_INTRUDER";
 
-    fn cages() -> [Cage; 2] {
-        [Cage::Engine, Cage::Front { data_dir: "/".into(), read: Vec::new() }]
+    fn cages() -> [Cage; 4] {
+        let front = Cage::Front { data_dir: "/".into(), read: Vec::new() };
+        [Cage::Engine, front, Cage::Directory, Cage::Dialler { ports: vec![636] }]
     }
 
     // A filter binds the thread that installs it, so a thread of this test can be locked in alone.
@@ -68,7 +69,7 @@ mod tests {
             let caged = thread::spawn(move || {
                 assert!(restrict(&cage).unwrap().is_active());
                 let sum = thread::spawn(|| (0..1000_u64).sum::<u64>()).join().unwrap();
-                (channels::probe(), sum)
+                (channels::probe(&cage), sum)
             });
             let (channels, sum) = caged.join().unwrap();
             assert_eq!(sum, 499_500);
@@ -79,13 +80,15 @@ mod tests {
     }
 
     #[test]
-    fn the_engine_can_open_no_file() {
-        let opened = thread::spawn(|| {
-            restrict(&Cage::Engine).unwrap();
-            std::fs::File::open("/dev/null").map(drop)
-        });
-        let error = opened.join().unwrap().unwrap_err();
-        assert_eq!(error.raw_os_error(), Some(libc::EPERM));
+    fn only_the_front_can_open_a_file() {
+        for cage in [Cage::Engine, Cage::Directory, Cage::Dialler { ports: Vec::new() }] {
+            let opened = thread::spawn(move || {
+                restrict(&cage).unwrap();
+                std::fs::File::open("/dev/null").map(drop)
+            });
+            let error = opened.join().unwrap().unwrap_err();
+            assert_eq!(error.raw_os_error(), Some(libc::EPERM));
+        }
     }
 
     #[test]
@@ -122,6 +125,29 @@ mod tests {
         });
         assert_eq!(caged.join().unwrap(), [Err(Errno::PERM); 4]);
         assert_eq!(caller.join().unwrap(), "served");
+    }
+
+    #[test]
+    fn the_dialler_connects_and_the_directory_cannot_turn_what_it_gets_round() {
+        let [called, other] = [(); 2].map(|()| TcpListener::bind("127.0.0.1:0").unwrap());
+        let [address, elsewhere] = [&called, &other].map(|listener| listener.local_addr().unwrap());
+        let dialled = thread::spawn(move || {
+            restrict(&Cage::Dialler { ports: vec![address.port()] }).unwrap();
+            let dialled = socket(AddressFamily::INET, SocketType::STREAM, None).unwrap();
+            connect(&dialled, &address).unwrap();
+            dialled
+        });
+        let given = dialled.join().unwrap();
+        let turned = thread::spawn(move || {
+            restrict(&Cage::Directory).unwrap();
+            let turned = [connect_unspec(&given), connect(&given, &elsewhere), listen(&given, 1)];
+            TcpStream::from(given).write_all(b"asked").unwrap();
+            turned
+        });
+        assert_eq!(turned.join().unwrap(), [Err(Errno::PERM); 3]);
+        let mut heard = String::new();
+        called.accept().unwrap().0.read_to_string(&mut heard).unwrap();
+        assert_eq!(heard, "asked");
     }
 
     fn call(address: SocketAddr) -> String {
