@@ -6,7 +6,6 @@ import { addMember, listGroups, updateGroup } from '../src/lib/api/groups';
 import { createKey, ownUsage } from '../src/lib/api/own';
 import { createPerson, listPeople, renewPassword, revokeKeyOf, updatePerson } from '../src/lib/api/people';
 import { listUsage } from '../src/lib/api/watch';
-import { factsOf } from '../src/lib/admin/facts';
 import { contrast, LEAST_CONTRAST, LEVELS } from '../src/lib/admin/markings';
 import { choicesFor } from '../src/lib/prompts/choices';
 import { attempt, deeds, later } from '../src/lib/state/deeds';
@@ -193,16 +192,6 @@ describe('figures', () => {
       '0 minutes',
       '1 hour, 0 minutes',
       '1 day, 1 hour',
-    ]);
-  });
-
-  test('any state becomes names and values', () => {
-    const state = { seccomp: true, processes: [{ name: 'front', calls: [1, 2] }], drift_ms: null };
-    expect(factsOf(state)).toEqual([
-      { name: 'Seccomp', text: 'yes' },
-      { name: 'Processes: front: name', text: 'front' },
-      { name: 'Processes: front: calls', text: '1, 2' },
-      { name: 'Drift ms', text: '–' },
     ]);
   });
 });

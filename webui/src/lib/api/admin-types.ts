@@ -21,7 +21,7 @@ export interface Person {
   /** Why the directory says no. */
   directory_state: string | null;
   enrolled: boolean;
-  groups: (Named & { source: Source | 'built_in' })[];
+  groups: (Named & { source: Source })[];
   last_seen_at: string | null;
   locked_until: string | null;
   sessions: number;
@@ -58,7 +58,8 @@ export interface Member {
   id: string;
   username: string;
   display_name?: string;
-  source?: Source;
+  /** `role`: in the group of everyone. */
+  source?: Source | 'role';
 }
 
 export interface AdminModel {
@@ -148,7 +149,9 @@ export interface AnySession extends SessionInfo {
 export interface SystemStatus {
   version: string;
   uptime_seconds: number;
-  lockdown: unknown;
-  models: unknown;
-  clock: unknown;
+  /** How far the processes are locked in. */
+  lockdown: string;
+  models: { id: string; title: string; available: boolean }[];
+  /** The appliance's time. */
+  clock: string;
 }

@@ -18,8 +18,8 @@ export function createMapping(mapping: NewMapping): Promise<Mapping> {
   return json(MAPPINGS, { method: 'POST', body: mapping });
 }
 
-export async function deleteMapping(id: string, keepalive = false): Promise<void> {
-  await send(`${MAPPINGS}/${encodeURIComponent(id)}`, { method: 'DELETE', keepalive });
+export async function deleteMapping(id: string): Promise<void> {
+  await send(`${MAPPINGS}/${encodeURIComponent(id)}`, { method: 'DELETE' });
 }
 
 /** What the mappings would make of one person of the directory, or of all that are known. */

@@ -59,8 +59,8 @@ export async function listKeysOf(id: string): Promise<ApiKey[]> {
   return (await json<Page<ApiKey>>(at(id, '/keys'))).items;
 }
 
-export async function revokeKeyOf(id: string, key: string, keepalive = false): Promise<void> {
-  await send(at(id, `/keys/${encodeURIComponent(key)}`), { method: 'DELETE', keepalive });
+export async function revokeKeyOf(id: string, key: string): Promise<void> {
+  await send(at(id, `/keys/${encodeURIComponent(key)}`), { method: 'DELETE' });
 }
 
 export function explainPerson(id: string): Promise<Explanation> {

@@ -3,9 +3,14 @@ import type { Attachment } from 'svelte/attachments';
 
 /** Out of the document while `hidden()` is true. */
 export function withhold(hidden: () => boolean): Attachment<HTMLElement> {
+  let focused: EventTarget | null = null;
+  const remember = ({ target }: FocusEvent) => (focused = target);
+
   return (element) => {
-    if (!hidden()) return;
-    const focused = document.activeElement;
+    if (!hidden()) {
+      element.addEventListener('focusin', remember);
+      return () => element.removeEventListener('focusin', remember);
+    }
     const scrolled = [...element.querySelectorAll('*')]
       .filter(({ scrollTop }) => scrollTop > 0)
       .map((part) => ({ part, top: part.scrollTop }));
@@ -16,7 +21,8 @@ export function withhold(hidden: () => boolean): Attachment<HTMLElement> {
       place.replaceWith(element);
       for (const { part, top } of scrolled) part.scrollTop = top;
       for (const dialog of dialogs) reopen(dialog);
-      const next = focused?.isConnected ? focused : element.querySelector('input, #content');
+      const known = focused instanceof HTMLElement && focused.isConnected;
+      const next = known ? focused : element.querySelector('input, #content');
       if (next instanceof HTMLElement) next.focus({ preventScroll: true });
     };
   };
