@@ -1,12 +1,14 @@
 // The administration's calls and figures.
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import type { Person } from '../src/lib/api/admin-types';
+import type { Role } from '../src/lib/api/types';
 import { createMapping, dryRun, testDirectory } from '../src/lib/api/directory';
 import { addMember, listGroups, updateGroup } from '../src/lib/api/groups';
 import { createKey, ownUsage } from '../src/lib/api/own';
 import { createPerson, listPeople, renewPassword, revokeKeyOf, updatePerson } from '../src/lib/api/people';
 import { listUsage } from '../src/lib/api/watch';
 import { contrast, LEAST_CONTRAST, LEVELS } from '../src/lib/admin/markings';
+import { people, places } from '../src/lib/shell/entries';
 import { choicesFor } from '../src/lib/prompts/choices';
 import { attempt, deeds, later } from '../src/lib/state/deeds';
 import { Listing } from '../src/lib/state/listing.svelte';
@@ -206,4 +208,23 @@ test('a slash offers prompts, and leaves alone what only looks like one', () => 
   expect(names('1/2')).toEqual([]);
   expect(names('/trans\nlate')).toEqual([]);
   expect(choicesFor('/', [])).toHaveLength(1);
+});
+
+describe('the search leads', () => {
+  const titles = (query: string, role: Role) => places(query, role).map(({ title }) => title);
+
+  test('analysts to a new chat, others to their pages', () => {
+    expect(titles('', 'analyst')).toEqual(['New chat']);
+    expect(titles('sett', 'analyst')).toEqual(['Settings']);
+    expect(titles('', 'auditor')).toEqual(['Audit records', 'Settings', 'Help']);
+    expect(titles('people', 'admin')).toEqual(['People']);
+    expect(titles('people', 'analyst')).toEqual([]);
+  });
+
+  test('admins to people', () => {
+    const mara = { id: 'p1', username: 'mara', display_name: 'Mara Lind' } as Person;
+    expect(people([mara])).toMatchObject([
+      { path: '/admin/people/p1', title: 'mara', snippet: [{ text: 'Mara Lind' }] },
+    ]);
+  });
 });

@@ -6,7 +6,7 @@ export interface Key {
 }
 
 export const KEYS: Key[] = [
-  { keys: ['Ctrl', 'K'], does: 'Search your chats and go to one' },
+  { keys: ['Ctrl', 'K'], does: 'Search, and go to what is found' },
   { keys: ['Ctrl', 'Shift', 'O'], does: 'New chat' },
   { keys: ['Ctrl', 'L'], does: 'Lock the page' },
   { keys: ['/'], does: 'In an empty message: choose one of your prompts' },
