@@ -1,6 +1,7 @@
 //! The tests of the whole program: they start the real executable with the real model and talk to it as its
 //! clients do. One binary, so that it is linked once. Each folder has one subject:
 //!
+//! - `access`: rights, quotas, workspaces and keys, within this process, under a clock that the tests move;
 //! - `api`: what a well-meant and an ill-meant client gets, over HTTPS; these share one running demo;
 //! - `checking`: what `check` finds, and that it changes nothing;
 //! - `console`: an admin's work on the command line;
@@ -13,6 +14,8 @@
 //! - `support`: the demo, the client, the codes and the events that the others use.
 
 // Marked as tests, so that the rules for tests hold for their helpers as well.
+#[cfg(test)]
+mod access;
 #[cfg(test)]
 mod api;
 #[cfg(test)]

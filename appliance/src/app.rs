@@ -6,6 +6,7 @@ use std::time::Duration;
 use redoubt_store::messages::{self, Finish, Status};
 use redoubt_store::{Clock, Store, lockouts};
 
+use crate::access::Access;
 use crate::chat::{Chats, Engines};
 use crate::clock::DAY_US;
 use crate::completions::Completions;
@@ -13,6 +14,7 @@ use crate::config::Config;
 use crate::directory::Directory;
 use crate::embeddings::Embeddings;
 use crate::identity::{self, Identity};
+use crate::metrics::Metrics;
 use crate::models::Manifest;
 use crate::places::Places;
 use crate::random::Random;
@@ -30,6 +32,7 @@ pub struct App {
     pub clock: Arc<dyn Clock>,
     pub random: Arc<dyn Random>,
     pub identity: Identity,
+    pub access: Access,
     pub chats: Chats,
     pub completions: Completions,
     pub embeddings: Embeddings,
@@ -37,6 +40,11 @@ pub struct App {
     pub directory: Option<Directory>,
     /// Counts refusals of requests that nobody is signed in for.
     pub refusals: Refusals,
+    pub metrics: Metrics,
+    /// How far the processes are locked in, in words.
+    pub lockdown: Arc<str>,
+    /// When it was built, on the clock that never goes back.
+    pub started_mono_us: u64,
 }
 
 /// What an application is built from.
@@ -51,15 +59,26 @@ pub struct Parts {
     pub embedding: Option<Manifest>,
     /// The directory, if one is configured.
     pub directory: Option<Directory>,
+    /// How far the processes are locked in, in words.
+    pub lockdown: String,
 }
 
 impl App {
     /// Joins the parts and closes what the last process left open.
     pub fn build(parts: Parts) -> anyhow::Result<Self> {
-        let Parts { config, store, clock, random, engines, model, embedding, directory } = parts;
+        let Parts { config, store, clock, random, engines, model, embedding, directory, lockdown } = parts;
         close_interrupted_answers(&store)?;
         let refusals = Refusals::default();
-        let chats = Chats::new(store.clone(), clock.clone(), random.clone(), engines.clone(), model.clone());
+        let models = [Some(model.clone()), embedding.clone()].into_iter().flatten().collect();
+        let access = Access::new(store.clone(), clock.clone(), random.clone(), models, &config);
+        let chats = Chats::new(
+            store.clone(),
+            clock.clone(),
+            random.clone(),
+            engines.clone(),
+            access.clone(),
+            model.clone(),
+        );
         let answering = chats.clone();
         let identity = Identity::new(identity::Parts {
             store: store.clone(),
@@ -78,23 +97,39 @@ impl App {
             random.clone(),
             engines.clone(),
             places.clone(),
+            access.clone(),
             embedding,
         );
-        let completions =
-            Completions::new(store.clone(), clock.clone(), random.clone(), engines, places, model);
-        let config = Arc::new(config);
+        let completions = Completions::new(
+            store.clone(),
+            clock.clone(),
+            random.clone(),
+            engines,
+            places,
+            access.clone(),
+            model,
+        );
         Ok(Self {
-            config,
+            config: Arc::new(config),
+            started_mono_us: clock.mono_us(),
             store,
             clock,
             random,
             identity,
+            access,
             chats,
             completions,
             embeddings,
             directory,
             refusals,
+            metrics: Metrics::default(),
+            lockdown: lockdown.into(),
         })
+    }
+
+    /// Since it was built.
+    pub fn uptime_us(&self) -> u64 {
+        self.clock.mono_us().saturating_sub(self.started_mono_us)
     }
 
     /// Runs for as long as the appliance serves: expires sessions, writes the counts of refusals.
@@ -120,6 +155,7 @@ impl App {
     /// One round of [`App::keep_house`].
     pub async fn tidy(&self) -> anyhow::Result<()> {
         self.identity.enforce_limits().await?;
+        self.access.raise_alerts().await?;
         let now = self.clock.now_us();
         let refusals = self.refusals.take_finished(now);
         self.store

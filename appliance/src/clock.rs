@@ -4,12 +4,14 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 pub use redoubt_store::Clock;
-use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
+use time::{Date, OffsetDateTime};
 
 /// Microseconds in a second, the unit of every time in the store.
 pub const SECOND_US: i64 = 1_000_000;
 pub const DAY_US: i64 = 24 * 60 * 60 * SECOND_US;
+/// The number of the Julian day that began at noon of 1970-01-01.
+const JULIAN_1970: i32 = 2_440_588;
 
 /// The machine's clocks.
 #[derive(Debug)]
@@ -77,6 +79,15 @@ pub fn rfc3339(time_us: i64) -> String {
         .unwrap_or_else(|| "1970-01-01T00:00:00Z".to_owned())
 }
 
+/// A day of the store (UTC, counted from 1970) as `2026-11-18`.
+pub fn date(day: i64) -> String {
+    let date =
+        i32::try_from(day).ok().and_then(|day| Date::from_julian_day(JULIAN_1970.checked_add(day)?).ok());
+    let date = date.unwrap_or(OffsetDateTime::UNIX_EPOCH.date());
+    let (year, month, day) = date.to_calendar_date();
+    format!("{year:04}-{:02}-{day:02}", u8::from(month))
+}
+
 /// Reads an RFC 3339 time; `None` if it is not one.
 pub fn parse_rfc3339(text: &str) -> Option<i64> {
     let time = OffsetDateTime::parse(text, &Rfc3339).ok()?;
@@ -93,5 +104,11 @@ mod tests {
         assert_eq!(rfc3339(time_us), "2026-11-18T11:06:40.123Z");
         assert_eq!(parse_rfc3339("2026-11-18T11:06:40.123Z"), Some(1_795_000_000_123_000));
         assert_eq!(parse_rfc3339("yesterday"), None);
+    }
+
+    #[test]
+    fn days_are_written_as_dates() {
+        assert_eq!(date(0), "1970-01-01");
+        assert_eq!(date(1_795_000_000_123_456 / DAY_US), "2026-11-18");
     }
 }

@@ -3,8 +3,10 @@
 use std::sync::Arc;
 
 use redoubt_engine::{End, Event, Finish, Reply, Request};
+use redoubt_store::usage::Account;
 use redoubt_store::{Clock, Store, api_keys};
 
+use crate::access::{Access, Admission, Ask, Verdict};
 use crate::chat::{self, Engines};
 use crate::clock::SECOND_US;
 use crate::identity::ApiCaller;
@@ -22,6 +24,7 @@ pub struct Completions {
     engines: Engines,
     model: Arc<Manifest>,
     places: Places,
+    access: Access,
 }
 
 /// What a completion is called.
@@ -40,8 +43,10 @@ pub struct Running {
     caller: ApiCaller,
     completions: Completions,
     finished: bool,
+    prompt_tokens: u32,
     /// Tokens written so far.
     tokens: u32,
+    admission: Admission,
     _place: Place,
 }
 
@@ -52,16 +57,18 @@ impl Completions {
         random: Arc<dyn Random>,
         engines: Engines,
         places: Places,
+        access: Access,
         model: Manifest,
     ) -> Self {
-        Self { store, clock, random, engines, model: Arc::new(model), places }
+        Self { store, clock, random, engines, model: Arc::new(model), places, access }
     }
 
     /// Records that an answer was asked for, then asks.
-    pub async fn start(&self, caller: ApiCaller, request: Request) -> Result<Running, chat::Error> {
+    pub async fn start(&self, caller: ApiCaller, mut request: Request) -> Result<Running, chat::Error> {
         let engine = self.engines.present().ok_or(chat::Error::Busy { retry_after_seconds: 2 })?;
         let place = self.places.take(&caller)?;
-        engine.measure(request.prompt.clone(), request.sampling.max_tokens).await.map_err(chat::refusal)?;
+        let measure = engine.measure(request.prompt.clone(), request.sampling.max_tokens).await;
+        let prompt_tokens = measure.map_err(chat::refusal)?.prompt_tokens;
         let now = self.clock.now_us();
         let completion = Completion {
             id: random::id(self.random.as_ref())?,
@@ -69,13 +76,28 @@ impl Completions {
             model: self.model.id.clone(),
         };
         let draft = records::completion_started(&caller, &completion.id, &records::model(&self.model));
-        let key_id = caller.key_id.clone();
-        self.store
+        let ask = Ask {
+            account: self.account(&caller),
+            quotas: caller.rights.quotas,
+            prompt_tokens: prompt_tokens.into(),
+            further_tokens: request.sampling.max_tokens.into(),
+            refusal: records::key_request_refused(&caller, &records::model(&self.model)),
+        };
+        let (key_id, underway) = (caller.key_id.clone(), self.access.underway().clone());
+        let verdict = self
+            .store
             .write(move |tx| {
                 api_keys::touch(tx, &key_id, now)?;
-                tx.audit(draft)
+                let verdict = underway.admit(tx, ask)?;
+                if matches!(verdict, Verdict::Admitted(_)) {
+                    tx.audit(draft)?;
+                }
+                Ok::<_, chat::Error>(verdict)
             })
             .await?;
+        let admission = verdict.admitted()?;
+        let most = admission.answer_tokens(prompt_tokens.into());
+        request.sampling.max_tokens = request.sampling.max_tokens.min(most);
         let reply = match engine.submit(request).await {
             Ok(reply) => reply,
             Err(error) => {
@@ -92,14 +114,29 @@ impl Completions {
             caller,
             completions: self.clone(),
             finished: false,
+            prompt_tokens,
             tokens: 0,
+            admission,
             _place: place,
         })
     }
 
     async fn record_end(&self, caller: &ApiCaller, end: &CompletionEnd<'_>) -> Result<(), chat::Error> {
         let draft = records::completion_ended(caller, &records::model(&self.model), end);
-        Ok(self.store.write(move |tx| tx.audit(draft).map(|_| ())).await?)
+        let (account, prompt_tokens, completion_tokens) =
+            (self.account(caller), end.prompt_tokens.into(), end.completion_tokens.into());
+        let underway = self.access.underway().clone();
+        self.store
+            .write(move |tx| {
+                tx.audit(draft)?;
+                Ok(underway.settle(tx, &account, prompt_tokens, completion_tokens)?)
+            })
+            .await
+    }
+
+    fn account(&self, caller: &ApiCaller) -> Account {
+        let (user_id, workspace) = (caller.user.id.clone(), caller.workspace.id.clone());
+        Account { user_id, workspace, model: self.model.id.clone() }
     }
 }
 
@@ -107,6 +144,9 @@ impl Running {
     pub async fn next(&mut self) -> Option<Event> {
         let event = self.reply.next().await;
         self.tokens += u32::from(matches!(event, Some(Event::Token { .. })));
+        if matches!(event, Some(Event::Started { .. })) {
+            self.admission.start();
+        }
         event
     }
 
@@ -132,10 +172,11 @@ impl Drop for Running {
         self.reply.cancel();
         let (completions, caller, id) =
             (self.completions.clone(), self.caller.clone(), self.completion.id.clone());
-        let completion_tokens = self.tokens;
+        // What was read and written counts, whoever waits for it.
+        let (prompt_tokens, completion_tokens) = (self.prompt_tokens, self.tokens);
         tokio::spawn(async move {
             let reason = "cancelled";
-            let end = CompletionEnd { reason, prompt_tokens: 0, completion_tokens, completion_id: &id };
+            let end = CompletionEnd { reason, prompt_tokens, completion_tokens, completion_id: &id };
             if let Err(error) = completions.record_end(&caller, &end).await {
                 tracing::error!(%error, completion = id, "the end of a completion is not recorded");
             }

@@ -3,8 +3,10 @@
 use std::sync::Arc;
 
 use redoubt_engine::{EmbeddingRequest, embedding};
+use redoubt_store::usage::Account;
 use redoubt_store::{Clock, Store, api_keys};
 
+use crate::access::{Access, Admission, Ask, Verdict};
 use crate::chat::{self, Engines};
 use crate::identity::ApiCaller;
 use crate::models::Manifest;
@@ -20,6 +22,7 @@ pub struct Embeddings {
     random: Arc<dyn Random>,
     engines: Engines,
     places: Places,
+    access: Access,
     model: Option<Arc<Manifest>>,
 }
 
@@ -30,9 +33,10 @@ impl Embeddings {
         random: Arc<dyn Random>,
         engines: Engines,
         places: Places,
+        access: Access,
         model: Option<Manifest>,
     ) -> Self {
-        Self { store, clock, random, engines, places, model: model.map(Arc::new) }
+        Self { store, clock, random, engines, places, access, model: model.map(Arc::new) }
     }
 
     pub fn model(&self) -> Option<&Manifest> {
@@ -51,21 +55,44 @@ impl Embeddings {
         inputs: Vec<String>,
     ) -> Result<redoubt_engine::Embeddings, chat::Error> {
         embedding::check(&inputs).map_err(chat::refusal)?;
-        let model = self.model.clone().ok_or(chat::Error::NoSuchModel)?;
+        let model = self.model.clone().filter(|model| caller.rights.may_use(&model.id));
+        let model = model.ok_or(chat::Error::NoSuchModel)?;
         let engine = self.engines.present().ok_or(chat::Error::Busy { retry_after_seconds: 2 })?;
         let place = self.places.take(&caller)?;
         let (id, now) = (random::id(self.random.as_ref())?, self.clock.now_us());
         let draft = records::embedding_started(&caller, &id, &records::model(&model), inputs.len());
-        let key_id = caller.key_id.clone();
-        self.store
+        // A token is at least a byte, and each text is begun and ended by one more.
+        let bytes = inputs.iter().map(|input| input.len() as u64 + 2).sum();
+        let ask = Ask {
+            account: account(&caller, &model),
+            quotas: caller.rights.quotas,
+            prompt_tokens: 0,
+            further_tokens: bytes,
+            refusal: records::key_request_refused(&caller, &records::model(&model)),
+        };
+        let (key_id, underway) = (caller.key_id.clone(), self.access.underway().clone());
+        let verdict = self
+            .store
             .write(move |tx| {
                 api_keys::touch(tx, &key_id, now)?;
-                tx.audit(draft)
+                let verdict = underway.admit(tx, ask)?;
+                if matches!(verdict, Verdict::Admitted(_)) {
+                    tx.audit(draft)?;
+                }
+                Ok::<_, chat::Error>(verdict)
             })
             .await?;
+        let admission = verdict.admitted()?;
+        admission.start();
         let request = EmbeddingRequest { inputs, party: caller.user.id.clone() };
-        let mut running =
-            Running { embeddings: self.clone(), model, caller, id, finished: false, _place: place };
+        let mut running = Running {
+            embeddings: self.clone(),
+            model,
+            caller,
+            id,
+            finished: false,
+            _places: (place, admission),
+        };
         let made = engine.embed(request).await;
         let (reason, prompt_tokens) = match &made {
             Ok(made) => ("stop", made.prompt_tokens),
@@ -83,7 +110,7 @@ struct Running {
     caller: ApiCaller,
     id: String,
     finished: bool,
-    _place: Place,
+    _places: (Place, Admission),
 }
 
 impl Running {
@@ -91,7 +118,15 @@ impl Running {
         self.finished = true;
         let end = EmbeddingEnd { reason, prompt_tokens, embedding_id: &self.id };
         let draft = records::embedding_ended(&self.caller, &records::model(&self.model), &end);
-        Ok(self.embeddings.store.write(move |tx| tx.audit(draft).map(|_| ())).await?)
+        let account = account(&self.caller, &self.model);
+        let underway = self.embeddings.access.underway().clone();
+        self.embeddings
+            .store
+            .write(move |tx| {
+                tx.audit(draft)?;
+                Ok(underway.settle(tx, &account, prompt_tokens.into(), 0)?)
+            })
+            .await
     }
 }
 
@@ -110,4 +145,9 @@ impl Drop for Running {
             }
         });
     }
+}
+
+fn account(caller: &ApiCaller, model: &Manifest) -> Account {
+    let (user_id, workspace) = (caller.user.id.clone(), caller.workspace.id.clone());
+    Account { user_id, workspace, model: model.id.clone() }
 }

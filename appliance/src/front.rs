@@ -77,18 +77,19 @@ pub fn serve(parts: FrontParts) -> anyhow::Result<()> {
     let engines = Engines::default();
     let (model, embedding) = (settings.model, settings.embedding);
     let directory = config.directory.is_configured().then(|| Directory::new(&config.directory));
-    let parts_of_app = Parts {
+    let (kept, present) = (store.clone(), engines.clone());
+    let lockdown = parts.report.to_string();
+    let app = App::build(Parts {
         config,
-        store: store.clone(),
+        store: kept,
         clock,
         random,
-        engines: engines.clone(),
+        engines: present,
         model,
         embedding,
         directory,
-    };
-    let app = App::build(parts_of_app)?;
-    let lockdown = parts.report.to_string();
+        lockdown: lockdown.clone(),
+    })?;
     let model = records::model(app.chats.model());
     let embedding = app.embeddings.model().map(records::model);
     store.write_blocking(move |tx| tx.audit(records::booted(&lockdown, &model, embedding.as_ref())))?;

@@ -3,6 +3,7 @@
 //! This package joins the three others (`redoubt-engine`, `redoubt-store`, `redoubt-audit`) with the web
 //! interface, sign-in and the command line. `ARCHITECTURE.md` beside it is the map.
 
+pub mod access;
 pub mod app;
 pub mod chat;
 pub mod cli;
@@ -17,6 +18,7 @@ pub mod http;
 pub mod identity;
 pub mod lockdown;
 pub mod logs;
+pub mod metrics;
 pub mod models;
 pub mod places;
 pub mod processes;

@@ -5,6 +5,7 @@
 
 mod directory;
 mod people;
+pub mod rights;
 mod sessions;
 
 use redoubt_audit::catalogue as event;
@@ -71,7 +72,7 @@ fn user_object(user: &User) -> Object {
     Object::new("user", user.id.clone())
 }
 
-fn chat_object(chat: &Chat) -> Object {
+pub(crate) fn chat_object(chat: &Chat) -> Object {
     Object::new("chat", chat.id.clone()).owned_by(chat.owner.clone())
 }
 
@@ -271,6 +272,12 @@ pub fn embedding_ended(caller: &ApiCaller, model: &ModelRef, end: &EmbeddingEnd<
     on_request(event::INFERENCE_END, outcome, caller, ("embedding", end.embedding_id), model)
         .reason(end.reason)
         .data("prompt_tokens", end.prompt_tokens)
+}
+
+/// A request of a program that a quota may stand in the way of.
+pub fn key_request_refused(caller: &ApiCaller, model: &ModelRef) -> Draft {
+    let object = Object::new("apikey", caller.key_id.clone()).owned_by(caller.user.id.clone());
+    rights::request_refused(caller.actor(), &caller.via, object, model.clone())
 }
 
 /// `object`: what kind of request, and its id.

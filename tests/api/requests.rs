@@ -110,7 +110,6 @@ fn unknown_fields_and_malformed_json_are_refused() {
         ("/api/v1/chats", r#"{"title":""}"#),
         ("/api/v1/chats", r#"{"title":"two\nlines"}"#),
         ("/api/v1/chats", r#"{"model":"another"}"#),
-        ("/api/v1/chats", r#"{"workspace":"another"}"#),
         ("/api/v1/chats", ""),
         ("/api/v1/chats", "{"),
         ("/api/v1/chats", "[1,"),

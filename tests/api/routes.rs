@@ -12,6 +12,8 @@ struct Foreign {
     chat: String,
     message: String,
     session: String,
+    prompt: String,
+    key: String,
     person: String,
 }
 
@@ -25,24 +27,37 @@ fn disabled() -> Client {
 }
 
 impl Foreign {
-    fn of(owner: &Client, chat: String, message: String) -> Self {
-        let me = owner.get("/api/v1/me").is(200).json();
-        let id = |of: &str| me[of]["id"].as_str().unwrap().to_owned();
-        Self { chat, message, session: id("session"), person: id("user") }
-    }
-
     fn path(&self, route: &Route) -> String {
-        let id = match route.path {
-            path if path.contains("/sessions/{id}") => &self.session,
-            path if path.contains("/people/{id}") => &self.person,
-            _ => &self.chat,
-        };
+        let ids = [
+            ("/people/{id}", &self.person),
+            ("/sessions/{id}", &self.session),
+            ("/prompts/", &self.prompt),
+            ("/keys/{id}", &self.key),
+        ];
+        let named = ids.iter().find(|(part, _)| route.path.contains(part));
+        let id = named.map_or(&self.chat, |(_, id)| id);
         let path = route.path.replace("{id}", id).replace("{mid}", &self.message);
+        let path = path.replace("{user}", &self.chat).replace("{key}", &self.key);
         match route.path {
             "/api/v1/search" => format!("{path}?q=word"),
             "/api/v1/chats/{id}/export" => format!("{path}?format=json"),
+            "/api/v1/admin/usage" => format!("{path}?by=person"),
             _ => path,
         }
+    }
+
+    /// A chat with an answer, a session, a kept prompt and a key of this person.
+    fn of(owner: &Client) -> Self {
+        let chat = owner.new_chat();
+        let message = owner.ask(&chat, "Say yes.").answer;
+        let id = |made: &Value| made["id"].as_str().unwrap().to_owned();
+        let me = owner.get("/api/v1/me").is(200).json();
+        let (session, person) = (id(&me["session"]), id(&me["user"]));
+        let prompt = json!({"name": "a prompt", "content": "text"});
+        let prompt = id(&owner.post("/api/v1/prompts", &prompt).is(201).json());
+        let key = json!({"name": "a key", "scopes": ["chat"], "expires_in_days": 1});
+        let key = id(&owner.post("/api/v1/keys", &key).is(201).json()["key"]);
+        Self { chat, message, session, prompt, key, person }
     }
 }
 
@@ -56,10 +71,24 @@ fn body(route: &Route) -> Option<Value> {
         ("POST", "/api/v1/session/proof") => json!({"password": "nobody's password", "code": "000000"}),
         ("POST", "/api/v1/admin/people") => json!({"username": "taken-over", "role": "admin"}),
         ("PATCH", "/api/v1/admin/people/{id}") => json!({"role": "admin"}),
+        ("POST", "/api/v1/admin/mappings") => json!({"directory_group": "cn=x", "role": "admin"}),
+        ("POST", "/api/v1/admin/mappings/dry-run" | "/api/v1/admin/directory/test") => {
+            json!({"username": null})
+        }
         ("POST", "/api/v1/chats") => json!({}),
         ("PATCH", "/api/v1/chats/{id}") => json!({"title": "taken over"}),
         ("POST", "/api/v1/chats/{id}/messages") => json!({"content": "taken over"}),
         ("POST", "/api/v1/chats/{id}/messages/{mid}/regenerate") => json!({}),
+        ("POST", "/api/v1/session/workspace") => json!({"workspace": "general"}),
+        ("POST", "/api/v1/keys") => json!({"name": "x", "scopes": ["chat"], "expires_in_days": 1}),
+        ("POST", "/api/v1/prompts") => json!({"name": "taken over", "content": "x"}),
+        ("PATCH", "/api/v1/prompts/{id}") => json!({"name": "taken over"}),
+        ("POST", "/api/v1/admin/groups") | ("PATCH", "/api/v1/admin/groups/{id}") => {
+            json!({"name": "taken over"})
+        }
+        ("POST", "/api/v1/admin/workspaces") | ("PATCH", "/api/v1/admin/workspaces/{id}") => {
+            json!({"name": "taken over"})
+        }
         ("POST", "/v1/chat/completions") => {
             json!({"model": "m", "messages": [{"role": "user", "content": "x"}]})
         }
@@ -96,9 +125,7 @@ fn refusal(access: Access, caller: &str) -> Option<u16> {
 fn nobody_gets_through_a_route_that_is_not_theirs() {
     let demo = shared();
     let owner = demo.analyst();
-    let chat = owner.new_chat();
-    let asked = owner.ask(&chat, "Say yes.");
-    let foreign = Foreign::of(&owner, chat, asked.answer);
+    let foreign = Foreign::of(&owner);
     let before = owner.chat(&foreign.chat);
 
     let person = demo.next_analyst();
@@ -133,7 +160,7 @@ fn nobody_gets_through_a_route_that_is_not_theirs() {
             refused += 1;
         }
     }
-    assert!(refused > 250, "only {refused} cells");
+    assert!(refused > 400, "only {refused} cells");
     assert_eq!(owner.chat(&foreign.chat), before, "something was changed by somebody else");
 }
 
@@ -142,15 +169,11 @@ fn nobody_gets_through_a_route_that_is_not_theirs() {
 fn a_foreign_id_is_a_missing_one() {
     let demo = shared();
     let (owner, stranger) = (demo.analyst(), demo.analyst());
-    let chat = owner.new_chat();
-    let asked = owner.ask(&chat, "Say yes.");
-    let foreign = Foreign::of(&owner, chat, asked.answer);
-    let id = NO_SUCH_ID.to_owned();
-    let missing = Foreign { chat: id.clone(), message: id.clone(), session: id.clone(), person: id };
-    let for_analysts = [Access::Analyst, Access::Anyone];
-    let with_ids = routes()
-        .into_iter()
-        .filter(|route| route.path.contains("{id}") && for_analysts.contains(&route.access));
+    let foreign = Foreign::of(&owner);
+    let id = || NO_SUCH_ID.to_owned();
+    let missing = Foreign { chat: id(), message: id(), session: id(), prompt: id(), key: id(), person: id() };
+    let for_analysts = |route: &Route| matches!(route.access, Access::Anyone | Access::Analyst);
+    let with_ids = routes().into_iter().filter(|route| route.path.contains("{id}") && for_analysts(route));
     let mut walked = 0;
     for route in with_ids {
         let mut told = [&foreign, &missing].map(|ids| {
@@ -161,7 +184,7 @@ fn a_foreign_id_is_a_missing_one() {
         assert_eq!(told[0].take(), told[1].take(), "{} {}", route.method, route.path);
         walked += 1;
     }
-    assert!(walked >= 8, "only {walked} routes");
+    assert!(walked >= 12, "only {walked} routes");
     owner.get("/api/v1/me").is(200);
     assert_eq!(owner.chat(&foreign.chat)["messages"].as_array().unwrap().len(), 2);
 }

@@ -67,7 +67,7 @@ impl Answer {
 }
 
 impl Client {
-    pub(super) fn new(url: &str, ca: &Path) -> Self {
+    pub(crate) fn new(url: &str, ca: &Path) -> Self {
         let ca = Certificate::from_pem(&fs::read(ca).unwrap()).unwrap();
         let tls = TlsConfig::builder().root_certs(RootCerts::Specific(Arc::new(vec![ca]))).build();
         let config = ureq::Agent::config_builder().tls_config(tls).timeout_global(Some(DEADLINE));
@@ -96,6 +96,10 @@ impl Client {
 
     pub(crate) fn patch(&self, path: &str, body: &Value) -> Answer {
         self.json("PATCH", path, body)
+    }
+
+    pub(crate) fn put(&self, path: &str) -> Answer {
+        self.send("PUT", path, &[], None)
     }
 
     pub(crate) fn json(&self, method: &str, path: &str, body: &Value) -> Answer {

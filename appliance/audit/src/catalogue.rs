@@ -121,6 +121,34 @@ events! {
     /// An unknown, expired or revoked key for programs was presented.
     APIKEY_REFUSED = "auth" "apikey.refused";
 
+    /// A group was made. Object: the group.
+    GROUP_CREATE = "rights" "group.create";
+    /// A group was changed. `d.fields`: what; `d.permissions` (`export=deny`), `d.models`, `d.quotas`: as they are now.
+    GROUP_UPDATE = "rights" "group.update";
+    /// A group was deleted with its members' rights. Object: the group. `d.members`: how many it had.
+    GROUP_DELETE = "rights" "group.delete";
+    /// Somebody joined or left a group. Object: the group. `d.user`, `d.change` (`added`, `removed`), `d.source`.
+    GROUP_MEMBER = "rights" "group.member";
+    /// A workspace was made. Object: the workspace.
+    WORKSPACE_CREATE = "rights" "workspace.create";
+    /// A workspace was changed. `d.fields`: what; `d.models`: those that it is kept to now.
+    WORKSPACE_UPDATE = "rights" "workspace.update";
+    /// A workspace without chats was deleted with its prompts. Object: the workspace.
+    WORKSPACE_DELETE = "rights" "workspace.delete";
+    /// Who is in a workspace was changed. `d.added`, `d.removed`: `user:<id>` and `group:<id>`.
+    WORKSPACE_MEMBER = "rights" "workspace.member";
+    /// A session was bound to a workspace. Object: the session. `d.workspace`.
+    SESSION_WORKSPACE = "rights" "session.workspace";
+    /// Where somebody's rights come from was looked up. Object: the user.
+    RIGHTS_EXPLAINED = "rights" "rights.explained";
+    /// Use of the appliance by person, model or workspace was looked up. `d.by`, `d.days`.
+    USAGE_READ = "rights" "usage.read";
+
+    /// A rule of `[alerts]` found more than its threshold. Object: the alert. `d.rule`, `d.count`, `d.threshold`.
+    ALERT_RAISED = "system" "alert.raised";
+    /// An admin acknowledged an alert. Object: the alert.
+    ALERT_ACKNOWLEDGED = "system" "alert.acknowledged";
+
     /// A chat was made. Object: the chat.
     CHAT_CREATE = "data" "chat.create";
     /// A chat was opened. Object: the chat.
@@ -136,8 +164,16 @@ events! {
     /// A message was written. Object: the message. `d.chat`: its chat.
     MESSAGE_CREATE = "data" "message.create";
 
+    /// A prompt was kept for asking again. Object: the prompt. `d.workspace`.
+    PROMPT_CREATE = "data" "prompt.create";
+    /// A kept prompt was changed. Object: the prompt.
+    PROMPT_UPDATE = "data" "prompt.update";
+    /// A kept prompt was deleted. Object: the prompt.
+    PROMPT_DELETE = "data" "prompt.delete";
+
     /// The engine was asked for an answer or for embeddings. Object: the message that will hold it (`d.chat`: its
-    /// chat), or a program's request (`d.apikey`; `d.inputs`: how many texts).
+    /// chat), or a program's request (`d.apikey`; `d.inputs`: how many texts). Refused for a quota: `reason` says which,
+    /// the object is the chat or the key.
     INFERENCE_START = "model" "inference.start";
     /// That ended. `reason`: how; `d`: tokens and times.
     INFERENCE_END = "model" "inference.end";

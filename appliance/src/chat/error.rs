@@ -1,12 +1,10 @@
 //! Why a chat does not do what was asked. Nothing here knows HTTP.
 
+use crate::access;
 use crate::random::NoRandomness;
 
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// The session has not chosen one yet.
-    #[error("no workspace is chosen")]
-    NoWorkspace,
     #[error("no such chat")]
     NoSuchChat,
     #[error("no such message")]
@@ -26,6 +24,8 @@ pub enum Error {
     Busy { retry_after_seconds: u64 },
     #[error("too many answers of one person are open")]
     Quota { retry_after_seconds: u64 },
+    #[error(transparent)]
+    Access(#[from] access::Error),
     #[error(transparent)]
     NoRandomness(#[from] NoRandomness),
     #[error(transparent)]

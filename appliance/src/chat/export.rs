@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use super::{OpenChat, prompt::branch};
 use crate::clock::rfc3339;
+use crate::config::Marking;
 use redoubt_store::messages::{Message, Role};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,6 +34,9 @@ pub struct Export {
 #[derive(Serialize)]
 struct ExportedChat<'a> {
     format: &'static str,
+    /// The classification of the whole file; absent where there is none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    marking: Option<&'a str>,
     exported_at: String,
     exported_by: &'a str,
     title: &'a str,
@@ -52,17 +56,21 @@ struct ExportedMessage<'a> {
     content: &'a str,
 }
 
-pub(super) fn render(open: &OpenChat, format: Format, by: &str, now_us: i64) -> Export {
+/// `marking` is written at the top and at the bottom.
+pub(super) fn render(open: &OpenChat, format: Format, marking: &Marking, by: &str, now_us: i64) -> Export {
+    let marking = Some(marking.text.as_str()).filter(|text| !text.is_empty());
     let (extension, content_type, body) = match format {
-        Format::Markdown => ("md", "text/markdown; charset=utf-8", markdown(open, by, now_us)),
-        Format::Json => ("json", "application/json", json(open, by, now_us)),
+        Format::Markdown => ("md", "text/markdown; charset=utf-8", markdown(open, marking, by, now_us)),
+        Format::Json => ("json", "application/json", json(open, marking, by, now_us)),
     };
     Export { file_name: format!("{}.{extension}", file_stem(&open.chat.title)), content_type, body }
 }
 
-fn markdown(open: &OpenChat, by: &str, now_us: i64) -> String {
+fn markdown(open: &OpenChat, marking: Option<&str>, by: &str, now_us: i64) -> String {
+    let banner = marking.map(|marking| format!("**{marking}**\n")).unwrap_or_default();
+    let head = if banner.is_empty() { String::new() } else { format!("{banner}\n") };
     let mut text = format!(
-        "# {}\n\nExported {} by {by} · model {}\n",
+        "{head}# {}\n\nExported {} by {by} · model {}\n",
         open.chat.title.replace('\n', " "),
         rfc3339(now_us),
         open.chat.model,
@@ -74,12 +82,16 @@ fn markdown(open: &OpenChat, by: &str, now_us: i64) -> String {
         };
         text.push_str(&format!("\n## {who} · {}\n\n{}\n", rfc3339(message.created_at), message.content));
     }
+    if !banner.is_empty() {
+        text.push_str(&format!("\n{banner}"));
+    }
     text
 }
 
-fn json(open: &OpenChat, by: &str, now_us: i64) -> String {
+fn json(open: &OpenChat, marking: Option<&str>, by: &str, now_us: i64) -> String {
     let exported = ExportedChat {
         format: "redoubt-chat/1",
+        marking,
         exported_at: rfc3339(now_us),
         exported_by: by,
         title: &open.chat.title,

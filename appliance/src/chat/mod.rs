@@ -1,7 +1,8 @@
 //! Chats of the signed-in analyst: list, open, rename, switch branches, delete, search, export; and, in
 //! `send`, the way of one message.
 //!
-//! Everything takes the `Caller`, so a foreign chat is a missing one; nothing here knows HTTP.
+//! Everything takes the `Member`, so a chat of somebody else, or of another workspace, is a missing one; nothing here
+//! knows HTTP.
 
 mod answer;
 mod engines;
@@ -14,7 +15,7 @@ mod title;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use redoubt_store::chats::{self, Chat, Scope};
+use redoubt_store::chats::{self, Chat};
 use redoubt_store::messages::{self, Message};
 use redoubt_store::search::{self, Hit};
 use redoubt_store::{Clock, Page, Store};
@@ -24,10 +25,10 @@ pub use engines::Engines;
 pub use error::Error;
 pub use export::{Export, Format};
 pub use send::{NewQuestion, Parent};
-pub(crate) use send::{cache_scope, refusal};
+pub(crate) use send::{cache_scope, check_sampling, refusal};
 pub use title::Title;
 
-use crate::identity::{Analyst, Caller};
+use crate::access::{Access, Member, Permission};
 use crate::models::Manifest;
 use crate::random::{self, Random};
 use crate::records;
@@ -39,6 +40,7 @@ pub struct Chats {
     clock: Arc<dyn Clock>,
     random: Arc<dyn Random>,
     engines: Engines,
+    access: Access,
     model: Arc<Manifest>,
     running: Arc<Mutex<HashMap<String, Running>>>,
 }
@@ -71,9 +73,10 @@ impl Chats {
         clock: Arc<dyn Clock>,
         random: Arc<dyn Random>,
         engines: Engines,
+        access: Access,
         model: Manifest,
     ) -> Self {
-        Self { store, clock, random, engines, model: Arc::new(model), running: Arc::default() }
+        Self { store, clock, random, engines, access, model: Arc::new(model), running: Arc::default() }
     }
 
     pub fn model(&self) -> &Manifest {
@@ -87,27 +90,27 @@ impl Chats {
     /// Starts an empty chat. The row and its audit record are one transaction.
     pub async fn create(
         &self,
-        caller: &Caller<Analyst>,
+        member: &Member,
         title: Option<Title>,
         model: Option<String>,
     ) -> Result<Chat, Error> {
-        self.check_model(model.as_deref())?;
+        self.check_model(member, model.as_deref())?;
         let now = self.clock.now_us();
         let chat = Chat {
             id: random::id(self.random.as_ref())?,
-            owner: caller.id().to_owned(),
+            owner: member.id().to_owned(),
             title: title.map(String::from).unwrap_or_default(),
             model: self.model.id.clone(),
             head: None,
             salt: random::bytes(self.random.as_ref())?,
             created_at: now,
             updated_at: now,
-            workspace: scope(caller)?.workspace,
+            workspace: member.workspace.id.clone(),
         };
-        let (caller, created) = (caller.clone(), chat.clone());
+        let (member, created) = (member.clone(), chat.clone());
         self.store
             .write(move |tx| {
-                let seq = tx.audit(records::chat_created(&caller, &created))?;
+                let seq = tx.audit(records::chat_created(&member, &created))?;
                 chats::insert(tx, &created, seq)?;
                 Ok::<_, Error>(())
             })
@@ -118,21 +121,21 @@ impl Chats {
     /// One page of the caller's chats, the newest first.
     pub async fn list(
         &self,
-        caller: &Caller<Analyst>,
+        member: &Member,
         limit: usize,
         cursor: Option<String>,
     ) -> Result<Page<Chat>, Error> {
-        let scope = scope(caller)?;
+        let scope = member.scope();
         self.store.read(move |reader| Ok(chats::list(reader, &scope, limit, cursor.as_deref())?)).await
     }
 
     /// Opens a chat. That somebody opened it is recorded before they see it.
-    pub async fn open(&self, caller: &Caller<Analyst>, chat_id: &str) -> Result<OpenChat, Error> {
-        let (scope, caller, chat_id) = (scope(caller)?, caller.clone(), chat_id.to_owned());
+    pub async fn open(&self, member: &Member, chat_id: &str) -> Result<OpenChat, Error> {
+        let (scope, member, chat_id) = (member.scope(), member.clone(), chat_id.to_owned());
         self.store
             .write(move |tx| {
                 let chat = chats::find(tx, &scope, &chat_id)?.ok_or(Error::NoSuchChat)?;
-                tx.audit(records::chat_opened(&caller, &chat))?;
+                tx.audit(records::chat_opened(&member, &chat))?;
                 let messages = messages::list(tx, &chat.owner, &chat.id)?;
                 Ok(OpenChat { chat, messages })
             })
@@ -140,13 +143,8 @@ impl Chats {
     }
 
     /// Renames a chat or shows another of its branches.
-    pub async fn change(
-        &self,
-        caller: &Caller<Analyst>,
-        chat_id: &str,
-        changes: Changes,
-    ) -> Result<OpenChat, Error> {
-        let (scope, caller, chat_id) = (scope(caller)?, caller.clone(), chat_id.to_owned());
+    pub async fn change(&self, member: &Member, chat_id: &str, changes: Changes) -> Result<OpenChat, Error> {
+        let (scope, member, chat_id) = (member.scope(), member.clone(), chat_id.to_owned());
         self.store
             .write(move |tx| {
                 let chat = chats::find(tx, &scope, &chat_id)?.ok_or(Error::NoSuchChat)?;
@@ -160,7 +158,7 @@ impl Chats {
                     chats::rename(tx, &scope, &chat.id, title.as_str(), chat.updated_at)?;
                 }
                 tx.audit(records::chat_updated(
-                    &caller,
+                    &member,
                     &chat,
                     changes.title.is_some(),
                     changes.head.is_some(),
@@ -172,8 +170,9 @@ impl Chats {
     }
 
     /// Deletes a chat, its messages and their traces in the search index; a running answer ends first.
-    pub async fn delete(&self, caller: &Caller<Analyst>, chat_id: &str) -> Result<(), Error> {
-        let (scope, deleting, id) = (scope(caller)?, caller.clone(), chat_id.to_owned());
+    pub async fn delete(&self, member: &Member, chat_id: &str) -> Result<(), Error> {
+        member.require(Permission::DeleteOwnChats)?;
+        let (scope, deleting, id) = (member.scope(), member.clone(), chat_id.to_owned());
         self.store
             .write(move |tx| {
                 let chat = chats::find(tx, &scope, &id)?.ok_or(Error::NoSuchChat)?;
@@ -187,24 +186,15 @@ impl Chats {
     }
 
     /// Searches the caller's own chats: like listing them, not recorded.
-    pub async fn search(
-        &self,
-        caller: &Caller<Analyst>,
-        query: String,
-        limit: usize,
-    ) -> Result<Vec<Hit>, Error> {
-        let scope = scope(caller)?;
+    pub async fn search(&self, member: &Member, query: String, limit: usize) -> Result<Vec<Hit>, Error> {
+        let scope = member.scope();
         self.store.read(move |reader| Ok(search::find(reader, &scope, &query, limit)?)).await
     }
 
     /// The whole chat as a file. Recorded before it is handed out.
-    pub async fn export(
-        &self,
-        caller: &Caller<Analyst>,
-        chat_id: &str,
-        format: Format,
-    ) -> Result<Export, Error> {
-        let (scope, exporting, id) = (scope(caller)?, caller.clone(), chat_id.to_owned());
+    pub async fn export(&self, member: &Member, chat_id: &str, format: Format) -> Result<Export, Error> {
+        member.require(Permission::Export)?;
+        let (scope, exporting, id) = (member.scope(), member.clone(), chat_id.to_owned());
         let open = self
             .store
             .write(move |tx| {
@@ -214,12 +204,13 @@ impl Chats {
                 Ok::<_, Error>(OpenChat { chat, messages })
             })
             .await?;
-        Ok(export::render(&open, format, &caller.user.name, self.clock.now_us()))
+        let marking = self.access.marking(&member.workspace);
+        Ok(export::render(&open, format, &marking, &member.user.name, self.clock.now_us()))
     }
 
     /// Stops the answer that is being written in a chat, if there is one.
-    pub async fn stop(&self, caller: &Caller<Analyst>, chat_id: &str) -> Result<(), Error> {
-        let (scope, id) = (scope(caller)?, chat_id.to_owned());
+    pub async fn stop(&self, member: &Member, chat_id: &str) -> Result<(), Error> {
+        let (scope, id) = (member.scope(), chat_id.to_owned());
         let found = self.store.read(move |reader| Ok::<_, Error>(chats::find(reader, &scope, &id)?)).await?;
         found.ok_or(Error::NoSuchChat)?;
         self.stop_where(|running| running.chat_id == chat_id);
@@ -239,16 +230,12 @@ impl Chats {
         self.running.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn check_model(&self, asked: Option<&str>) -> Result<(), Error> {
-        match asked {
-            Some(model) if model != self.model.id => Err(Error::NoSuchModel),
-            _ => Ok(()),
+    /// A model that was not granted is as missing as one that there is not.
+    fn check_model(&self, member: &Member, asked: Option<&str>) -> Result<(), Error> {
+        let is_other = asked.is_some_and(|model| model != self.model.id);
+        if is_other || !member.rights.may_use(&self.model.id) {
+            return Err(Error::NoSuchModel);
         }
+        Ok(())
     }
-}
-
-/// The chats that a caller may touch: their own, in the workspace of their session.
-fn scope(caller: &Caller<Analyst>) -> Result<Scope, Error> {
-    let workspace = caller.workspace().ok_or(Error::NoWorkspace)?.to_owned();
-    Ok(Scope { owner: caller.id().to_owned(), workspace })
 }

@@ -7,12 +7,13 @@ use std::time::Duration;
 use redoubt_engine::{CacheScope, Event, Finish, Prompt, Reply, Request, Sampling, Turn};
 use redoubt_store::chats::{self, Chat, Scope};
 use redoubt_store::messages::{self, Message, Role, Status};
+use redoubt_store::usage::Account;
 
 use super::answer::{Answer, Ended, Failure, Place, Usage};
 use super::prompt::{branch, turns};
 use super::title::Title;
-use super::{Chats, Error, OpenChat, Running, scope};
-use crate::identity::{Analyst, Caller};
+use super::{Chats, Error, OpenChat, Running};
+use crate::access::{self, Admission, Ask, Member, Permission, Rights, Verdict};
 use crate::random;
 use crate::records;
 
@@ -48,19 +49,16 @@ struct Plan {
     turns: Vec<Turn>,
     sampling: Sampling,
     dropped_turns: u32,
+    /// Tokens of the prompt as it will be read.
+    prompt_tokens: u32,
 }
 
 impl Chats {
     /// Asks a question and starts its answer.
-    pub async fn send(
-        &self,
-        caller: &Caller<Analyst>,
-        chat_id: &str,
-        new: NewQuestion,
-    ) -> Result<Answer, Error> {
-        self.check_model(new.model.as_deref())?;
+    pub async fn send(&self, member: &Member, chat_id: &str, new: NewQuestion) -> Result<Answer, Error> {
+        self.check_model(member, new.model.as_deref())?;
         check_question(&new.content)?;
-        let open = self.peek(caller, chat_id).await?;
+        let open = self.peek(member, chat_id).await?;
         let parent = resolve_parent(&open, &new.parent)?;
         let now = self.clock.now_us();
         let question = Message {
@@ -81,19 +79,21 @@ impl Chats {
             turns,
             sampling: new.sampling,
             dropped_turns: 0,
+            prompt_tokens: 0,
         };
-        self.start(caller, plan).await
+        self.start(member, plan).await
     }
 
     /// Starts another answer to a question. `message_id` names the question or one of its answers.
     pub async fn regenerate(
         &self,
-        caller: &Caller<Analyst>,
+        member: &Member,
         chat_id: &str,
         message_id: &str,
         sampling: Sampling,
     ) -> Result<Answer, Error> {
-        let open = self.peek(caller, chat_id).await?;
+        self.check_model(member, None)?;
+        let open = self.peek(member, chat_id).await?;
         let named = open.messages.iter().find(|message| message.id == message_id);
         let question = match named.ok_or(Error::NoSuchMessage)? {
             message if message.role == Role::User => message,
@@ -113,18 +113,14 @@ impl Chats {
             turns,
             sampling,
             dropped_turns: 0,
+            prompt_tokens: 0,
         };
-        self.start(caller, plan).await
+        self.start(member, plan).await
     }
 
     /// An answer to follow from its beginning, running or long ended.
-    pub async fn attach(
-        &self,
-        caller: &Caller<Analyst>,
-        chat_id: &str,
-        answer_id: &str,
-    ) -> Result<Answer, Error> {
-        let open = self.peek(caller, chat_id).await?;
+    pub async fn attach(&self, member: &Member, chat_id: &str, answer_id: &str) -> Result<Answer, Error> {
+        let open = self.peek(member, chat_id).await?;
         let message = open.messages.into_iter().find(|message| message.id == answer_id);
         let message =
             message.filter(|message| message.role == Role::Assistant).ok_or(Error::NoSuchMessage)?;
@@ -136,8 +132,8 @@ impl Chats {
     }
 
     /// The chat for the caller's own next action; that action is what gets recorded.
-    async fn peek(&self, caller: &Caller<Analyst>, chat_id: &str) -> Result<OpenChat, Error> {
-        let (scope, chat_id) = (scope(caller)?, chat_id.to_owned());
+    async fn peek(&self, member: &Member, chat_id: &str) -> Result<OpenChat, Error> {
+        let (scope, chat_id) = (member.scope(), chat_id.to_owned());
         self.store
             .read(move |reader| {
                 let chat = chats::find(reader, &scope, &chat_id)?.ok_or(Error::NoSuchChat)?;
@@ -174,86 +170,107 @@ impl Chats {
         })
     }
 
-    async fn start(&self, caller: &Caller<Analyst>, mut plan: Plan) -> Result<Answer, Error> {
+    async fn start(&self, member: &Member, mut plan: Plan) -> Result<Answer, Error> {
         plan.sampling.validate().map_err(refusal)?;
+        check_sampling(&member.rights, &plan.sampling, &self.model.sampling())?;
         let engine = self.engines.present().ok_or(Error::Busy { retry_after_seconds: 2 })?;
-        plan.turns = self.model.with_system(std::mem::take(&mut plan.turns));
+        plan.turns = self.model.with_system(&member.workspace.system_prompt, std::mem::take(&mut plan.turns));
         let prompt = Prompt::Chat(plan.turns.clone());
         let measure = engine.measure(prompt, plan.sampling.max_tokens).await.map_err(refusal)?;
-        plan.dropped_turns = measure.dropped_turns;
+        (plan.dropped_turns, plan.prompt_tokens) = (measure.dropped_turns, measure.prompt_tokens);
         let question_id = plan.answer.parent.clone().unwrap_or_default();
         let answer = Answer::new(question_id, plan.answer.id.clone(), plan.dropped_turns, plan.title.clone());
-        let reserved = self.reserve(caller, &plan.chat.id, &answer)?;
-        self.write_start(caller, &plan).await?;
+        let mut reserved = self.reserve(member, &plan.chat.id, &answer)?;
+        let admission = self.write_start(member, &plan).await?;
+        let most = admission.answer_tokens(plan.prompt_tokens.into());
+        plan.sampling.max_tokens = plan.sampling.max_tokens.min(most);
+        reserved.admission = Some(admission);
         let request = Request {
             prompt: Prompt::Chat(std::mem::take(&mut plan.turns)),
             sampling: plan.sampling.clone(),
             cache_scope: cache_scope(&self.model.id, &plan.chat.scope()),
-            party: caller.id().to_owned(),
+            party: member.id().to_owned(),
+            priority: member.rights.priority(),
         };
         match engine.submit(request).await {
             Ok(reply) => {
-                tokio::spawn(self.clone().run(reply, caller.clone(), plan, reserved));
+                tokio::spawn(self.clone().run(reply, member.clone(), plan, reserved));
                 Ok(answer)
             }
             // The question stays, its answer has failed: both are as recorded.
             Err(error) => {
                 let ended = outcome(Finish::Error, Usage::default(), Some(Failure::Engine));
-                self.write_end(caller, &plan, &answer, &ended).await?;
+                self.write_end(member, &plan, &answer, &ended).await?;
                 Err(refusal(error))
             }
         }
     }
 
     /// One answer at a time in a chat; the place is free again when the reservation is dropped.
-    fn reserve(
-        &self,
-        caller: &Caller<Analyst>,
-        chat_id: &str,
-        answer: &Answer,
-    ) -> Result<Reservation, Error> {
+    fn reserve(&self, member: &Member, chat_id: &str, answer: &Answer) -> Result<Reservation, Error> {
         let mut running = self.running();
         if running.contains_key(chat_id) {
             return Err(Error::StillAnswering);
         }
-        let session_id = caller.session.id.clone();
+        let session_id = member.session.id.clone();
         let place = Running { chat_id: chat_id.to_owned(), session_id, answer: answer.clone() };
         running.insert(chat_id.to_owned(), place);
-        Ok(Reservation { chats: self.clone(), chat_id: chat_id.to_owned(), answer: answer.clone() })
+        let (chats, chat_id, answer) = (self.clone(), chat_id.to_owned(), answer.clone());
+        Ok(Reservation { chats, chat_id, answer, admission: None })
     }
 
-    /// Step 1 of the way: the message and its records, one transaction, on disk before the engine hears of it.
-    async fn write_start(&self, caller: &Caller<Analyst>, plan: &Plan) -> Result<(), Error> {
-        let (caller, chat, title) = (caller.clone(), plan.chat.clone(), plan.title.clone());
+    /// Step 1 of the way: the message and its records, one transaction, on disk before the engine hears of it. A quota
+    /// that is used up is found in the same one.
+    async fn write_start(&self, member: &Member, plan: &Plan) -> Result<Admission, Error> {
+        let (member, chat, title) = (member.clone(), plan.chat.clone(), plan.title.clone());
         let (question, answer) = (plan.new_question.clone(), plan.answer.clone());
         let model = records::model(&self.model);
         let now = self.clock.now_us();
-        self.store
+        let (ask, underway) = (self.ask(&member, plan), self.access.underway().clone());
+        let verdict = self
+            .store
             .write(move |tx| {
                 let scope = chat.scope();
                 chats::find(tx, &scope, &chat.id)?.ok_or(Error::NoSuchChat)?;
+                let admission = match underway.admit(tx, ask)? {
+                    Verdict::Admitted(admission) => admission,
+                    refused @ Verdict::Refused { .. } => return Ok(refused),
+                };
                 if let Some(question) = &question {
-                    let seq = tx.audit(records::message_created(&caller, &chat, question))?;
+                    let seq = tx.audit(records::message_created(&member, &chat, question))?;
                     messages::insert(tx, &chat.owner, question, seq)?;
                 }
-                let seq = tx.audit(records::inference_started(&caller, &chat, &answer, &model))?;
+                let seq = tx.audit(records::inference_started(&member, &chat, &answer, &model))?;
                 messages::insert(tx, &chat.owner, &answer, seq)?;
                 if let Some(title) = &title {
                     chats::rename(tx, &scope, &chat.id, title, now)?;
                 }
                 chats::set_head(tx, &scope, &chat.id, &answer.id, now)?;
-                Ok(())
+                Ok::<_, Error>(Verdict::Admitted(admission))
             })
-            .await
+            .await?;
+        Ok(verdict.admitted()?)
+    }
+
+    fn ask(&self, member: &Member, plan: &Plan) -> Ask {
+        let object = records::chat_object(&plan.chat);
+        let model = records::model(&self.model);
+        Ask {
+            account: account(&plan.chat, &self.model.id),
+            quotas: member.rights.quotas,
+            prompt_tokens: plan.prompt_tokens.into(),
+            further_tokens: plan.sampling.max_tokens.into(),
+            refusal: records::rights::request_refused(member.actor(), &member.via, object, model),
+        }
     }
 
     /// Steps 3 and 4: the engine's words into the answer, then the outcome into the store.
-    async fn run(self, reply: Reply, caller: Caller<Analyst>, plan: Plan, reserved: Reservation) {
+    async fn run(self, reply: Reply, member: Member, plan: Plan, reserved: Reservation) {
         let answer = reserved.answer.clone();
-        let mut ended = follow(reply, &answer).await;
+        let mut ended = follow(reply, &answer, reserved.admission.as_ref()).await;
         ended.elapsed_ms =
             u64::try_from((self.clock.now_us() - plan.answer.created_at) / 1000).unwrap_or_default();
-        if self.write_end(&caller, &plan, &answer, &ended).await.is_ok() {
+        if self.write_end(&member, &plan, &answer, &ended).await.is_ok() {
             answer.end(ended);
             return;
         }
@@ -261,7 +278,7 @@ impl Chats {
         answer.end(Ended { status: Status::Failed, error: Some(Failure::Unrecorded), ..ended.clone() });
         for _ in 0..STORE_ATTEMPTS {
             tokio::time::sleep(Duration::from_secs(1)).await;
-            if self.write_end(&caller, &plan, &answer, &ended).await.is_ok() {
+            if self.write_end(&member, &plan, &answer, &ended).await.is_ok() {
                 return;
             }
         }
@@ -270,13 +287,14 @@ impl Chats {
 
     async fn write_end(
         &self,
-        caller: &Caller<Analyst>,
+        member: &Member,
         plan: &Plan,
         answer: &Answer,
         ended: &Ended,
     ) -> Result<(), Error> {
-        let (caller, chat, message) = (caller.clone(), plan.chat.clone(), plan.answer.clone());
-        let model = records::model(&self.model);
+        let (member, chat, message) = (member.clone(), plan.chat.clone(), plan.answer.clone());
+        let (model, usage) = (records::model(&self.model), ended.usage);
+        let (account, underway) = (account(&plan.chat, &self.model.id), self.access.underway().clone());
         let finish = messages::Finish {
             status: ended.status,
             finish_reason: Some(ended.finish_reason.to_owned()),
@@ -289,7 +307,9 @@ impl Chats {
         };
         self.store
             .write(move |tx| {
-                tx.audit(records::inference_ended(&caller, &chat, &message.id, &model, &finish))?;
+                tx.audit(records::inference_ended(&member, &chat, &message.id, &model, &finish))?;
+                let (prompt_tokens, completion_tokens) = (usage.prompt_tokens, usage.completion_tokens);
+                underway.settle(tx, &account, prompt_tokens.into(), completion_tokens.into())?;
                 // The chat may have been deleted meanwhile; then there is nothing left to write into.
                 messages::finish(tx, &message.id, &finish)?;
                 Ok(())
@@ -298,11 +318,12 @@ impl Chats {
     }
 }
 
-/// Holds a chat's one place for a running answer.
+/// Holds a chat's one place for a running answer, and the person's place among what is under way.
 struct Reservation {
     chats: Chats,
     chat_id: String,
     answer: Answer,
+    admission: Option<Admission>,
 }
 
 impl Drop for Reservation {
@@ -312,7 +333,7 @@ impl Drop for Reservation {
 }
 
 /// Copies the engine's words into the answer until it ends; a stop ends it within a token.
-async fn follow(mut reply: Reply, answer: &Answer) -> Ended {
+async fn follow(mut reply: Reply, answer: &Answer, admission: Option<&Admission>) -> Ended {
     loop {
         let event = tokio::select! {
             event = reply.next() => event,
@@ -323,7 +344,10 @@ async fn follow(mut reply: Reply, answer: &Answer) -> Ended {
         };
         match event {
             Some(Event::Queued { position, wait_s }) => answer.queued(Place { position, wait_s }),
-            Some(Event::Started { .. }) => answer.started(),
+            Some(Event::Started { .. }) => {
+                answer.started();
+                admission.into_iter().for_each(Admission::start);
+            }
             Some(Event::Token { text, .. }) => answer.push(&text),
             Some(Event::End(end)) => {
                 let usage = Usage {
@@ -347,6 +371,26 @@ fn outcome(reason: Finish, usage: Usage, error: Option<Failure>) -> Ended {
         Finish::Error => (Status::Failed, "error"),
     };
     Ended { status, finish_reason, usage, elapsed_ms: 0, error }
+}
+
+/// Whose use of which model an answer in this chat is.
+fn account(chat: &Chat, model: &str) -> Account {
+    let Scope { owner, workspace } = chat.scope();
+    Account { user_id: owner, workspace, model: model.to_owned() }
+}
+
+/// Without the permission answers are sampled as the model's manifest says; how long they get, and where they stop, is
+/// anybody's to say.
+pub(crate) fn check_sampling(
+    rights: &Rights,
+    asked: &Sampling,
+    default: &Sampling,
+) -> Result<(), access::Error> {
+    let as_default = Sampling { max_tokens: default.max_tokens, stop: default.stop.clone(), ..asked.clone() };
+    if rights.may(Permission::ModelParameters) || as_default == *default {
+        return Ok(());
+    }
+    Err(access::Error::Missing(Permission::ModelParameters))
 }
 
 /// Compartments never share a block of the cache: a system prompt is common within a workspace, all else is one person's.

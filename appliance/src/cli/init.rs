@@ -40,6 +40,8 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     say(&format!("  first admin    admin, password {password}; the first sign-in enrols an authenticator"));
     say(&format!("  recovery key   {}", fresh.recovery_key));
     say(&format!("  key file       {}", config.keys.file.display()));
+    say("\nNobody may use a model yet. Grant it to the group of everyone, or to one that you make:");
+    say("  redoubt model grant MODEL everyone; or on the page, as an admin");
     say(&format!("\nFor the auditor to pin, as my_allowed_signers:\n  {}", fresh.trust));
     Ok(())
 }

@@ -8,13 +8,16 @@ use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
+use redoubt_store::groups::EVERYONE;
+use redoubt_store::permissions::Effect;
 use redoubt_store::users::Role;
 use ring::rand::SystemRandom;
 use serde::{Deserialize, Serialize};
 
 use super::setup::{self, Fresh};
+use crate::access::{self, GroupChange, Permission};
 use crate::config::{Config, Egress, Keys, Listen, Policy};
-use crate::identity::{self, NewUser, TotpSecret};
+use crate::identity::{self, By, NewUser, TotpSecret};
 use crate::models;
 
 /// Answers that the demo's key may have running at once.
@@ -57,7 +60,8 @@ pub(super) fn config(data_dir: &Path, model: &Path, address: String) -> Config {
     let mut config = Config::default();
     config.data.dir = data_dir.to_owned();
     config.keys = Keys { file: data_dir.join("store.key") };
-    config.listen = Listen { address, ..Listen::default() };
+    let metrics = vec!["127.0.0.1".to_owned()];
+    config.listen = Listen { address, metrics, ..Listen::default() };
     config.models.file = model.to_owned();
     config.models.embedding = models::embedding_beside(model);
     config.egress = Egress { policy: Policy::Report };
@@ -98,12 +102,24 @@ fn create(data_dir: &Path, model: &Path, people: u32) -> anyhow::Result<()> {
         }
         sheet.people.push(person);
     }
+    grant_everything(&fresh)?;
     fresh.store.close()?;
     // Written last: a folder without it was not finished, and is not taken for a demo's.
     let mut file =
         fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(sheet_path(data_dir))?;
     file.write_all(&serde_json::to_vec_pretty(&sheet)?)?;
     file.sync_all()?;
+    Ok(())
+}
+
+/// Everybody may use every model, and make keys.
+fn grant_everything(fresh: &Fresh) -> anyhow::Result<()> {
+    let change = GroupChange {
+        models: Some(models::built_in().into_iter().map(|model| model.id).collect()),
+        permissions: Some([(Permission::ApiKeys, Effect::Allow)].into()),
+        ..GroupChange::default()
+    };
+    fresh.store.write_blocking(move |tx| access::change_group(tx, &By::console(), EVERYONE, &change))?;
     Ok(())
 }
 

@@ -17,6 +17,8 @@ pub struct Listen {
     pub key: Option<PathBuf>,
     /// Also accept TLS 1.2, for old browsers.
     pub tls12: bool,
+    /// Addresses that may read `/metrics`; to all others there is no such page.
+    pub metrics: Vec<String>,
 }
 
 impl Default for Listen {
@@ -27,6 +29,7 @@ impl Default for Listen {
             certificate: None,
             key: None,
             tls12: false,
+            metrics: Vec::new(),
         }
     }
 }
@@ -34,6 +37,15 @@ impl Default for Listen {
 impl Listen {
     pub fn socket(&self) -> Option<SocketAddr> {
         self.address.parse().ok()
+    }
+
+    /// Whether whoever has this address may read `/metrics`.
+    pub fn shows_metrics_to(&self, peer: IpAddr) -> bool {
+        let peer = peer.to_canonical();
+        self.metrics
+            .iter()
+            .filter_map(|address| address.parse::<IpAddr>().ok())
+            .any(|ip| ip.to_canonical() == peer)
     }
 
     /// Names for the certificate: the configured ones, the address itself and the loopback addresses.
@@ -52,6 +64,9 @@ impl Listen {
             let address = &self.address;
             problems
                 .push(format!("listen.address: {address:?} is not an address and port like 0.0.0.0:8443"));
+        }
+        for address in self.metrics.iter().filter(|address| address.parse::<IpAddr>().is_err()) {
+            problems.push(format!("listen.metrics: {address:?} is not an address like 127.0.0.1"));
         }
         if self.certificate.is_some() != self.key.is_some() {
             problems.push("listen.certificate and listen.key: set both or neither".to_owned());

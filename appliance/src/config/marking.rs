@@ -14,7 +14,7 @@ pub struct Marking {
 }
 
 impl Marking {
-    pub(super) fn check(&self) -> Vec<String> {
+    pub(crate) fn check(&self) -> Vec<String> {
         let mut problems = Vec::new();
         for (key, value) in [("background", &self.background), ("color", &self.color)] {
             if !value.is_empty() && !is_color(value) {

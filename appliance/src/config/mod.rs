@@ -2,6 +2,7 @@
 //!
 //! `installer/redoubt.toml` is the commented default; a test holds it against `Config::default()`.
 
+mod alerts;
 mod directory;
 mod egress;
 mod keys;
@@ -18,6 +19,7 @@ use std::path::{Path, PathBuf};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+pub use alerts::{Alert, Alerts};
 pub use directory::{Directory, InChain, Mapping, Method, Security, Server};
 pub use egress::{Egress, Policy};
 pub use keys::Keys;
@@ -40,6 +42,7 @@ pub struct Config {
     pub egress: Egress,
     pub marking: Marking,
     pub log: Log,
+    pub alerts: Alerts,
 }
 
 /// `[data]`: where everything that the appliance remembers lies.
@@ -94,6 +97,7 @@ impl Config {
             egress: section(&mut sections, "egress", &mut problems),
             marking: section(&mut sections, "marking", &mut problems),
             log: section(&mut sections, "log", &mut problems),
+            alerts: section(&mut sections, "alerts", &mut problems),
         };
         problems.extend(sections.keys().map(|name| format!("[{name}]: there is no such section")));
         problems.extend(config.check());
@@ -108,6 +112,7 @@ impl Config {
             self.sign_in.check(),
             self.marking.check(),
             self.log.check(),
+            self.alerts.check(),
         ]
         .concat()
     }

@@ -9,10 +9,11 @@ use actix_web::middleware::Next;
 use actix_web::{HttpMessage, HttpRequest, HttpResponse, web};
 
 use super::error::{Code, Error};
-use super::extract::{self, KnownActor};
+use super::extract::{self, KnownActor, KnownKey};
 use super::headers;
 use crate::app::App;
 use crate::random;
+use redoubt_store::alerts::Rule;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -59,10 +60,11 @@ fn check_origin(request: &ServiceRequest) -> Result<(), Error> {
 /// Turns a failure into its body, recorded where it is a refusal and logged where it is a fault.
 async fn finish(app: &App, request: &HttpRequest, response: HttpResponse, id: &str) -> HttpResponse {
     let status = response.status();
+    let own = response.error().and_then(|error| error.as_error::<Error>());
+    count(app, request, status, own.map(|error| error.code));
     if !status.is_client_error() && !status.is_server_error() {
         return response;
     }
-    let own = response.error().and_then(|error| error.as_error::<Error>());
     let mut replacement = None;
     if let Some(error) = own {
         log(request, error, id);
@@ -78,6 +80,29 @@ async fn finish(app: &App, request: &HttpRequest, response: HttpResponse, id: &s
         (None, None) if matches!(response.body().size(), BodySize::Sized(1..)) => response,
         (None, None) => body(request, &Error::new(from_status(status)), id),
     }
+}
+
+/// What metrics and alert rules are made from.
+fn count(app: &App, request: &HttpRequest, status: StatusCode, code: Option<Code>) {
+    let (method, route) = (request.method().as_str(), route(request));
+    app.metrics.request(method, &route, status.as_u16());
+    if method == "POST" && route == "/api/v1/session/totp" && status.is_success() {
+        app.metrics.sign_in("ok");
+    }
+    let (rule, refusal) = match code {
+        Some(Code::SignInFailed | Code::CodeRefused | Code::Locked) => (Rule::FailedSignIns, "sign_in"),
+        Some(Code::NotSignedIn) => (Rule::Refusals, "not_signed_in"),
+        Some(Code::SessionExpired) => (Rule::Refusals, "session_expired"),
+        Some(Code::Forbidden) => (Rule::Refusals, "forbidden"),
+        Some(Code::NotFound) if route.contains('{') => (Rule::Refusals, "not_found_or_foreign"),
+        Some(Code::Quota) => (Rule::Quota, "quota"),
+        _ => return,
+    };
+    match rule {
+        Rule::FailedSignIns => app.metrics.sign_in("refused"),
+        Rule::Refusals | Rule::Quota => app.metrics.refusal(refusal),
+    }
+    app.access.watch().note(rule, app.clock.now_us());
 }
 
 fn log(request: &HttpRequest, error: &Error, id: &str) {
@@ -115,8 +140,13 @@ async fn record_refusal(app: &App, request: &HttpRequest, code: Code) -> Result<
     if !recorded_always && !app.refusals.admit(&via.source.ip, app.clock.now_us()) {
         return Ok(());
     }
-    let draft =
-        crate::records::refused(actor.as_ref(), reason, request.method().as_str(), &route(request), &via);
+    let method = request.method().as_str();
+    let draft = match request.extensions().get::<KnownKey>() {
+        Some(KnownKey(reason, key)) => {
+            crate::records::rights::key_refused(actor.as_ref(), key.as_deref(), reason, &via)
+        }
+        None => crate::records::refused(actor.as_ref(), reason, method, &route(request), &via),
+    };
     app.store.write(move |tx| tx.audit(draft).map(|_| ())).await.map_err(Error::from)
 }
 

@@ -9,10 +9,11 @@ use redoubt_audit::{Actor, Source};
 use super::boundary::RequestId;
 use super::connection::Connection;
 use super::error::{Code, Error};
+use crate::access::{self, Member};
 use crate::app::App;
 use crate::identity::{
-    self, Admin, Administrator, ApiCaller, Caller, PlainApiKey, PlainToken, Proven, ProvenAdministrator,
-    RoleSet, SessionHolder,
+    self, Admin, Administrator, Analyst, ApiCaller, Caller, PlainApiKey, PlainToken, Proven,
+    ProvenAdministrator, RefusedKey, RoleSet, SessionHolder,
 };
 use crate::records::Via;
 
@@ -23,6 +24,9 @@ const AGENT_CHARACTERS: usize = 200;
 
 /// Who a refused request turned out to be, for the record of its refusal.
 pub(super) struct KnownActor(pub(super) Actor);
+
+/// An API key that was refused, for the record of its refusal: why, and which key if it was ever one of ours.
+pub(super) struct KnownKey(pub(super) &'static str, pub(super) Option<String>);
 
 /// The request as records name it.
 pub(super) fn via(request: &HttpRequest) -> Via {
@@ -118,6 +122,16 @@ impl<R: RoleSet> FromRequest for Proven<R> {
     }
 }
 
+impl FromRequest for Member {
+    type Error = Error;
+    type Future = LocalBoxFuture<'static, Result<Self, Error>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let (request, caller) = (request.clone(), Caller::<Analyst>::from_request(request, payload));
+        Box::pin(async move { Ok(app(&request)?.access.member(caller.await?).await?) })
+    }
+}
+
 impl FromRequest for Administrator {
     type Error = Error;
     type Future = LocalBoxFuture<'static, Result<Self, Error>>;
@@ -163,11 +177,22 @@ impl FromRequest for ApiCaller {
             let header = request.headers().get("authorization").and_then(|value| value.to_str().ok());
             let (scheme, key) = header.and_then(|value| value.split_once(' ')).ok_or_else(refused)?;
             let key = PlainApiKey::parse(key.trim()).filter(|_| scheme.eq_ignore_ascii_case("bearer"));
-            let found =
-                app(&request)?.identity.authenticate_key(&key.ok_or_else(refused)?, &via(&request)).await;
-            match found {
-                Err(identity::Error::NotSignedIn) => Err(refused()),
-                other => Ok(other?),
+            let key = key.ok_or_else(refused)?;
+            match app(&request)?.identity.authenticate_key(&key, &via(&request)).await {
+                Ok(caller) => {
+                    request.extensions_mut().insert(KnownActor(caller.actor()));
+                    Ok(caller)
+                }
+                Err(identity::Error::KeyRefused(refusal)) => {
+                    let RefusedKey { reason, known } = *refusal;
+                    let (id, user) = known.unzip();
+                    if let Some(user) = user {
+                        request.extensions_mut().insert(KnownActor(crate::records::actor(&user, None)));
+                    }
+                    request.extensions_mut().insert(KnownKey(reason, id));
+                    Err(refused())
+                }
+                Err(other) => Err(other.into()),
             }
         })
     }
@@ -180,7 +205,7 @@ impl From<identity::Error> for Error {
             E::SignInFailed => Self::new(Code::SignInFailed),
             E::CodeRefused => Self::new(Code::CodeRefused),
             E::Locked { seconds } => Self::new(Code::Locked).retry_after(seconds),
-            E::NotSignedIn => Self::new(Code::NotSignedIn),
+            E::NotSignedIn | E::KeyRefused(_) => Self::new(Code::NotSignedIn),
             E::SessionExpired => Self::new(Code::SessionExpired),
             E::Forbidden => Self::new(Code::Forbidden),
             E::ProofNeeded => Self::new(Code::ProofNeeded),
@@ -196,12 +221,7 @@ impl From<identity::Error> for Error {
             E::BadName(_) => Self::invalid("username", capital(&error.to_string())),
             E::BadDisplayName => Self::invalid("display_name", capital(&error.to_string())),
             E::Weak(_) => Self::new(Code::Invalid).title(capital(&error.to_string())),
-            E::NameTaken
-            | E::OwnAccount
-            | E::LastAdmin
-            | E::NotLocal
-            | E::MappingExists
-            | E::Configured => {
+            E::NameTaken | E::OwnAccount | E::LastAdmin | E::NotLocal | E::MappingExists | E::Configured => {
                 Self::new(Code::Conflict).title(capital(&error.to_string()))
             }
             E::Store(error) => error.into(),
@@ -228,7 +248,7 @@ impl From<crate::chat::Error> for Error {
     fn from(error: crate::chat::Error) -> Self {
         use crate::chat::Error as E;
         match error {
-            E::NoWorkspace => Self::new(Code::WorkspaceNeeded),
+            E::Access(error) => error.into(),
             E::NoSuchChat | E::NoSuchMessage => Self::not_found(),
             E::NoSuchModel => Self::invalid("model", "There is no such model."),
             E::NotThere(why) => Self::invalid("parent", format!("{why}.")),
@@ -244,6 +264,42 @@ impl From<crate::chat::Error> for Error {
             E::NoRandomness(error) => Self::internal(error),
             E::Store(error) => error.into(),
         }
+    }
+}
+
+impl From<access::Error> for Error {
+    fn from(error: access::Error) -> Self {
+        use access::Error as E;
+        match error {
+            E::NoWorkspace => Self::new(Code::WorkspaceNeeded),
+            E::Missing(permission) => Self {
+                field: Some(permission.to_string()),
+                ..Self::new(Code::Forbidden).title(format!("You do not have the permission {permission}."))
+            },
+            E::MissingScope(scope) => Self {
+                field: Some(scope.to_owned()),
+                ..Self::new(Code::Forbidden).title(format!("This key may not be used for {scope}."))
+            },
+            E::Quota { quota, retry_after_seconds } => Self {
+                field: Some(quota.as_str().to_owned()),
+                ..Self::new(Code::Quota).title(quota_title(quota)).retry_after(retry_after_seconds)
+            },
+            E::NoSuch(_) => Self::not_found(),
+            E::Conflict(why) => Self::new(Code::Conflict).title(capital(why)),
+            E::Invalid { field, why } => Self::invalid(field, capital(&why)),
+            E::NoRandomness(error) => Self::internal(error),
+            E::Store(error) => error.into(),
+        }
+    }
+}
+
+fn quota_title(quota: access::Quota) -> &'static str {
+    match quota {
+        access::Quota::Requests => "The day's requests are used up. They begin anew at midnight (UTC).",
+        access::Quota::Tokens => {
+            "The day's tokens are used up, or promised to what you have under way. They begin anew at midnight (UTC)."
+        }
+        access::Quota::Parallel => "You have as many answers under way as you may. Wait for one of them.",
     }
 }
 

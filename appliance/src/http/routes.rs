@@ -10,8 +10,8 @@ use utoipa::openapi::{RefOr, Schema};
 use utoipa::{IntoParams, ToSchema};
 
 use super::handlers::{
-    admin, appliance, audit, chats, completions, embeddings, export, health, lock, messages, search, session,
-    sessions,
+    admin, appliance, audit, chats, completions, embeddings, export, health, keys, lock, me, messages,
+    metrics, prompts, search, session, sessions, usage,
 };
 use crate::directory::Report;
 
@@ -120,8 +120,21 @@ pub(super) fn register(config: &mut web::ServiceConfig) {
 
 /// The whole list.
 pub fn all() -> Vec<Route> {
-    [sign_in(), own_session(), chatting(), auditing(), people_administration(), directory_administration(), programs(), operations()]
-        .concat()
+    [
+        sign_in(),
+        own_session(),
+        chatting(),
+        own_things(),
+        auditing(),
+        people_administration(),
+        directory_administration(),
+        access_administration(),
+        groups_administration(),
+        workspaces_administration(),
+        programs(),
+        operations(),
+    ]
+    .concat()
 }
 
 fn sign_in() -> Vec<Route> {
@@ -243,6 +256,154 @@ fn chatting() -> Vec<Route> {
     ]
 }
 
+/// What an analyst has besides chats.
+fn own_things() -> Vec<Route> {
+    use Access::Analyst;
+    vec![
+        Route::new(Method::POST, "/api/v1/session/workspace", Analyst, "Choose a workspace", || {
+            web::route().to(me::choose_workspace)
+        })
+        .takes::<me::WorkspaceChoice>(),
+        Route::new(Method::GET, "/api/v1/keys", Analyst, "One's keys for programs", || {
+            web::route().to(keys::list)
+        })
+        .returns::<keys::KeyPage>(200),
+        Route::new(Method::POST, "/api/v1/keys", Analyst, "Make a key; shows it once", || {
+            web::route().to(keys::create)
+        })
+        .takes::<keys::NewKeyBody>()
+        .returns::<keys::CreatedKey>(201),
+        Route::new(Method::DELETE, "/api/v1/keys/{id}", Analyst, "Revoke a key", || {
+            web::route().to(keys::delete)
+        }),
+        Route::new(Method::GET, "/api/v1/prompts", Analyst, "The workspace's kept prompts", || {
+            web::route().to(prompts::list)
+        })
+        .query::<chats::PageQuery>()
+        .returns::<prompts::PromptPage>(200),
+        Route::new(Method::POST, "/api/v1/prompts", Analyst, "Keep a prompt", || {
+            web::route().to(prompts::create)
+        })
+        .takes::<prompts::NewPrompt>()
+        .returns::<prompts::PromptView>(201),
+        Route::new(Method::PATCH, "/api/v1/prompts/{id}", Analyst, "Change one's prompt", || {
+            web::route().to(prompts::update)
+        })
+        .takes::<prompts::PromptChanges>()
+        .returns::<prompts::PromptView>(200),
+        Route::new(Method::DELETE, "/api/v1/prompts/{id}", Analyst, "Delete one's prompt", || {
+            web::route().to(prompts::delete)
+        }),
+        Route::new(Method::GET, "/api/v1/usage", Analyst, "One's own use by day and model", || {
+            web::route().to(usage::show)
+        })
+        .query::<usage::UsageQuery>()
+        .returns::<usage::OwnUsage>(200),
+    ]
+}
+
+fn access_administration() -> Vec<Route> {
+    use Access::Admin;
+    vec![
+        Route::new(Method::GET, "/api/v1/admin/people/{id}/explain", Admin, "Why somebody may what", || {
+            web::route().to(admin::access::explain)
+        })
+        .returns::<admin::access::ExplanationView>(200),
+        Route::new(Method::GET, "/api/v1/admin/people/{id}/keys", Admin, "Somebody's keys", || {
+            web::route().to(admin::access::keys)
+        })
+        .returns::<keys::KeyPage>(200),
+        Route::new(
+            Method::DELETE,
+            "/api/v1/admin/people/{id}/keys/{key}",
+            Admin,
+            "Revoke somebody's key",
+            || web::route().to(admin::access::revoke_key),
+        ),
+        Route::new(Method::GET, "/api/v1/admin/models", Admin, "The models and who may use them", || {
+            web::route().to(admin::models::list)
+        })
+        .returns::<admin::models::AdminModelPage>(200),
+        Route::new(Method::GET, "/api/v1/admin/usage", Admin, "Use by person, model or workspace", || {
+            web::route().to(admin::usage::show)
+        })
+        .query::<admin::usage::TotalsQuery>()
+        .returns::<admin::usage::Totals>(200),
+        Route::new(Method::GET, "/api/v1/admin/alerts", Admin, "Alerts, newest first", || {
+            web::route().to(admin::alerts::list)
+        })
+        .query::<chats::PageQuery>()
+        .returns::<admin::alerts::AlertPage>(200),
+        Route::new(
+            Method::POST,
+            "/api/v1/admin/alerts/{id}/acknowledge",
+            Admin,
+            "Say that an alert was seen",
+            || web::route().to(admin::alerts::acknowledge),
+        ),
+        Route::new(Method::GET, "/api/v1/admin/system", Admin, "How the appliance is", || {
+            web::route().to(admin::system::show)
+        })
+        .returns::<admin::system::System>(200),
+    ]
+}
+
+fn groups_administration() -> Vec<Route> {
+    use Access::Admin;
+    let (all, one) = ("/api/v1/admin/groups", "/api/v1/admin/groups/{id}");
+    let member = "/api/v1/admin/groups/{id}/members/{user}";
+    vec![
+        Route::new(Method::GET, all, Admin, "The groups", || web::route().to(admin::groups::list))
+            .returns::<admin::groups::GroupPage>(200),
+        Route::new(Method::POST, all, Admin, "Make a group", || web::route().to(admin::groups::create))
+            .takes::<admin::groups::NewGroup>()
+            .returns::<admin::groups::GroupView>(201),
+        Route::new(Method::GET, one, Admin, "A group", || web::route().to(admin::groups::show))
+            .returns::<admin::groups::GroupView>(200),
+        Route::new(Method::PATCH, one, Admin, "Change what a group carries", || {
+            web::route().to(admin::groups::update)
+        })
+        .takes::<admin::groups::GroupChanges>()
+        .returns::<admin::groups::GroupView>(200),
+        Route::new(Method::DELETE, one, Admin, "Delete a group", || web::route().to(admin::groups::delete)),
+        Route::new(Method::GET, "/api/v1/admin/groups/{id}/members", Admin, "Who is in a group", || {
+            web::route().to(admin::groups::members)
+        })
+        .query::<chats::PageQuery>()
+        .returns::<admin::groups::GroupMemberPage>(200),
+        Route::new(Method::PUT, member, Admin, "Put somebody into a group", || {
+            web::route().to(admin::groups::add_member)
+        }),
+        Route::new(Method::DELETE, member, Admin, "Take somebody out of a group", || {
+            web::route().to(admin::groups::remove_member)
+        }),
+    ]
+}
+
+fn workspaces_administration() -> Vec<Route> {
+    use Access::Admin;
+    let (all, one) = ("/api/v1/admin/workspaces", "/api/v1/admin/workspaces/{id}");
+    vec![
+        Route::new(Method::GET, all, Admin, "The workspaces", || web::route().to(admin::workspaces::list))
+            .returns::<admin::workspaces::AdminWorkspacePage>(200),
+        Route::new(Method::POST, all, Admin, "Make a workspace", || {
+            web::route().to(admin::workspaces::create)
+        })
+        .takes::<admin::workspaces::NewWorkspace>()
+        .returns::<admin::workspaces::AdminWorkspace>(201),
+        Route::new(Method::GET, one, Admin, "A workspace", || web::route().to(admin::workspaces::show))
+            .returns::<admin::workspaces::AdminWorkspace>(200),
+        Route::new(Method::PATCH, one, Admin, "Change a workspace", || {
+            web::route().to(admin::workspaces::update)
+        })
+        .takes::<admin::workspaces::WorkspaceChanges>()
+        .returns::<admin::workspaces::AdminWorkspace>(200),
+        Route::new(Method::DELETE, one, Admin, "Delete a workspace without chats", || {
+            web::route().to(admin::workspaces::delete)
+        }),
+    ]
+}
+
 fn auditing() -> Vec<Route> {
     vec![
         Route::new(Method::GET, "/api/v1/audit/records", Access::Auditor, "Records, newest first", || {
@@ -322,9 +483,13 @@ fn directory_administration() -> Vec<Route> {
             web::route().to(directory::show)
         })
         .returns::<directory::DirectoryView>(200),
-        Route::new(Method::POST, "/api/v1/admin/directory/test", Admin, "Try every step of a sign-in", || {
-            web::route().to(directory::test)
-        })
+        Route::new(
+            Method::POST,
+            "/api/v1/admin/directory/test",
+            Admin,
+            "Try every step of a sign-in",
+            || web::route().to(directory::test),
+        )
         .takes::<directory::Asked>()
         .returns::<Report>(200),
         Route::new(Method::GET, all, Admin, "What the directory's groups mean here", || {
@@ -339,9 +504,13 @@ fn directory_administration() -> Vec<Route> {
         Route::new(Method::DELETE, "/api/v1/admin/mappings/{id}", Admin, "Delete a mapping", || {
             web::route().to(mappings::delete)
         }),
-        Route::new(Method::POST, "/api/v1/admin/mappings/dry-run", Admin, "What the mappings come to", || {
-            web::route().to(mappings::dry_run)
-        })
+        Route::new(
+            Method::POST,
+            "/api/v1/admin/mappings/dry-run",
+            Admin,
+            "What the mappings come to",
+            || web::route().to(mappings::dry_run),
+        )
         .takes::<directory::Asked>()
         .returns::<mappings::DryRunView>(200),
     ]
@@ -374,6 +543,10 @@ fn operations() -> Vec<Route> {
             .file("text/plain"),
         Route::new(Method::GET, "/readyz", Public, "Store and engine are ready", || {
             web::route().to(health::ready)
+        })
+        .file("text/plain"),
+        Route::new(Method::GET, "/metrics", Public, "Counters, for the addresses that may see them", || {
+            web::route().to(metrics::show)
         })
         .file("text/plain"),
         Route::new(Method::GET, "/api/v1/openapi.json", Public, "This API's description", || {

@@ -127,6 +127,11 @@ impl By {
         self.actor.uid.as_deref()
     }
 
+    /// The admin's name, or the console.
+    pub fn name(&self) -> &str {
+        self.actor.name.as_deref().unwrap_or("console")
+    }
+
     /// A record of this event with who did it and by which request.
     pub fn draft(&self, event: redoubt_audit::Event, outcome: redoubt_audit::Outcome) -> Draft {
         let draft = Draft::new(event, outcome, self.actor.clone());

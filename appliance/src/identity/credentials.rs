@@ -65,7 +65,11 @@ impl Checked {
     /// What a failure is counted under. While the directory says nothing, failures lock as always, and are forgotten when it
     /// is back: an outage neither tells local names from others nor locks everybody out after it.
     pub(super) fn failure_key(&self) -> LockoutKey {
-        if self.result.as_ref().is_err_and(|refused| refused.away) { self.key.away() } else { self.key.clone() }
+        if self.result.as_ref().is_err_and(|refused| refused.away) {
+            self.key.away()
+        } else {
+            self.key.clone()
+        }
     }
 
     /// Whether a right password was this person's: the directory may have given the name to somebody else.

@@ -27,6 +27,9 @@ pub enum Error {
     Forbidden,
     #[error("password and code are needed again")]
     ProofNeeded,
+    /// Of a program.
+    #[error("the key is not accepted ({})", .0.reason)]
+    KeyRefused(Box<super::RefusedKey>),
     #[error("no such session")]
     NoSuchSession,
     #[error("no such person")]

@@ -1,6 +1,6 @@
 //! Mappings of the directory's groups, for admins: seen, made, deleted, tried.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use redoubt_store::directory_mappings::{self, DirectoryMapping, Gives};
 use redoubt_store::users::{self, Origin, Role, User};
@@ -35,11 +35,12 @@ pub struct Change {
     pub to: String,
 }
 
-/// Why somebody has their role and the groups that the directory gives.
+/// The directory's groups behind somebody's rights.
 pub struct Reasons {
-    pub role: String,
-    /// By the group's id.
-    pub groups: Vec<(String, String)>,
+    /// `None` where the role is assigned.
+    pub role: Option<String>,
+    /// By the id of the group here.
+    pub groups: BTreeMap<String, String>,
 }
 
 impl Identity {
@@ -128,7 +129,8 @@ impl Identity {
         self.store.write(move |tx| tx.audit(draft).map(|_| ())).await.map_err(Error::from)?;
         let Some(username) = username else { return self.dry_run_of_all().await };
         let name = Username::parse(&username).ok_or(Error::NoSuchPerson)?;
-        let found = self.store.read(move |reader| Ok::<_, Error>(users::find_by_name(reader, name.as_str())?));
+        let found =
+            self.store.read(move |reader| Ok::<_, Error>(users::find_by_name(reader, name.as_str())?));
         let user = found.await?.filter(|user| user.directory_id.is_some()).ok_or(Error::NoSuchPerson)?;
         let answer = self.look_up(&user).await?;
         let this = self.clone();
@@ -169,23 +171,19 @@ impl Identity {
         Ok(directory.look_up(&id).await.ok())
     }
 
-    /// Where somebody's role and memberships come from, for whoever explains all of their rights.
-    pub async fn reasons(&self, user: &User) -> Result<Reasons, Error> {
-        let (this, user) = (self.clone(), user.clone());
+    /// The directory's groups that somebody's role and memberships come from, for whoever explains all of their rights.
+    ///
+    /// # Errors
+    /// [`Error::NoSuchPerson`]
+    pub async fn reasons(&self, user_id: &str) -> Result<Reasons, Error> {
+        let (this, id) = (self.clone(), user_id.to_owned());
         self.store
             .read(move |reader| {
+                let user = users::find(reader, &id)?.ok_or(Error::NoSuchPerson)?;
                 let rules = mapping::rules(reader, &this.directory_settings.map)?;
-                let mapped = mapping::map(&rules, &directory_groups::list(reader, &user.id)?);
-                let of = |names: &[String]| match names {
-                    [one] => format!("directory group {one}"),
-                    several => format!("directory groups {}", several.join(" and ")),
-                };
-                let role = match (user.role_source, user.directory_id.is_some()) {
-                    (Origin::Assigned, false) => "set when the account was made, or by an admin".to_owned(),
-                    (Origin::Assigned, true) => "assigned by an admin, whatever the directory says".to_owned(),
-                    (Origin::Directory, _) => of(&mapped.role_because),
-                };
-                let groups = mapped.groups.iter().map(|(id, group)| (id.clone(), of(&group.because)));
+                let mapped = mapping::map(&rules, &directory_groups::list(reader, &id)?);
+                let role = (user.role_source == Origin::Directory).then(|| mapped.role_because.join(" and "));
+                let groups = mapped.groups.into_iter().map(|(id, group)| (id, group.because.join(" and ")));
                 Ok(Reasons { role, groups: groups.collect() })
             })
             .await

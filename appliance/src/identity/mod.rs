@@ -34,7 +34,7 @@ use std::sync::Arc;
 use redoubt_store::{Clock, Store};
 
 pub use accounts::{NewPerson, NewUser};
-pub use api_key::{ApiCaller, PlainApiKey};
+pub use api_key::{ApiCaller, KeyScope, ListedKey, MOST_KEY_DAYS, NewKey, PlainApiKey, RefusedKey};
 pub use caller::{
     Admin, Administrator, Analyst, Anyone, Auditor, By, Caller, Proven, ProvenAdministrator, RoleSet,
     SessionHolder,
@@ -42,7 +42,7 @@ pub use caller::{
 pub use ending::OnEnd;
 pub use error::Error;
 pub use factor::Factor;
-pub use mapping::{Given, MappedGroup, Mapped, NoRole, Rule};
+pub use mapping::{Given, Mapped, MappedGroup, NoRole, Rule};
 pub use mappings::{Change, DryRun, NewMapping, Reasons};
 pub use name::Username;
 pub use password::{PlainPassword, Weak, generate as generate_password};

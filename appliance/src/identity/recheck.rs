@@ -115,7 +115,9 @@ impl Identity {
     /// Records once that the directory is away for longer than is tolerated.
     async fn note_absence(&self) -> Result<(), Error> {
         let grace_us = i64::from(self.directory_settings.grace_seconds) * SECOND_US;
-        let Some(since) = self.presence.absent_longer_than(grace_us, self.clock.now_us()) else { return Ok(()) };
+        let Some(since) = self.presence.absent_longer_than(grace_us, self.clock.now_us()) else {
+            return Ok(());
+        };
         self.store.write(move |tx| tx.audit(records::directory_away(since)).map(|_| ())).await?;
         Ok(())
     }

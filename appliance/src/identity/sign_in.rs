@@ -153,7 +153,8 @@ impl Identity {
                         return Ok(Verdict::Locked(seconds));
                     }
                 }
-                let session = this.new_session(session_id, &user, hash, Stage::Pending, PENDING_SECONDS, &via);
+                let session =
+                    this.new_session(session_id, &user, hash, Stage::Pending, PENDING_SECONDS, &via);
                 sessions::insert(tx, &session)?;
                 tx.audit(records::password_accepted(&user, notice.as_deref(), &via))?;
                 if totp_rows::find(tx, &user.id)?.is_some_and(|totp| totp.confirmed_at.is_some()) {

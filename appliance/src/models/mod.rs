@@ -69,11 +69,21 @@ impl Manifest {
         }
     }
 
-    /// The turns with this model's system prompt before them, if they bring none.
-    pub fn with_system(&self, mut turns: Vec<Turn>) -> Vec<Turn> {
+    /// The turns with the workspace's system prompt before whatever they bring; without one, and if they bring none, with
+    /// this model's own.
+    pub fn with_system(&self, workspace: &str, mut turns: Vec<Turn>) -> Vec<Turn> {
         let brings_one = turns.iter().any(|turn| turn.role == Role::System);
-        if let Some(system) = self.system.as_ref().filter(|_| !brings_one) {
-            turns.insert(0, Turn { role: Role::System, content: system.clone() });
+        let system = match workspace.trim().is_empty() {
+            true => self.system.as_deref().filter(|_| !brings_one),
+            false => Some(workspace),
+        };
+        match (system, turns.first_mut().filter(|first| first.role == Role::System)) {
+            (None, _) => {}
+            // Many templates know one such turn, at the beginning.
+            (Some(system), Some(first)) => first.content = format!("{system}\n\n{}", first.content),
+            (Some(system), None) => {
+                turns.insert(0, Turn { role: Role::System, content: system.to_owned() });
+            }
         }
         turns
     }
@@ -235,6 +245,22 @@ mod tests {
             assert!(parts.map(|part| &part.sha256).chain([&manifest.sha256]).all(|sum| sum.len() == 64));
             assert!(manifest.context > 0);
         }
+    }
+
+    #[test]
+    fn the_workspace_s_system_prompt_comes_before_everything() {
+        let manifest = Manifest { system: Some("model".to_owned()), ..built_in()[0].clone() };
+        let turn = |role, content: &str| Turn { role, content: content.to_owned() };
+        let (own, question) = (turn(Role::System, "own"), turn(Role::User, "?"));
+        let with = |workspace: &str, turns: &[&Turn]| {
+            let turns = manifest.with_system(workspace, turns.iter().map(|turn| (*turn).clone()).collect());
+            turns.into_iter().map(|turn| turn.content).collect::<Vec<_>>()
+        };
+        assert_eq!(with("", &[&question]), ["model", "?"]);
+        assert_eq!(with(" ", &[&own, &question]), ["own", "?"]);
+        assert_eq!(with("place", &[&question]), ["place", "?"]);
+        assert_eq!(with("place", &[&own, &question]), ["place\n\nown", "?"]);
+        assert_eq!(with("place", &[&question, &own]), ["place", "?", "own"]);
     }
 
     #[test]

@@ -59,6 +59,12 @@ pub fn list_by_user(reader: &Reader, user_id: &str) -> Result<Vec<ApiKey>, Error
     reader.all(&sql, [user_id], from_row)
 }
 
+/// A key of this person, revoked or not.
+pub fn find_of(reader: &Reader, user_id: &str, id: &str) -> Result<Option<ApiKey>, Error> {
+    let sql = format!("SELECT {COLUMNS} FROM api_keys WHERE user_id = ?1 AND id = ?2");
+    reader.one(&sql, [user_id, id], from_row)
+}
+
 /// Notes that the key was used.
 pub fn touch(tx: &mut Tx<'_>, id: &str, now_us: i64) -> Result<bool, Error> {
     Ok(tx.execute("UPDATE api_keys SET last_used_at = ?2 WHERE id = ?1", params![id, now_us])? == 1)

@@ -58,7 +58,9 @@ pub fn replace(tx: &mut Tx<'_>, user_id: &str, names: &BTreeSet<String>) -> Resu
 /// Who is in one of the directory's groups, as far as it said.
 pub fn members(reader: &Reader, dn: &str) -> Result<Vec<User>, Error> {
     let ids: Vec<String> =
-        reader.all("SELECT user_id FROM directory_groups WHERE dn = ?1 ORDER BY user_id", [dn], |row| row.get(0))?;
+        reader.all("SELECT user_id FROM directory_groups WHERE dn = ?1 ORDER BY user_id", [dn], |row| {
+            row.get(0)
+        })?;
     let users = ids.iter().map(|id| users::find(reader, id)).collect::<Result<Vec<_>, _>>()?;
     Ok(users.into_iter().flatten().collect())
 }

@@ -2,7 +2,7 @@
 
 use std::sync::PoisonError;
 
-use redoubt_audit::{Outcome, Record, Tree, catalogue};
+use redoubt_audit::{Event, Outcome, Record, Tree, catalogue};
 use rusqlite::Row;
 
 use crate::store::Store;
@@ -41,7 +41,7 @@ pub(crate) fn check_contents(reader: &Reader) -> Result<Vec<String>, Error> {
     reader.connection().execute_batch("BEGIN")?;
     let mut problems = pragma(reader, "integrity_check")?;
     problems.retain(|row| row != "ok");
-    for check in [foreign_keys, check_log, check_effects] {
+    for check in [foreign_keys, check_log, check_effects, check_rights] {
         problems.extend(findings(check(reader))?);
     }
     Ok(problems)
@@ -173,6 +173,52 @@ fn check_effects(reader: &Reader) -> Result<Vec<String>, Error> {
     Ok(problems)
 }
 
+/// What admins and people make beside chats: table, rows that are there from the beginning, the event of the making, and
+/// how a record `d` tells that what the record `a` made has gone.
+const MADE: [(&str, &str, Event, &str); 4] = [
+    ("groups", "everyone", catalogue::GROUP_CREATE, "d.act = 'group.delete' AND d.object = a.object"),
+    (
+        "workspaces",
+        "general",
+        catalogue::WORKSPACE_CREATE,
+        "d.act = 'workspace.delete' AND d.object = a.object",
+    ),
+    (
+        "prompts",
+        "",
+        catalogue::PROMPT_CREATE,
+        "(d.act = 'prompt.delete' AND d.object = a.object) OR (d.act = 'workspace.delete'
+            AND d.object = json_extract(CAST(a.rec AS TEXT), '$.d.workspace'))",
+    ),
+    // Keys are revoked, never deleted.
+    ("api_keys", "", catalogue::APIKEY_CREATE, "FALSE"),
+];
+
+/// Rows without the record of their making, and records whose rows are gone without another that tells of it.
+fn check_rights(reader: &Reader) -> Result<Vec<String>, Error> {
+    let mut problems = Vec::new();
+    for (table, built_in, made, gone) in MADE {
+        let sql = format!(
+            "SELECT t.id FROM {table} t WHERE t.id <> '{built_in}' AND NOT EXISTS (
+                 SELECT 1 FROM audit a WHERE a.act = ?1 AND a.outcome = 'ok' AND a.object = t.id)
+             LIMIT {MAX_PROBLEMS}"
+        );
+        let ids: Vec<String> = reader.all(&sql, [made.act()], |row| row.get(0))?;
+        problems.extend(ids.into_iter().map(|id| format!("{table}: {id} has no record of its creation")));
+        let sql = format!(
+            "SELECT a.object FROM audit a WHERE a.act = ?1 AND a.outcome = 'ok'
+               AND NOT EXISTS (SELECT 1 FROM {table} t WHERE t.id = a.object)
+               AND NOT EXISTS (SELECT 1 FROM audit d WHERE d.outcome = 'ok' AND ({gone}))
+             LIMIT {MAX_PROBLEMS}"
+        );
+        let ids: Vec<String> = reader.all(&sql, [made.act()], |row| row.get(0))?;
+        problems.extend(
+            ids.into_iter().map(|id| format!("{table}: {id} was created, not deleted, and is not there")),
+        );
+    }
+    Ok(problems)
+}
+
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
@@ -196,7 +242,7 @@ mod tests {
         }
     }
 
-    fn record(tx: &mut Tx<'_>, event: redoubt_audit::Event, id: &str) -> Result<u64, Error> {
+    fn record(tx: &mut Tx<'_>, event: Event, id: &str) -> Result<u64, Error> {
         let object = Object::new("thing", id);
         tx.audit(Draft::new(event, Outcome::Ok, Actor::system()).object(object).data("chat", "c"))
     }
@@ -223,6 +269,22 @@ mod tests {
                            VALUES (?1, 'c', 'u', 'user', 'text', 'done', 0, ?2)";
                 tx.connection().execute(sql, (id, seq))?;
             }
+            for (event, id) in [
+                (catalogue::GROUP_CREATE, "g"),
+                (catalogue::GROUP_CREATE, "old"),
+                (catalogue::GROUP_DELETE, "old"),
+                (catalogue::WORKSPACE_CREATE, "w"),
+                (catalogue::PROMPT_CREATE, "p"),
+                (catalogue::APIKEY_CREATE, "k"),
+            ] {
+                record(tx, event, id)?;
+            }
+            let sql = "INSERT INTO groups (id, name, created_at) VALUES ('g', 'g', 0);
+                       INSERT INTO workspaces (id, name, created_at) VALUES ('w', 'w', 0);
+                       INSERT INTO prompts VALUES ('p', 'w', 'u', '', '', 0, 0);
+                       INSERT INTO api_keys (id, user_id, name, hash, created_at, parallel)
+                           VALUES ('k', 'u', '', zeroblob(32), 0, 1);";
+            tx.connection().execute_batch(sql)?;
             record(tx, catalogue::CHAT_CREATE, "gone")?;
             record(tx, catalogue::CHAT_DELETE, "gone")
         });
@@ -256,8 +318,8 @@ mod tests {
             "UPDATE audit SET time_us = 0 WHERE seq = 1",
             "DELETE FROM audit WHERE seq = 4",
             "DELETE FROM audit WHERE seq = 3",
-            "UPDATE audit SET seq = 9 WHERE seq = 4",
-            "INSERT INTO audit SELECT 5, time_us, act, outcome, actor, object, rec, leaf FROM audit WHERE seq = 4",
+            "UPDATE audit SET seq = 99 WHERE seq = 4",
+            "INSERT INTO audit SELECT 11, time_us, act, outcome, actor, object, rec, leaf FROM audit WHERE seq = 4",
             "DELETE FROM audit_tree",
             "UPDATE audit_tree SET edge = zeroblob(8)",
             "UPDATE audit_tree SET edge = zeroblob(7)",
@@ -276,6 +338,17 @@ mod tests {
             ),
             ("UPDATE messages SET audit_seq = 1 WHERE id = 'n'", "messages: n has no record of its creation"),
             ("UPDATE chats SET audit_seq = 1", "chats: c has no record of its creation"),
+            ("DELETE FROM groups WHERE id = 'g'", "groups: g was created, not deleted, and is not there"),
+            ("DELETE FROM prompts", "prompts: p was created, not deleted, and is not there"),
+            ("DELETE FROM api_keys", "api_keys: k was created, not deleted, and is not there"),
+            (
+                "INSERT INTO groups (id, name, created_at) VALUES ('x', 'x', 0)",
+                "groups: x has no record of its creation",
+            ),
+            (
+                "INSERT INTO workspaces (id, name, created_at) VALUES ('x', 'x', 0)",
+                "workspaces: x has no record of its creation",
+            ),
         ] {
             let found = found_after(sql);
             assert!(found.iter().any(|problem| problem == expected), "{sql}: {found:?}");

@@ -3,6 +3,7 @@
 //! Whoever uses it hands in closures that run inside a transaction and call the table modules. Nothing here
 //! knows HTTP, the directory or a model.
 
+pub mod alerts;
 pub mod api_keys;
 pub mod audit_log;
 pub mod chats;
@@ -11,6 +12,8 @@ mod directory;
 pub mod directory_groups;
 pub mod directory_mappings;
 mod error;
+pub mod grants;
+pub mod groups;
 mod inspection;
 mod integrity;
 pub mod keys;
@@ -21,6 +24,8 @@ pub mod meta;
 mod migrations;
 mod open;
 mod page;
+pub mod permissions;
+pub mod prompts;
 mod queue;
 mod readers;
 pub mod recovery_codes;
@@ -30,6 +35,7 @@ mod store;
 mod text_enum;
 pub mod totp;
 mod tx;
+pub mod usage;
 pub mod users;
 pub mod workspaces;
 mod writer;

@@ -116,6 +116,17 @@ pub fn renew(
     Ok(tx.execute(sql, params![old_hash, new_hash, now_us, proved_at])? == 1)
 }
 
+/// Binds the session to a workspace. `false` if the session is gone.
+pub fn set_workspace(tx: &mut Tx<'_>, id: &str, workspace: &str) -> Result<bool, Error> {
+    Ok(tx.execute("UPDATE sessions SET workspace = ?2 WHERE id = ?1", [id, workspace])? == 1)
+}
+
+/// Complete sessions of everybody.
+pub fn count_full(reader: &Reader) -> Result<u64, Error> {
+    let sql = "SELECT count(*) FROM sessions WHERE stage = 'full'";
+    Ok(reader.one(sql, [], |row| row.get(0))?.unwrap_or_default())
+}
+
 /// Ends a session of this person. `false` if they have no such session.
 pub fn delete(tx: &mut Tx<'_>, user_id: &str, id: &str) -> Result<bool, Error> {
     Ok(tx.execute("DELETE FROM sessions WHERE user_id = ?1 AND id = ?2", [user_id, id])? == 1)

@@ -1,8 +1,9 @@
-//! Tables `workspaces`, `workspace_members`, `workspace_groups`: compartments and who is in them.
+//! Tables `workspaces`, `workspace_members`, `workspace_groups`, `workspace_models`: compartments, who is in them, and
+//! which models they are kept to.
 
-use rusqlite::Row;
+use rusqlite::{Row, params};
 
-use crate::{Error, Reader};
+use crate::{Error, Reader, Tx};
 
 /// The workspace that every appliance begins with.
 pub const GENERAL: &str = "general";
@@ -34,6 +35,121 @@ const HAS: &str = "EXISTS (SELECT 1 FROM workspace_members m WHERE m.workspace_i
 pub fn list_of(reader: &Reader, user_id: &str) -> Result<Vec<Workspace>, Error> {
     let sql = format!("SELECT {COLUMNS} FROM workspaces w WHERE {HAS} ORDER BY w.name");
     reader.all(&sql, [user_id], from_row)
+}
+
+/// A workspace if this person is in it.
+pub fn find_of(reader: &Reader, user_id: &str, id: &str) -> Result<Option<Workspace>, Error> {
+    let sql = format!("SELECT {COLUMNS} FROM workspaces w WHERE w.id = ?2 AND ({HAS})");
+    reader.one(&sql, [user_id, id], from_row)
+}
+
+pub fn find(reader: &Reader, id: &str) -> Result<Option<Workspace>, Error> {
+    reader.one(&format!("SELECT {COLUMNS} FROM workspaces w WHERE w.id = ?1"), [id], from_row)
+}
+
+/// All of them, by name.
+pub fn list(reader: &Reader) -> Result<Vec<Workspace>, Error> {
+    reader.all(&format!("SELECT {COLUMNS} FROM workspaces w ORDER BY w.name"), [], from_row)
+}
+
+/// # Errors
+/// [`Error::Conflict`] if the name is taken; also of [`update`].
+pub fn insert(tx: &mut Tx<'_>, workspace: &Workspace) -> Result<(), Error> {
+    let sql =
+        "INSERT INTO workspaces (id, name, marking_text, marking_background, marking_color, system_prompt,
+                   created_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
+    let values = params![
+        workspace.id,
+        workspace.name,
+        workspace.marking_text,
+        workspace.marking_background,
+        workspace.marking_color,
+        workspace.system_prompt,
+        workspace.created_at,
+    ];
+    tx.execute(sql, values)?;
+    Ok(())
+}
+
+/// Everything but its id and age. `false` if there is no such workspace.
+pub fn update(tx: &mut Tx<'_>, workspace: &Workspace) -> Result<bool, Error> {
+    let sql =
+        "UPDATE workspaces SET name = ?2, marking_text = ?3, marking_background = ?4, marking_color = ?5,
+                   system_prompt = ?6 WHERE id = ?1";
+    let values = params![
+        workspace.id,
+        workspace.name,
+        workspace.marking_text,
+        workspace.marking_background,
+        workspace.marking_color,
+        workspace.system_prompt,
+    ];
+    Ok(tx.execute(sql, values)? == 1)
+}
+
+/// With its members and prompts, not with chats: that there are none is the caller's to check. Sessions that had chosen
+/// it have chosen none. `false` if there is no such workspace.
+pub fn delete(tx: &mut Tx<'_>, id: &str) -> Result<bool, Error> {
+    Ok(tx.execute("DELETE FROM workspaces WHERE id = ?1", [id])? == 1)
+}
+
+/// Everybody's chats in it.
+pub fn count_chats(reader: &Reader, id: &str) -> Result<u64, Error> {
+    let sql = "SELECT count(*) FROM chats WHERE workspace = ?1";
+    Ok(reader.one(sql, [id], |row| row.get(0))?.unwrap_or_default())
+}
+
+/// Ids and names of the people who are in it by name, by name.
+pub fn people(reader: &Reader, id: &str) -> Result<Vec<(String, String)>, Error> {
+    let sql = "SELECT u.id, u.name FROM workspace_members m JOIN users u ON u.id = m.user_id
+               WHERE m.workspace_id = ?1 ORDER BY u.name";
+    reader.all(sql, [id], |row| Ok((row.get(0)?, row.get(1)?)))
+}
+
+/// Ids and names of the groups that are in it, by name.
+pub fn groups(reader: &Reader, id: &str) -> Result<Vec<(String, String)>, Error> {
+    let sql = "SELECT g.id, g.name FROM workspace_groups m JOIN groups g ON g.id = m.group_id
+               WHERE m.workspace_id = ?1 ORDER BY g.name";
+    reader.all(sql, [id], |row| Ok((row.get(0)?, row.get(1)?)))
+}
+
+/// The models that it is kept to, by id; none if it is not.
+pub fn models(reader: &Reader, id: &str) -> Result<Vec<String>, Error> {
+    let sql = "SELECT model FROM workspace_models WHERE workspace_id = ?1 ORDER BY model";
+    reader.all(sql, [id], |row| row.get(0))
+}
+
+/// Puts these people in the place of all who were in it by name.
+///
+/// # Errors
+/// [`Error::Sql`] (a foreign key) if there is no such person; so [`replace_groups`] of groups.
+pub fn replace_people(tx: &mut Tx<'_>, id: &str, people: &[String]) -> Result<(), Error> {
+    tx.execute("DELETE FROM workspace_members WHERE workspace_id = ?1", [id])?;
+    for user_id in people {
+        let sql =
+            "INSERT INTO workspace_members (workspace_id, user_id) VALUES (?1, ?2) ON CONFLICT DO NOTHING";
+        tx.execute(sql, [id, user_id])?;
+    }
+    Ok(())
+}
+
+pub fn replace_groups(tx: &mut Tx<'_>, id: &str, groups: &[String]) -> Result<(), Error> {
+    tx.execute("DELETE FROM workspace_groups WHERE workspace_id = ?1", [id])?;
+    for group_id in groups {
+        let sql =
+            "INSERT INTO workspace_groups (workspace_id, group_id) VALUES (?1, ?2) ON CONFLICT DO NOTHING";
+        tx.execute(sql, [id, group_id])?;
+    }
+    Ok(())
+}
+
+pub fn replace_models(tx: &mut Tx<'_>, id: &str, models: &[String]) -> Result<(), Error> {
+    tx.execute("DELETE FROM workspace_models WHERE workspace_id = ?1", [id])?;
+    for model in models {
+        let sql = "INSERT INTO workspace_models (workspace_id, model) VALUES (?1, ?2) ON CONFLICT DO NOTHING";
+        tx.execute(sql, [id, model])?;
+    }
+    Ok(())
 }
 
 fn from_row(row: &Row<'_>) -> rusqlite::Result<Workspace> {

@@ -120,6 +120,7 @@ mod tests {
             sampling: Sampling::default(),
             cache_scope: CacheScope::default(),
             party: "p".to_owned(),
+            priority: -7,
         };
         ToWorker::Submit { id: 3, request }
     }

@@ -13,7 +13,7 @@ pub use sampling::{MAX_STOP_BYTES, MAX_STOPS, Sampling};
 use serde::{Deserialize, Serialize};
 
 /// Version of the frames below.
-pub const PROTOCOL_VERSION: u16 = 2;
+pub const PROTOCOL_VERSION: u16 = 3;
 
 /// Where a model runs.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -89,6 +89,8 @@ pub struct Request {
     pub cache_scope: CacheScope,
     /// Whom the round robin and the limits count as one user.
     pub party: String,
+    /// Whose turn comes first: the higher one's, but for every fifth place, which goes by the round robin alone.
+    pub priority: i32,
 }
 
 /// How long a prompt is. See [`crate::Engine::measure`].

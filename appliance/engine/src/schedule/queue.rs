@@ -1,11 +1,16 @@
-//! Who waits, and whose turn it is: the party's that has the fewest answers running, in turns among equals.
+//! Who waits, and whose turn it is: the highest priority's, among equals the party's that has the fewest answers running,
+//! in turns. Every fifth place goes without priorities, so that nobody waits for ever.
 
 use super::sequence::Sequence;
+use std::cmp::Reverse;
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
 /// How many answers each party has running.
 pub(super) type Running = HashMap<Arc<str>, usize>;
+
+/// Places that go by priority, one after the other, before one goes without.
+const MOST_PASSES: u32 = 4;
 
 /// Requests that wait for a place.
 pub(super) struct Queue {
@@ -15,11 +20,26 @@ pub(super) struct Queue {
     parties: VecDeque<VecDeque<Sequence>>,
     /// Answers that one party may have running.
     most_each: usize,
+    /// How often, last, somebody of a higher priority was taken before the one whose turn it was.
+    passes: u32,
+}
+
+/// Somebody who may be next: the priority, how many answers they have running, when they were last served.
+type Claim = (i32, usize, usize);
+
+/// Which of these is next, and whether it passes the one whose turn it is.
+fn next(claims: impl Iterator<Item = Claim> + Clone, passes: u32) -> Option<(usize, bool)> {
+    let claims = claims.enumerate();
+    let (fair, _) = claims.clone().min_by_key(|(_, (_, running, served))| (*running, *served))?;
+    let first = |(_, (priority, running, served)): &(usize, Claim)| (Reverse(*priority), *running, *served);
+    let (preferred, _) = claims.min_by_key(first)?;
+    let passing = preferred != fair && passes < MOST_PASSES;
+    Some((if passing { preferred } else { fair }, passing))
 }
 
 impl Queue {
     pub(super) fn new(most_each: usize) -> Queue {
-        Queue { returned: VecDeque::new(), parties: VecDeque::new(), most_each: most_each.max(1) }
+        Queue { returned: VecDeque::new(), parties: VecDeque::new(), most_each: most_each.max(1), passes: 0 }
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -52,7 +72,7 @@ impl Queue {
         match self.returned.is_empty() {
             false => self.returned.front_mut(),
             true => {
-                let turn = self.turn(running)?;
+                let (turn, _) = self.turn(running)?;
                 self.parties[turn].front_mut()
             }
         }
@@ -63,7 +83,9 @@ impl Queue {
         if let Some(sequence) = self.returned.pop_front() {
             return Some(sequence);
         }
-        let mut party = self.parties.remove(self.turn(running)?)?;
+        let (turn, passing) = self.turn(running)?;
+        self.passes = if passing { self.passes + 1 } else { 0 };
+        let mut party = self.parties.remove(turn)?;
         let sequence = party.pop_front();
         if !party.is_empty() {
             self.parties.push_back(party);
@@ -93,18 +115,27 @@ impl Queue {
             position += 1;
             tell(sequence, position);
         }
-        // Party by party as if nobody's answer ended: how many each would have running, when it was last served,
-        // and how many of its requests have got their place.
-        let mut turns: Vec<(usize, usize, usize)> =
-            self.parties.iter().enumerate().map(|(index, party)| (count(running, party), index, 0)).collect();
-        let last = turns.len();
+        // Party by party as if nobody's answer ended: what each claims, and how many of its requests have got their
+        // place.
+        let mut turns: Vec<(Claim, usize)> = self
+            .parties
+            .iter()
+            .enumerate()
+            .map(|(index, party)| ((priority(party), count(running, party), index), 0))
+            .collect();
+        let (last, mut passes) = (turns.len(), self.passes);
         for served in 0.. {
-            let open = (0..turns.len()).filter(|party| turns[*party].2 < self.parties[*party].len());
-            let Some(next) = open.min_by_key(|party| turns[*party]) else { return };
+            let open: Vec<usize> =
+                (0..turns.len()).filter(|party| turns[*party].1 < self.parties[*party].len()).collect();
+            let Some((chosen, passing)) = next(open.iter().map(|party| turns[*party].0), passes) else {
+                return;
+            };
+            passes = if passing { passes + 1 } else { 0 };
+            let party = open[chosen];
             position += 1;
-            tell(&mut self.parties[next][turns[next].2], position);
-            let (ahead, _, placed) = turns[next];
-            turns[next] = (ahead + 1, last + served, placed + 1);
+            let ((priority, ahead, _), placed) = turns[party];
+            tell(&mut self.parties[party][placed], position);
+            turns[party] = ((priority, ahead + 1, last + served), placed + 1);
         }
     }
 
@@ -112,15 +143,25 @@ impl Queue {
         self.parties.iter_mut().find(|party| party.front().is_some_and(|first| first.party() == name))
     }
 
-    /// The party whose turn it is.
-    fn turn(&self, running: &Running) -> Option<usize> {
-        let counts = self.parties.iter().map(|party| count(running, party)).enumerate();
-        let (turn, _) =
-            counts.filter(|(_, count)| *count < self.most_each).min_by_key(|(_, count)| *count)?;
-        Some(turn)
+    /// The party whose turn it is, and whether it passes another.
+    fn turn(&self, running: &Running) -> Option<(usize, bool)> {
+        let claim = |index: usize, party| (priority(party), count(running, party), index);
+        let open: Vec<(usize, Claim)> = self
+            .parties
+            .iter()
+            .enumerate()
+            .map(|(index, party)| (index, claim(index, party)))
+            .filter(|(_, (_, count, _))| *count < self.most_each)
+            .collect();
+        let (chosen, passing) = next(open.iter().map(|(_, claim)| *claim), self.passes)?;
+        Some((open[chosen].0, passing))
     }
 }
 
 fn count(running: &Running, party: &VecDeque<Sequence>) -> usize {
     party.front().and_then(|first| running.get(first.party())).copied().unwrap_or(0)
+}
+
+fn priority(party: &VecDeque<Sequence>) -> i32 {
+    party.front().map_or(0, Sequence::priority)
 }

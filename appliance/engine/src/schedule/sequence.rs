@@ -21,13 +21,14 @@ const LEAST_TIME: Duration = Duration::from_secs(1);
 pub(crate) struct Ticket {
     id: u64,
     party: Arc<str>,
+    priority: i32,
     asked: Instant,
     cancelled: AtomicBool,
 }
 
 impl Ticket {
-    pub(crate) fn new(id: u64, party: &str, asked: Instant) -> Arc<Ticket> {
-        Arc::new(Ticket { id, party: party.into(), asked, cancelled: AtomicBool::new(false) })
+    pub(crate) fn new(id: u64, party: &str, priority: i32, asked: Instant) -> Arc<Ticket> {
+        Arc::new(Ticket { id, party: party.into(), priority, asked, cancelled: AtomicBool::new(false) })
     }
 
     pub(crate) fn id(&self) -> u64 {
@@ -117,6 +118,10 @@ impl Sequence {
 
     pub(super) fn party(&self) -> &Arc<str> {
         self.ticket.party()
+    }
+
+    pub(super) fn priority(&self) -> i32 {
+        self.ticket.priority
     }
 
     pub(super) fn is_cancelled(&self) -> bool {

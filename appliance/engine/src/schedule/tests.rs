@@ -43,6 +43,19 @@ impl Bench {
         self.order_tokens(id, party, &scope, 0, tokens, max_tokens)
     }
 
+    /// A short request of a party of its own, with this priority.
+    fn order_before(&self, id: u64, priority: i32) {
+        let party = format!("party {id}");
+        let scope = CacheScope { shared: party.clone(), private: party.clone() };
+        self.order_ticket(
+            Ticket::new(id, &party, priority, std::time::Instant::now()),
+            &scope,
+            0,
+            vec![1; 5],
+            2,
+        );
+    }
+
     /// A request whose first `common` tokens are of a system prompt.
     fn order_tokens(
         &self,
@@ -53,15 +66,26 @@ impl Bench {
         tokens: Vec<u32>,
         max_tokens: u32,
     ) -> Arc<Ticket> {
-        let ticket = Ticket::new(id, party, std::time::Instant::now());
+        let ticket = Ticket::new(id, party, 0, std::time::Instant::now());
+        self.order_ticket(Arc::clone(&ticket), scope, common, tokens, max_tokens);
+        ticket
+    }
+
+    fn order_ticket(
+        &self,
+        ticket: Arc<Ticket>,
+        scope: &CacheScope,
+        common: usize,
+        tokens: Vec<u32>,
+        max_tokens: u32,
+    ) {
         let order = Order {
-            ticket: Arc::clone(&ticket),
+            ticket,
             prompt: Fitted { tokens, dropped_turns: 0 },
             sampling: Sampling { ignore_eos: true, ..Sampling::greedy(max_tokens) },
             owner: Owner::new(scope, common),
         };
         self.orders.send(order).unwrap();
-        ticket
     }
 
     /// One round; what was told in it.

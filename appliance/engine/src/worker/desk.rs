@@ -105,7 +105,7 @@ impl Desk {
         }
         let busy = || Error::Busy { retry_after_s: self.retry_after(self.queue) };
         let parcel = self.backlog.add(&request.prompt).ok_or_else(busy)?;
-        let ticket = Ticket::new(id, &request.party, Instant::now());
+        let ticket = Ticket::new(id, &request.party, request.priority, Instant::now());
         self.open.insert(id, Arc::downgrade(&ticket));
         Ok(Job::Submit { ticket, request, parcel })
     }

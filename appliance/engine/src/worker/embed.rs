@@ -64,7 +64,7 @@ impl Reception {
             return Err(Error::Busy { retry_after_s: 5 });
         }
         embedding::check(&request.inputs)?;
-        let ticket = Ticket::new(id, &request.party, Instant::now());
+        let ticket = Ticket::new(id, &request.party, 0, Instant::now());
         self.open.insert(id, Arc::downgrade(&ticket));
         orders.send(Order { ticket, request }).map_err(|_| Error::Gone)
     }

@@ -34,6 +34,7 @@ pub(crate) fn request(prompt: &str, party: &str, sampling: Sampling) -> Request 
         sampling,
         cache_scope: CacheScope::default(),
         party: party.to_owned(),
+        priority: 0,
     }
 }
 

@@ -140,6 +140,7 @@ fn request(question: &str, new_tokens: u32) -> Request {
         sampling: Sampling::greedy(new_tokens),
         cache_scope: CacheScope::default(),
         party: "tests".to_owned(),
+        priority: 0,
     }
 }
 

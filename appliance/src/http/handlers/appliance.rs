@@ -5,12 +5,12 @@ use actix_web::web::{Data, Json};
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use crate::access::Member;
 use crate::app::App;
 use crate::clock::rfc3339;
 use crate::config::Marking;
 use crate::http::error::Error;
 use crate::http::openapi;
-use crate::identity::{Analyst, Caller};
 
 #[derive(Serialize, ToSchema)]
 pub(crate) struct Appliance {
@@ -38,15 +38,6 @@ pub(crate) struct MarkingView {
     color: String,
 }
 
-impl MarkingView {
-    /// `None` without a text; colours have their defaults.
-    pub(crate) fn of(text: &str, background: &str, color: &str) -> Option<Self> {
-        let or = |value: &str, default: &str| if value.is_empty() { default } else { value }.to_owned();
-        let (background, color) = (or(background, "#4b5563"), or(color, "#ffffff"));
-        (!text.is_empty()).then(|| Self { text: text.to_owned(), background, color })
-    }
-}
-
 #[derive(Serialize, ToSchema)]
 pub(crate) struct ModelPage {
     items: Vec<ModelView>,
@@ -70,15 +61,29 @@ pub(crate) struct ModelView {
     available: bool,
 }
 
+impl MarkingView {
+    /// `None` where there is no banner.
+    pub(super) fn of(marking: &Marking) -> Option<Self> {
+        let or = |value: &String, default: &str| match value.as_str() {
+            "" => default.to_owned(),
+            value => value.to_owned(),
+        };
+        (!marking.text.is_empty()).then(|| Self {
+            text: marking.text.clone(),
+            background: or(&marking.background, "#4b5563"),
+            color: or(&marking.color, "#ffffff"),
+        })
+    }
+}
+
 /// `GET /api/v1/appliance`
 pub(crate) async fn show(app: Data<App>) -> Json<Appliance> {
-    let Marking { text, background, color } = &app.config.marking;
     let sign_in = &app.config.sign_in;
     Json(Appliance {
         name: "Redoubt",
         version: env!("CARGO_PKG_VERSION"),
         time: rfc3339(app.clock.now_us()),
-        marking: MarkingView::of(text, background, color),
+        marking: MarkingView::of(&app.config.marking),
         notice: Some(sign_in.notice.clone()).filter(|notice| !notice.is_empty()),
         notice_sha256: sign_in.notice_sha256(),
         directory: app.directory.is_some(),
@@ -86,8 +91,11 @@ pub(crate) async fn show(app: Data<App>) -> Json<Appliance> {
 }
 
 /// `GET /api/v1/models`
-pub(crate) async fn models(_: Caller<Analyst>, app: Data<App>) -> Json<ModelPage> {
+pub(crate) async fn models(member: Member, app: Data<App>) -> Json<ModelPage> {
     let manifest = app.chats.model();
+    if !member.rights.may_use(&manifest.id) {
+        return Json(ModelPage { items: Vec::new(), next: None });
+    }
     let engine = app.chats.engines().present();
     let loaded = engine.as_ref().map(redoubt_engine::Engine::model);
     let model = ModelView {

@@ -7,6 +7,7 @@ use redoubt_store::messages::Message;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
+use crate::access::Member;
 use crate::app::App;
 use crate::chat::{Changes, OpenChat, Title, Usage};
 use crate::clock::rfc3339;
@@ -27,12 +28,22 @@ pub(crate) struct PageQuery {
     cursor: Option<String>,
 }
 
+impl PageQuery {
+    pub(super) fn limit(&self) -> usize {
+        self.limit.unwrap_or(DEFAULT_LIMIT).clamp(1, MAX_LIMIT)
+    }
+
+    pub(super) fn cursor(&self) -> Option<String> {
+        self.cursor.clone()
+    }
+}
+
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct NewChat {
     title: Option<String>,
     model: Option<String>,
-    /// There is one workspace so far, and it has no name.
+    /// The session's; where it has chosen none yet, it chooses this one.
     workspace: Option<String>,
 }
 
@@ -200,12 +211,11 @@ fn usage(message: &Message) -> Option<UsageView> {
 
 /// `GET /api/v1/chats`
 pub(crate) async fn list(
-    caller: Caller<Analyst>,
+    member: Member,
     app: Data<App>,
     query: Query<PageQuery>,
 ) -> Result<Json<ChatPage>, Error> {
-    let limit = query.limit.unwrap_or(DEFAULT_LIMIT).clamp(1, MAX_LIMIT);
-    let page = app.chats.list(&caller, limit, query.cursor.clone()).await?;
+    let page = app.chats.list(&member, query.limit(), query.cursor()).await?;
     Ok(Json(ChatPage { items: page.items.into_iter().map(ChatSummary::from).collect(), next: page.next }))
 }
 
@@ -224,25 +234,19 @@ pub(crate) async fn create(
     body: Body<NewChat>,
 ) -> Result<HttpResponse, Error> {
     let NewChat { title: text, model, workspace } = body.0;
-    if workspace.is_some() {
-        return Err(Error::invalid("workspace", "There is no such workspace."));
-    }
-    let chat = app.chats.create(&caller, title(text)?, model).await?;
+    let member = app.access.enter(caller, workspace.as_deref()).await?;
+    let chat = app.chats.create(&member, title(text)?, model).await?;
     Ok(HttpResponse::Created().json(ChatView::from(OpenChat { chat, messages: Vec::new() })))
 }
 
 /// `GET /api/v1/chats/{id}`
-pub(crate) async fn show(
-    caller: Caller<Analyst>,
-    app: Data<App>,
-    id: Path<String>,
-) -> Result<Json<ChatView>, Error> {
-    Ok(Json(app.chats.open(&caller, &id).await?.into()))
+pub(crate) async fn show(member: Member, app: Data<App>, id: Path<String>) -> Result<Json<ChatView>, Error> {
+    Ok(Json(app.chats.open(&member, &id).await?.into()))
 }
 
 /// `PATCH /api/v1/chats/{id}`
 pub(crate) async fn update(
-    caller: Caller<Analyst>,
+    member: Member,
     app: Data<App>,
     id: Path<String>,
     body: Body<ChatChanges>,
@@ -252,15 +256,11 @@ pub(crate) async fn update(
         return Err(Error::invalid("title", "Send a title or a head."));
     }
     let changes = Changes { title: title(text)?, head };
-    Ok(Json(app.chats.change(&caller, &id, changes).await?.into()))
+    Ok(Json(app.chats.change(&member, &id, changes).await?.into()))
 }
 
 /// `DELETE /api/v1/chats/{id}`
-pub(crate) async fn delete(
-    caller: Caller<Analyst>,
-    app: Data<App>,
-    id: Path<String>,
-) -> Result<HttpResponse, Error> {
-    app.chats.delete(&caller, &id).await?;
+pub(crate) async fn delete(member: Member, app: Data<App>, id: Path<String>) -> Result<HttpResponse, Error> {
+    app.chats.delete(&member, &id).await?;
     Ok(HttpResponse::NoContent().finish())
 }

@@ -16,7 +16,7 @@ use crate::completions::{Completion, Running};
 use crate::http::body::Body;
 use crate::http::error::{Code, Error};
 use crate::http::sse;
-use crate::identity::ApiCaller;
+use crate::identity::{ApiCaller, KeyScope};
 use crate::models::Manifest;
 
 /// The fields that are honoured; others are ignored, as OpenAI's clients expect.
@@ -75,11 +75,12 @@ enum Stop {
 }
 
 /// `GET /v1/models`
-pub(crate) async fn models(_: ApiCaller, app: Data<App>) -> Json<Value> {
+pub(crate) async fn models(caller: ApiCaller, app: Data<App>) -> Json<Value> {
     let models = [Some(app.chats.model()), app.embeddings.model()];
     let view =
         |model: &Manifest| json!({"id": model.id, "object": "model", "created": 0, "owned_by": "redoubt"});
-    let data: Vec<Value> = models.into_iter().flatten().map(view).collect();
+    let data: Vec<Value> =
+        models.into_iter().flatten().filter(|model| caller.rights.may_use(&model.id)).map(view).collect();
     Json(json!({"object": "list", "data": data}))
 }
 
@@ -91,7 +92,9 @@ pub(crate) async fn create(
     body: Body<CompletionRequest>,
 ) -> Result<HttpResponse, Error> {
     let body = body.0;
-    if body.model != app.chats.model().id {
+    caller.require(KeyScope::Chat)?;
+    // A model that was not granted is as missing as one that there is not.
+    if body.model != app.chats.model().id || !caller.rights.may_use(&body.model) {
         let title = format!("The model {:?} does not exist.", body.model);
         return Err(Error { field: Some("model".to_owned()), ..Error::not_found().title(title) });
     }
@@ -101,11 +104,13 @@ pub(crate) async fn create(
     let (streams, usage) =
         (body.stream, body.stream_options.as_ref().is_some_and(|options| options.include_usage));
     let manifest = app.chats.model();
-    let prompt = Prompt::Chat(manifest.with_system(turns(&body.messages)?));
+    let prompt = Prompt::Chat(manifest.with_system(&caller.workspace.system_prompt, turns(&body.messages)?));
     let sampling = sampling(body, manifest.sampling());
     sampling.validate().map_err(chat::refusal)?;
+    chat::check_sampling(&caller.rights, &sampling, &manifest.sampling())?;
     let cache_scope = chat::cache_scope(&app.chats.model().id, &caller.scope());
-    let ask = Request { prompt, sampling, cache_scope, party: caller.user.id.clone() };
+    let (party, priority) = (caller.user.id.clone(), caller.rights.priority());
+    let ask = Request { prompt, sampling, cache_scope, party, priority };
     let running = app.completions.start(caller, ask).await?;
     if streams { Ok(stream(&request, running, usage)) } else { whole(running).await }
 }

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::app::App;
 use crate::http::body::Body;
 use crate::http::error::{Code, Error};
-use crate::identity::ApiCaller;
+use crate::identity::{ApiCaller, KeyScope};
 
 /// The fields that are honoured; others are ignored, as OpenAI's clients expect.
 #[derive(Deserialize)]
@@ -72,7 +72,8 @@ pub(crate) async fn create(
     body: Body<EmbeddingRequest>,
 ) -> Result<Json<EmbeddingList>, Error> {
     let EmbeddingRequest { model, input, encoding_format, dimensions } = body.0;
-    check_model(&app, &model)?;
+    caller.require(KeyScope::Embeddings)?;
+    check_model(&app, &caller, &model)?;
     let inputs = match input {
         Input::Text(text) => vec![text],
         Input::Texts(texts) => texts,
@@ -109,11 +110,11 @@ pub(crate) async fn create(
     }))
 }
 
-fn check_model(app: &App, asked: &str) -> Result<(), Error> {
+fn check_model(app: &App, caller: &ApiCaller, asked: &str) -> Result<(), Error> {
     let title = match app.embeddings.model() {
-        Some(model) if model.id == asked => return Ok(()),
+        Some(model) if model.id == asked && caller.rights.may_use(asked) => return Ok(()),
         None => "This appliance has no model for embeddings.".to_owned(),
-        Some(_) if asked == app.chats.model().id => {
+        Some(_) if asked == app.chats.model().id && caller.rights.may_use(asked) => {
             format!("The model {asked:?} answers and makes no embeddings.")
         }
         Some(_) => format!("The model {asked:?} does not exist."),

@@ -6,10 +6,10 @@ use actix_web::web::{Data, Path, Query};
 use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 
+use crate::access::Member;
 use crate::app::App;
 use crate::chat::Format;
 use crate::http::error::Error;
-use crate::identity::{Analyst, Caller};
 
 #[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
@@ -28,7 +28,7 @@ pub(crate) enum FormatView {
 
 /// `GET /api/v1/chats/{id}/export`
 pub(crate) async fn show(
-    caller: Caller<Analyst>,
+    member: Member,
     app: Data<App>,
     id: Path<String>,
     query: Query<ExportQuery>,
@@ -37,7 +37,7 @@ pub(crate) async fn show(
         FormatView::Markdown => Format::Markdown,
         FormatView::Json => Format::Json,
     };
-    let export = app.chats.export(&caller, &id, format).await?;
+    let export = app.chats.export(&member, &id, format).await?;
     let disposition = format!("attachment; filename=\"{}\"", export.file_name);
     Ok(HttpResponse::Ok()
         .insert_header((header::CONTENT_TYPE, export.content_type))

@@ -11,12 +11,12 @@ use serde::{Deserialize, Deserializer, Serialize};
 use utoipa::ToSchema;
 
 use super::chats::{StatusView, UsageView};
+use crate::access::Member;
 use crate::app::App;
 use crate::chat::{Answer, Ended, Failure, NewQuestion, Parent, Place, Step, Watcher};
 use crate::http::body::Body;
 use crate::http::error::{Code, Error, Problem};
 use crate::http::sse;
-use crate::identity::{Analyst, Caller};
 
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
 /// The longest answer unless the caller says otherwise, in tokens.
@@ -113,7 +113,7 @@ impl Params {
 
 /// `POST /api/v1/chats/{id}/messages`
 pub(crate) async fn create(
-    caller: Caller<Analyst>,
+    member: Member,
     app: Data<App>,
     id: Path<String>,
     request: HttpRequest,
@@ -131,41 +131,37 @@ pub(crate) async fn create(
         model,
         sampling: params.unwrap_or_default().over(app.chats.model().sampling()),
     };
-    let answer = app.chats.send(&caller, &id, question).await?;
-    Ok(stream(&request, &caller, &answer))
+    let answer = app.chats.send(&member, &id, question).await?;
+    Ok(stream(&request, &member, &answer))
 }
 
 /// `POST /api/v1/chats/{id}/messages/{mid}/regenerate`
 pub(crate) async fn regenerate(
-    caller: Caller<Analyst>,
+    member: Member,
     app: Data<App>,
     ids: Path<(String, String)>,
     request: HttpRequest,
     body: Body<Regeneration>,
 ) -> Result<HttpResponse, Error> {
     let sampling = body.0.params.unwrap_or_default().over(app.chats.model().sampling());
-    let answer = app.chats.regenerate(&caller, &ids.0, &ids.1, sampling).await?;
-    Ok(stream(&request, &caller, &answer))
+    let answer = app.chats.regenerate(&member, &ids.0, &ids.1, sampling).await?;
+    Ok(stream(&request, &member, &answer))
 }
 
 /// `GET /api/v1/chats/{id}/messages/{mid}/events`
 pub(crate) async fn events(
-    caller: Caller<Analyst>,
+    member: Member,
     app: Data<App>,
     ids: Path<(String, String)>,
     request: HttpRequest,
 ) -> Result<HttpResponse, Error> {
-    let answer = app.chats.attach(&caller, &ids.0, &ids.1).await?;
-    Ok(stream(&request, &caller, &answer))
+    let answer = app.chats.attach(&member, &ids.0, &ids.1).await?;
+    Ok(stream(&request, &member, &answer))
 }
 
 /// `POST /api/v1/chats/{id}/stop`
-pub(crate) async fn stop(
-    caller: Caller<Analyst>,
-    app: Data<App>,
-    id: Path<String>,
-) -> Result<HttpResponse, Error> {
-    app.chats.stop(&caller, &id).await?;
+pub(crate) async fn stop(member: Member, app: Data<App>, id: Path<String>) -> Result<HttpResponse, Error> {
+    app.chats.stop(&member, &id).await?;
     Ok(HttpResponse::NoContent().finish())
 }
 
@@ -177,7 +173,7 @@ struct Feed {
     request_id: String,
 }
 
-fn stream(request: &HttpRequest, caller: &Caller<Analyst>, answer: &Answer) -> HttpResponse {
+fn stream(request: &HttpRequest, member: &Member, answer: &Answer) -> HttpResponse {
     let start = Start {
         question: &answer.question_id,
         answer: &answer.answer_id,
@@ -188,7 +184,7 @@ fn stream(request: &HttpRequest, caller: &Caller<Analyst>, answer: &Answer) -> H
         watcher: answer.watch(),
         start: Some(sse::event("start", &start)),
         end: None,
-        request_id: caller.via.request.clone(),
+        request_id: member.via.request.clone(),
     };
     sse::response(request, stream::unfold(feed, |mut feed| async move { Some((feed.next().await?, feed)) }))
 }

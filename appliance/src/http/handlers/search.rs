@@ -6,9 +6,9 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::chats::ChatSummary;
+use crate::access::Member;
 use crate::app::App;
 use crate::http::error::Error;
-use crate::identity::{Analyst, Caller};
 
 const DEFAULT_LIMIT: usize = 20;
 const MAX_LIMIT: usize = 100;
@@ -59,7 +59,7 @@ impl From<Hit> for HitView {
 
 /// `GET /api/v1/search`
 pub(crate) async fn show(
-    caller: Caller<Analyst>,
+    member: Member,
     app: Data<App>,
     query: Query<SearchQuery>,
 ) -> Result<Json<Hits>, Error> {
@@ -68,6 +68,6 @@ pub(crate) async fn show(
         return Err(Error::invalid("q", format!("A search has at most {MAX_QUERY_CHARACTERS} characters.")));
     }
     let limit = limit.unwrap_or(DEFAULT_LIMIT).clamp(1, MAX_LIMIT);
-    let hits = app.chats.search(&caller, q, limit).await?;
+    let hits = app.chats.search(&member, q, limit).await?;
     Ok(Json(Hits { items: hits.into_iter().map(HitView::from).collect() }))
 }

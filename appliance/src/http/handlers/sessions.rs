@@ -6,6 +6,7 @@ use redoubt_store::sessions::{Session, Stage};
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::me::RightsView;
 use super::session::UserView;
 use crate::app::App;
 use crate::clock::rfc3339;
@@ -18,6 +19,8 @@ pub(crate) struct Me {
     session: PresentView,
     /// Unused recovery codes.
     recovery_codes_left: usize,
+    #[serde(flatten)]
+    rights: RightsView,
 }
 
 /// The present session.
@@ -84,7 +87,8 @@ pub(crate) async fn me(caller: Caller<Anyone>, app: Data<App>) -> Result<Json<Me
         lock_seconds: app.identity.screen_lock_seconds(),
     };
     let recovery_codes_left = app.identity.recovery_codes_left(caller.id()).await?;
-    Ok(Json(Me { user: (&caller.user).into(), session, recovery_codes_left }))
+    let rights = RightsView::of(&app, &caller).await?;
+    Ok(Json(Me { user: (&caller.user).into(), session, recovery_codes_left, rights }))
 }
 
 /// `GET /api/v1/sessions`

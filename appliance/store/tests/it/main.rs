@@ -1,6 +1,7 @@
 //! The store from outside: what its callers rely on, and what must not be found on its disk.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod access;
 mod faults;
 mod files;
 mod identity;

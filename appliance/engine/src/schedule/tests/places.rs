@@ -114,3 +114,50 @@ fn everybody_s_answer_ends_whoever_comes() {
         assert_eq!(tokens_of(&told, id), 90, "answer {id}");
     }
 }
+
+/// Runs twelve that came first beside four of a higher priority through one place; the order in which they started.
+fn order_of_starts(high: &[u64]) -> Vec<u64> {
+    let mut bench = Bench::new(Limits { running: 1, ..LIMITS });
+    bench.order(1, "first", 5, 2);
+    bench.round();
+    let ids: Vec<u64> = (2..18).collect();
+    for id in &ids {
+        bench.order_before(*id, if high.contains(id) { 10 } else { 0 });
+    }
+    let told = bench.finish(&ids);
+    let start = |(id, event): &(u64, Event)| matches!(event, Event::Started { .. }).then_some(*id);
+    told.iter().filter_map(start).collect()
+}
+
+#[test]
+fn a_higher_priority_starts_first_and_nobody_waits_for_ever() {
+    assert_eq!(order_of_starts(&[]), (2..18).collect::<Vec<_>>());
+    assert_eq!(order_of_starts(&[14, 15, 16, 17])[..4], [14, 15, 16, 17]);
+    // Twelve of a higher priority: every fifth place goes by the order of coming.
+    let high: Vec<u64> = (6..18).collect();
+    let order = order_of_starts(&high);
+    let low: Vec<usize> = (2..6).map(|id| order.iter().position(|at| *at == id).unwrap()).collect();
+    assert_eq!(low[..2], [4, 9], "{order:?}");
+    assert!(low.is_sorted());
+}
+
+#[test]
+fn the_place_that_is_told_is_the_one_that_comes() {
+    let mut bench = Bench::new(Limits { running: 1, ..LIMITS });
+    bench.order(1, "first", 5, 30);
+    bench.round();
+    for id in 2..9 {
+        bench.order_before(id, if id < 4 { 0 } else { 10 });
+    }
+    let mut told = bench.round();
+    let mut first: Vec<(u32, u64)> = (2..9).map(|id| (positions(&told, id)[0], id)).collect();
+    first.sort_unstable();
+    let ids: Vec<u64> = (2..9).collect();
+    told = bench.finish(&ids);
+    let starts: Vec<u64> = told
+        .iter()
+        .filter(|(id, event)| *id > 1 && matches!(event, Event::Started { .. }))
+        .map(|(id, _)| *id)
+        .collect();
+    assert_eq!(first.iter().map(|(_, id)| *id).collect::<Vec<_>>(), starts);
+}

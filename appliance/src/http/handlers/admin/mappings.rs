@@ -108,8 +108,7 @@ impl From<DryRun> for DryRunView {
             groups.values().map(|group| group.name.clone()).collect()
         };
         Self {
-            person: person
-                .map(|(dn, groups)| DirectoryPerson { dn, groups: groups.into_iter().collect() }),
+            person: person.map(|(dn, groups)| DirectoryPerson { dn, groups: groups.into_iter().collect() }),
             role: mapped.as_ref().and_then(|mapped| mapped.role.ok()).map(RoleView::from),
             groups: mapped.as_ref().map(|mapped| names(&mapped.groups)).unwrap_or_default(),
             changes: changes

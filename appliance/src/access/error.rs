@@ -1,0 +1,53 @@
+//! Why somebody may not, or an admin's change is not made. Nothing here knows HTTP.
+
+use super::Permission;
+use crate::random::NoRandomness;
+
+/// Which quota is used up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Quota {
+    Requests,
+    Tokens,
+    Parallel,
+}
+
+impl Quota {
+    /// Its name in records and in the API.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Requests => "requests_per_day",
+            Self::Tokens => "tokens_per_day",
+            Self::Parallel => "parallel",
+        }
+    }
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The session has chosen none, or its person is not in it any more.
+    #[error("no workspace is chosen")]
+    NoWorkspace,
+    #[error("the permission {0} is missing")]
+    Missing(Permission),
+    #[error("the key may not be used for {0}")]
+    MissingScope(&'static str),
+    #[error("the quota {} is used up", .quota.as_str())]
+    Quota { quota: Quota, retry_after_seconds: u64 },
+    #[error("there is no such {0}")]
+    NoSuch(&'static str),
+    /// It cannot be done as things are.
+    #[error("{0}")]
+    Conflict(&'static str),
+    #[error("{field}: {why}")]
+    Invalid { field: &'static str, why: String },
+    #[error(transparent)]
+    NoRandomness(#[from] NoRandomness),
+    #[error(transparent)]
+    Store(#[from] redoubt_store::Error),
+}
+
+impl Error {
+    pub(super) fn invalid(field: &'static str, why: impl Into<String>) -> Self {
+        Self::Invalid { field, why: why.into() }
+    }
+}

@@ -1,0 +1,11 @@
+//! Who may do what: each test has an appliance of its own, with the real engine, whose clock stands at noon until the test
+//! moves it.
+
+mod administration;
+mod advisories;
+mod alerts;
+mod appliance;
+mod keys;
+mod quotas;
+mod rights;
+mod workspaces;
