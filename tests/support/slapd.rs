@@ -26,6 +26,8 @@ const ROOT_PASSWORD: &str = "root of the tests";
 pub(crate) const CIRCLE: usize = 12;
 /// All groups together.
 const ALL_GROUPS: usize = 1000;
+/// The first of the people without a story are in `readers`.
+const READERS: usize = 600;
 const SLAPD: &str = "/usr/sbin/slapd";
 
 /// Ended when dropped.
@@ -245,6 +247,8 @@ fn groups(ldif: &mut String) {
         group(ldif, &format!("group{number}"), &members);
     }
     group(ldif, "outer", &wide);
+    let readers: Vec<_> = (0..READERS).map(|number| format!("uid=person{number},{PEOPLE}")).collect();
+    group(ldif, "readers", &readers);
 }
 
 fn group(ldif: &mut String, name: &str, members: &[String]) {
