@@ -241,7 +241,7 @@ fn groups(ldif: &mut String) {
     for (number, _) in wide.iter().enumerate() {
         let number = number + CIRCLE + 1;
         let mut members = vec![format!("uid=person{},{PEOPLE}", number % 10)];
-        if number % 10 == 0 {
+        if number.is_multiple_of(10) {
             members.push(format!("uid=carol,{PEOPLE}"));
         }
         group(ldif, &format!("group{number}"), &members);
