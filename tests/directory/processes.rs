@@ -147,7 +147,7 @@ fn check_asks_the_directory_only_when_it_is_told_to() {
     fs::write(&wrong, "wrong\n").unwrap();
     fs::set_permissions(&wrong, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
     write(&wrong);
-    let found = check(true);
+    let found = check(true, "directory");
     assert!(
         found["status"] == "failed" && found["found"].as_str().unwrap().contains("is refused"),
         "{found}"
