@@ -13,7 +13,7 @@ use crate::completions::Completions;
 use crate::config::Config;
 use crate::directory::Directory;
 use crate::embeddings::Embeddings;
-use crate::identity::Identity;
+use crate::identity::{self, Identity};
 use crate::metrics::Metrics;
 use crate::models::Manifest;
 use crate::places::Places;
@@ -69,13 +69,6 @@ impl App {
         let Parts { config, store, clock, random, engines, model, embedding, directory, lockdown } = parts;
         close_interrupted_answers(&store)?;
         let refusals = Refusals::default();
-        let identity = Identity::new(
-            store.clone(),
-            clock.clone(),
-            random.clone(),
-            refusals.clone(),
-            config.sign_in.clone(),
-        )?;
         let models = [Some(model.clone()), embedding.clone()].into_iter().flatten().collect();
         let access = Access::new(store.clone(), clock.clone(), random.clone(), models, &config);
         let chats = Chats::new(
@@ -86,6 +79,17 @@ impl App {
             access.clone(),
             model.clone(),
         );
+        let answering = chats.clone();
+        let identity = Identity::new(identity::Parts {
+            store: store.clone(),
+            clock: clock.clone(),
+            random: random.clone(),
+            refusals: refusals.clone(),
+            limits: config.sign_in.clone(),
+            directory: directory.clone(),
+            directory_settings: config.directory.clone(),
+            on_end: Arc::new(move |session_id| answering.stop_session(session_id)),
+        })?;
         let places = Places::default();
         let embeddings = Embeddings::new(
             store.clone(),
@@ -138,11 +142,19 @@ impl App {
         }
     }
 
+    /// Runs beside [`App::keep_house`], so that a slow directory holds up nothing else: asks it again about its people.
+    pub async fn follow_directory(&self) {
+        loop {
+            tokio::time::sleep(HOUSEKEEPING).await;
+            if let Err(error) = self.identity.recheck_due().await {
+                tracing::warn!(%error, "people of the directory could not be checked; they are tried again");
+            }
+        }
+    }
+
     /// One round of [`App::keep_house`].
     pub async fn tidy(&self) -> anyhow::Result<()> {
-        for session_id in self.identity.expire_sessions().await? {
-            self.chats.stop_session(&session_id);
-        }
+        self.identity.enforce_limits().await?;
         self.access.raise_alerts().await?;
         let now = self.clock.now_us();
         let refusals = self.refusals.take_finished(now);

@@ -3,7 +3,10 @@
 //! **Invariant:** no content. No prompt, answer, title, file name or query goes into a record; what must be
 //! provable later goes in as a digest salted with the chat's own salt, which dies with the chat.
 
+mod directory;
+mod people;
 pub mod rights;
+mod sessions;
 
 use redoubt_audit::catalogue as event;
 use redoubt_audit::{Actor, Draft, Event, ModelRef, Object, Outcome, Source};
@@ -13,6 +16,10 @@ use redoubt_store::messages::{Finish, Message, Status};
 use redoubt_store::sessions::Session;
 use redoubt_store::users::User;
 use ring::hmac;
+
+pub use directory::*;
+pub use people::*;
+pub use sessions::*;
 
 use crate::identity::{Analyst, ApiCaller, Auditor, Caller, SignedInSession};
 use crate::models::Manifest;
@@ -45,13 +52,16 @@ impl Via {
 
 /// A person as records name them: the session by the first half of its token's hash, never the token.
 pub fn actor(user: &User, token_hash: Option<&[u8; 32]>) -> Actor {
-    let short = |hash: &[u8; 32]| data_encoding::HEXLOWER.encode(hash.split_at(16).0);
     Actor {
         uid: Some(user.id.clone()),
         name: Some(user.name.clone()),
         roles: vec![user.role.as_str().to_owned()],
         session: token_hash.map(short),
     }
+}
+
+fn short(token_hash: &[u8; 32]) -> String {
+    data_encoding::HEXLOWER.encode(token_hash.split_at(16).0)
 }
 
 pub fn model(manifest: &Manifest) -> ModelRef {
@@ -73,21 +83,18 @@ fn sign_in(event: Event, outcome: Outcome, user: Option<&User>, via: &Via) -> Dr
     via.stamp(Draft::new(event, outcome, actor))
 }
 
-pub fn password_accepted(user: &User, via: &Via) -> Draft {
-    sign_in(event::LOGIN_PASSWORD, Outcome::Ok, Some(user), via)
+pub fn password_accepted(user: &User, notice_sha256: Option<&str>, via: &Via) -> Draft {
+    let draft = sign_in(event::LOGIN_PASSWORD, Outcome::Ok, Some(user), via);
+    match notice_sha256 {
+        // What the person accepted before they were let in (AC-8).
+        Some(sha256) => draft.data("notice_sha256", sha256),
+        None => draft,
+    }
 }
 
-pub fn password_refused(user: Option<&User>, via: &Via) -> Draft {
-    let reason = match user {
-        None => "unknown_name",
-        Some(user) if user.disabled => "disabled",
-        Some(_) => "wrong",
-    };
+/// `user`: whose name it was, if anybody's.
+pub fn password_refused(user: Option<&User>, reason: &'static str, via: &Via) -> Draft {
     sign_in(event::LOGIN_PASSWORD, Outcome::Deny, user, via).reason(reason)
-}
-
-pub fn password_locked(user: Option<&User>, via: &Via) -> Draft {
-    sign_in(event::LOGIN_PASSWORD, Outcome::Deny, user, via).reason("locked")
 }
 
 pub fn account_locked(user: Option<&User>, via: &Via) -> Draft {
@@ -104,18 +111,9 @@ pub fn code_refused(user: &User, reason: &'static str, via: &Via) -> Draft {
     sign_in(event::LOGIN_TOTP, Outcome::Deny, Some(user), via).reason(reason)
 }
 
-pub fn code_locked(user: &User, via: &Via) -> Draft {
-    code_refused(user, "locked", via)
-}
-
 pub fn enrolled(user: &User, session: &Session, via: &Via) -> Draft {
     let actor = actor(user, Some(&session.token_hash));
     via.stamp(Draft::new(event::TOTP_ENROL, Outcome::Ok, actor)).object(user_object(user))
-}
-
-pub fn session_expired(user: &User, session: &Session) -> Draft {
-    Draft::new(event::SESSION_EXPIRED, Outcome::Ok, Actor::system())
-        .object(Object::new("session", session.id.clone()).owned_by(user.id.clone()))
 }
 
 /// A sign-out, or the end of another of one's own sessions.
@@ -126,12 +124,6 @@ pub fn session_ended(user: &User, present: &SignedInSession, ended: &Session, vi
 }
 
 // Accounts.
-
-pub fn user_created(user: &User) -> Draft {
-    Draft::new(event::USER_CREATE, Outcome::Ok, Actor::console())
-        .object(user_object(user))
-        .data("role", user.role.as_str())
-}
 
 pub fn enrolled_by_console(user: &User) -> Draft {
     Draft::new(event::TOTP_ENROL, Outcome::Ok, Actor::console()).object(user_object(user))

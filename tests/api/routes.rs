@@ -14,11 +14,26 @@ struct Foreign {
     session: String,
     prompt: String,
     key: String,
+    person: String,
+}
+
+/// Somebody who was signed in and is disabled since.
+fn disabled() -> Client {
+    let (demo, person) = (shared(), shared().next_analyst());
+    let client = demo.sign_in(&person);
+    let id = client.get("/api/v1/me").is(200).json()["user"]["id"].as_str().unwrap().to_owned();
+    demo.admin().patch(&format!("/api/v1/admin/people/{id}"), &json!({"disabled": true})).is(200);
+    client
 }
 
 impl Foreign {
     fn path(&self, route: &Route) -> String {
-        let ids = [("/sessions/", &self.session), ("/prompts/", &self.prompt), ("/keys/{id}", &self.key)];
+        let ids = [
+            ("/sessions/{id}", &self.session),
+            ("/people/{id}", &self.person),
+            ("/prompts/", &self.prompt),
+            ("/keys/{id}", &self.key),
+        ];
         let named = ids.iter().find(|(part, _)| route.path.contains(part));
         let id = named.map_or(&self.chat, |(_, id)| id);
         let path = route.path.replace("{id}", id).replace("{mid}", &self.message);
@@ -36,12 +51,13 @@ impl Foreign {
         let chat = owner.new_chat();
         let message = owner.ask(&chat, "Say yes.").answer;
         let id = |made: &Value| made["id"].as_str().unwrap().to_owned();
-        let session = id(&owner.get("/api/v1/me").is(200).json()["session"]);
+        let me = owner.get("/api/v1/me").is(200).json();
+        let (session, person) = (id(&me["session"]), id(&me["user"]));
         let prompt = json!({"name": "a prompt", "content": "text"});
         let prompt = id(&owner.post("/api/v1/prompts", &prompt).is(201).json());
         let key = json!({"name": "a key", "scopes": ["chat"], "expires_in_days": 1});
         let key = id(&owner.post("/api/v1/keys", &key).is(201).json()["key"]);
-        Self { chat, message, session, prompt, key }
+        Self { chat, message, session, person, prompt, key }
     }
 }
 
@@ -51,6 +67,10 @@ fn body(route: &Route) -> Option<Value> {
     Some(match (route.method.as_str(), route.path) {
         ("POST", "/api/v1/session") => json!({"username": "nobody", "password": "nobody's password"}),
         ("POST", "/api/v1/session/totp") => json!({"code": "000000"}),
+        ("POST", "/api/v1/session/unlock") => json!({"code": "000000"}),
+        ("POST", "/api/v1/session/proof") => json!({"password": "nobody's password", "code": "000000"}),
+        ("POST", "/api/v1/admin/people") => json!({"username": "taken-over", "role": "admin"}),
+        ("PATCH", "/api/v1/admin/people/{id}") => json!({"role": "admin"}),
         ("POST", "/api/v1/chats") => json!({}),
         ("PATCH", "/api/v1/chats/{id}") => json!({"title": "taken over"}),
         ("POST", "/api/v1/chats/{id}/messages") => json!({"content": "taken over"}),
@@ -85,6 +105,7 @@ fn refusal(access: Access, caller: &str) -> Option<u16> {
     match (access, caller) {
         (Access::Public, _) => None,
         (Access::Pending, "pending") => None,
+        (Access::Holder, "analyst" | "admin" | "auditor" | "locked") => None,
         (Access::Anyone, "analyst" | "admin" | "auditor") => None,
         (Access::Analyst, "analyst")
         | (Access::Admin, "admin")
@@ -106,6 +127,8 @@ fn nobody_gets_through_a_route_that_is_not_theirs() {
     let person = demo.next_analyst();
     let mut pending = demo.client();
     pending.offer_password(&person.username, &person.password).is(200);
+    let locked = demo.analyst();
+    locked.send("POST", "/api/v1/session/lock", &[], None).is(204);
     let callers = [
         ("nobody", demo.client()),
         ("pending", pending),
@@ -113,17 +136,27 @@ fn nobody_gets_through_a_route_that_is_not_theirs() {
         ("admin", demo.signed_in("admin")),
         ("auditor", demo.signed_in("auditor")),
         ("program", demo.program()),
+        ("disabled", disabled()),
+        ("locked", locked),
     ];
     let mut refused = 0;
     for route in routes() {
         for (who, client) in &callers {
             let Some(expected) = refusal(route.access, who) else { continue };
             let answer = call(client, &route, &foreign.path(&route));
-            assert_eq!(answer.status, expected, "{who}: {} {}: {}", route.method, route.path, answer.text());
+            let place = format!("{who}: {} {}: {}", route.method, route.path, answer.text());
+            assert_eq!(answer.status, expected, "{place}");
+            let code = match (*who, route.access) {
+                (_, Access::ApiKey | Access::Pending) => None,
+                ("disabled", _) => Some("session_expired"),
+                ("locked", _) => Some("session_locked"),
+                _ => None,
+            };
+            assert!(code.is_none_or(|code| answer.json()["code"] == code), "{place}");
             refused += 1;
         }
     }
-    assert!(refused > 200, "only {refused} cells");
+    assert!(refused > 400, "only {refused} cells");
     assert_eq!(owner.chat(&foreign.chat), before, "something was changed by somebody else");
 }
 
@@ -134,7 +167,7 @@ fn a_foreign_id_is_a_missing_one() {
     let (owner, stranger) = (demo.analyst(), demo.analyst());
     let foreign = Foreign::of(&owner);
     let id = || NO_SUCH_ID.to_owned();
-    let missing = Foreign { chat: id(), message: id(), session: id(), prompt: id(), key: id() };
+    let missing = Foreign { chat: id(), message: id(), session: id(), prompt: id(), key: id(), person: id() };
     let for_analysts = |route: &Route| matches!(route.access, Access::Anyone | Access::Analyst);
     let with_ids = routes().into_iter().filter(|route| route.path.contains("{id}") && for_analysts(route));
     let mut walked = 0;

@@ -4,6 +4,8 @@ use std::fs;
 use std::io::{BufRead as _, BufReader};
 use std::path::Path;
 use std::process::{Child, Stdio};
+use std::thread;
+use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
@@ -84,9 +86,10 @@ fn the_supervisor_starts_both_processes_and_replaces_whichever_dies() {
     let slapd = slapd::shared();
     let served = Served::start(slapd, &format!("ca = {:?}", slapd.ca)).unwrap();
     let pair = ["@directory", "@dialler"];
-    for verb in pair {
-        await_some("a process", || served.child(verb));
-    }
+    let pids = pair.map(|verb| await_some("a process", || served.child(verb)));
+    // A front that did not take the socket over would have ended them by now.
+    thread::sleep(Duration::from_secs(1));
+    assert_eq!(pair.map(|verb| served.child(verb)), pids.map(Some));
     let front = served.child("@front");
     served.kill("@directory", &pair);
     served.kill("@dialler", &pair);

@@ -1,5 +1,8 @@
 //! Sign-in and sessions under a clock that the tests move: every limit is met without waiting for it.
 
 mod appliance;
+mod codes;
 mod lockout;
+mod locks;
+mod people;
 mod sessions;

@@ -17,6 +17,8 @@ use super::{Client, await_some, totp};
 const EXECUTABLE: &str = env!("CARGO_BIN_EXE_redoubt");
 /// Analysts of the shared demo. Each test that signs in takes the next ones.
 const SHARED_ANALYSTS: usize = 60;
+/// Admins that tests take one by one.
+const SHARED_ADMINS: usize = 24;
 
 /// Ended when dropped, its folder removed after that.
 pub(crate) struct Demo {
@@ -26,6 +28,7 @@ pub(crate) struct Demo {
     last_steps: Mutex<HashMap<String, u64>>,
     taken: AtomicUsize,
     signed_in: Mutex<HashMap<String, Client>>,
+    admins: OnceLock<Mutex<Vec<Person>>>,
     folder: Option<TempDir>,
 }
 
@@ -102,6 +105,7 @@ impl Demo {
             last_steps: Mutex::default(),
             taken: AtomicUsize::new(0),
             signed_in: Mutex::default(),
+            admins: OnceLock::new(),
             folder,
         }
     }
@@ -154,10 +158,56 @@ impl Demo {
         self.sign_in(&self.next_analyst())
     }
 
-    /// A signed-in person with one session for all tests, because codes are few.
+    /// A signed-in person with one session for all tests, because codes are few. It is not locked, and not proved.
     pub(crate) fn signed_in(&self, username: &str) -> Client {
         let mut signed_in = self.signed_in.lock().unwrap();
-        signed_in.entry(username.to_owned()).or_insert_with(|| self.sign_in(&self.person(username))).clone()
+        if let Some(client) = signed_in.get(username).filter(|client| client.get("/api/v1/me").status == 200)
+        {
+            return client.clone();
+        }
+        let client = self.sign_in(&self.person(username));
+        signed_in.insert(username.to_owned(), client.clone());
+        client
+    }
+
+    /// An admin whom no other test has, who has just signed in.
+    pub(crate) fn admin(&self) -> Client {
+        self.enrol(&self.next_admin())
+    }
+
+    /// An admin whom no other test has and who has no authenticator yet. They are all made by one session, while its proof is
+    /// fresh.
+    pub(crate) fn next_admin(&self) -> Person {
+        let admins = self.admins.get_or_init(|| {
+            let admin = self.sign_in(&self.person("admin"));
+            let make = |number| {
+                let name = format!("admin{number}");
+                let body = serde_json::json!({"username": name, "role": "admin"});
+                let made = admin.post("/api/v1/admin/people", &body).is(201).json();
+                Person {
+                    username: name,
+                    password: made["password"].as_str().unwrap().to_owned(),
+                    totp_secret: None,
+                }
+            };
+            Mutex::new((1..=SHARED_ADMINS).map(make).collect())
+        });
+        admins.lock().unwrap().pop().expect("another admin: raise SHARED_ADMINS")
+    }
+
+    /// Signs a person in for the first time and enrols an authenticator.
+    pub(crate) fn enrol(&self, person: &Person) -> Client {
+        self.enrolled(person).0
+    }
+
+    /// The same, with the person as they are from then on.
+    pub(crate) fn enrolled(&self, person: &Person) -> (Client, Person) {
+        let mut client = self.client();
+        let offer = client.offer_password(&person.username, &person.password).is(200).json();
+        let secret = offer["secret"].as_str().unwrap_or_else(|| panic!("{offer}")).to_owned();
+        let person = Person { totp_secret: Some(secret), ..person.clone() };
+        client.offer_code(&self.next_code(&person)).is(200);
+        (client, person)
     }
 
     pub(crate) fn sign_in(&self, person: &Person) -> Client {

@@ -67,8 +67,14 @@ events! {
     LOGOUT = "auth" "logout";
     /// A session ended by its idle or its absolute limit. `reason` says which.
     SESSION_EXPIRED = "auth" "session.expired";
-    /// A session was ended by its owner from another one, by an admin, or for a change of rights.
+    /// A session was ended by its owner from another one, by an admin, or for what `reason` says.
     SESSION_REVOKED = "auth" "session.revoked";
+    /// A session was locked. `reason`: by the `person`, or for being `idle`.
+    SESSION_LOCK = "auth" "session.lock";
+    /// A locked session was to be opened again. `d.factor`: by what; `d.sess`: its new name in `actor.sess`.
+    SESSION_UNLOCK = "auth" "session.unlock";
+    /// Password and code were given again in a session. `d.sess`: its new name in `actor.sess`.
+    SESSION_PROOF = "auth" "session.proof";
 
     /// A person enrolled a device for one-time codes.
     TOTP_ENROL = "account" "totp.enrol";
@@ -86,6 +92,28 @@ events! {
     USER_DISABLE = "account" "user.disable";
     /// A disabled account was enabled again.
     USER_ENABLE = "account" "user.enable";
+    /// The display name of an account was set by an admin. Object: the user.
+    USER_UPDATE = "account" "user.update";
+    /// The name of an account followed the directory's. `d.from`, `d.to`.
+    USER_RENAME = "account" "user.rename";
+    /// The failures of a name were forgotten by an admin. Object: the user.
+    USER_UNLOCK = "account" "user.unlock";
+    /// The directory no longer lets a person in (`reason`: why), or lets them in again.
+    USER_DIRECTORY = "account" "user.directory";
+    /// Groups of a person followed the directory's. `d.added`, `d.removed`: ids of groups.
+    USER_GROUPS = "account" "user.groups";
+    /// A directory group was mapped to a role or a group. Object: the mapping. `d.group`, and `d.role` or `d.to`.
+    MAPPING_CREATE = "account" "mapping.create";
+    /// A mapping was deleted. As `mapping.create`.
+    MAPPING_DELETE = "account" "mapping.delete";
+    /// The directory has not answered for longer than is tolerated: its people's sessions end.
+    DIRECTORY_AWAY = "system" "directory.away";
+    /// The directory answers again after that.
+    DIRECTORY_BACK = "system" "directory.back";
+    /// An admin had the directory tested.
+    DIRECTORY_TEST = "system" "directory.test";
+    /// Accounts or sessions of others were read. `d.shown`: how many.
+    PEOPLE_READ = "access" "people.read";
     /// A key for programs was made. Object: the key.
     APIKEY_CREATE = "account" "apikey.create";
     /// A key for programs was revoked. Object: the key.

@@ -9,7 +9,7 @@ use ring::rand::SystemRandom;
 use super::setup;
 use crate::config::Config;
 use crate::front::database_path;
-use crate::identity::NewUser;
+use crate::identity::{self, NewUser};
 
 #[derive(clap::Args)]
 pub(super) struct Arguments {
@@ -31,7 +31,7 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
         bail!("{} holds a store already; nothing was changed", config.data.dir.display());
     }
     let fresh = setup::create(&config)?;
-    let password = setup::new_password(&SystemRandom::new())?;
+    let password = identity::generate_password(&SystemRandom::new())?;
     let admin =
         NewUser { name: "admin".to_owned(), password: password.clone(), role: Role::Admin, totp: None };
     fresh.identity.create_user_blocking(admin)?;

@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 use super::setup::{self, Fresh};
 use crate::access::{self, GroupChange, Permission};
 use crate::config::{Config, Egress, Keys, Listen, Policy};
-use crate::identity::{By, NewUser, TotpSecret};
+use crate::identity::{self, By, NewUser, TotpSecret};
 use crate::models;
 
 /// Answers that the demo's key may have running at once.
@@ -130,7 +130,7 @@ fn add(
     enrolled: bool,
 ) -> anyhow::Result<(Person, redoubt_store::users::User)> {
     let random = SystemRandom::new();
-    let password = setup::new_password(&random)?;
+    let password = identity::generate_password(&random)?;
     let totp = if enrolled { Some(TotpSecret::generate(&random)?) } else { None };
     let totp_secret = totp.as_ref().map(TotpSecret::base32);
     let new = NewUser { name: name.clone(), password: password.clone(), role, totp };

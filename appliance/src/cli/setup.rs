@@ -15,7 +15,7 @@ use crate::clock::SystemClock;
 use crate::config::Config;
 use crate::front;
 use crate::http::tls;
-use crate::identity::Identity;
+use crate::identity::{self, Identity};
 use crate::random::{self, Random};
 use crate::records;
 use crate::refusals::Refusals;
@@ -53,7 +53,17 @@ pub(super) fn create(config: &Config) -> anyhow::Result<Fresh> {
     tls::create(data_dir, &config.listen.certificate_names(), &store, clock.as_ref())?;
     let trust = create_root(data_dir, &store, &system)?;
     let random: Arc<dyn Random> = Arc::new(system);
-    let identity = Identity::new(store.clone(), clock, random, Refusals::default(), config.sign_in.clone())?;
+    let identity = Identity::new(identity::Parts {
+        store: store.clone(),
+        clock,
+        random,
+        refusals: Refusals::default(),
+        limits: config.sign_in.clone(),
+        directory: None,
+        directory_settings: config.directory.clone(),
+        // Nothing is served yet, so nothing runs in a session.
+        on_end: Arc::new(|_| ()),
+    })?;
     Ok(Fresh { store, identity, recovery_key, trust })
 }
 
@@ -112,14 +122,6 @@ fn trust_line(public_key: &[u8]) -> String {
     format!("redoubt cert-authority,namespaces=\"audit-bundle@redoubt\" ssh-ed25519 {key}")
 }
 
-/// A password of four words' worth of chance (100 bits) that can be typed: `xxxxx-xxxxx-xxxxx-xxxxx`.
-pub(super) fn new_password(random: &dyn Random) -> anyhow::Result<String> {
-    let letters = data_encoding::BASE32_NOPAD.encode(&random::bytes::<13>(random)?).to_lowercase();
-    let groups: Vec<String> =
-        letters.chars().collect::<Vec<_>>().chunks(5).take(4).map(String::from_iter).collect();
-    Ok(groups.join("-"))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -135,11 +137,5 @@ mod tests {
                 " ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAINdamAGCsQq31Uv+08lkBzoO4XLz2qYjJa8CGmj3B1Ea"
             )
         );
-    }
-
-    #[test]
-    fn generated_passwords_keep_the_rules() {
-        let password = new_password(&SystemRandom::new()).unwrap();
-        assert_eq!(password.len(), 23, "{password}");
     }
 }

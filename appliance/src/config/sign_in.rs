@@ -14,6 +14,10 @@ pub struct SignIn {
     /// Idle limits (AC-12), the admin's and everybody else's.
     pub idle_seconds: u32,
     pub admin_idle_seconds: u32,
+    /// A session locks after this time without a request; shorter than the idle limits, which end it.
+    pub screen_lock_seconds: u32,
+    /// How many sessions a person may have at once; one more ends the one seen longest ago (AC-10).
+    pub max_sessions: u32,
     /// A session ends after this time, however busy it is.
     pub absolute_seconds: u32,
     /// How long a proof (password and code) lasts for what asks for one (IA-11).
@@ -31,6 +35,8 @@ impl Default for SignIn {
             max_daily_failures: 30,
             idle_seconds: 15 * 60,
             admin_idle_seconds: 10 * 60,
+            screen_lock_seconds: 5 * 60,
+            max_sessions: 5,
             absolute_seconds: 12 * 60 * 60,
             proof_seconds: 5 * 60,
             notice: String::new(),
@@ -39,6 +45,12 @@ impl Default for SignIn {
 }
 
 impl SignIn {
+    /// The notice's SHA-256 in hex, by which it is accepted; `None` without a notice.
+    pub fn notice_sha256(&self) -> Option<String> {
+        let digest = || ring::digest::digest(&ring::digest::SHA256, self.notice.as_bytes());
+        (!self.notice.is_empty()).then(|| data_encoding::HEXLOWER.encode(digest().as_ref()))
+    }
+
     pub(super) fn check(&self) -> Vec<String> {
         let positive = [
             ("max_failures", self.max_failures),
@@ -47,6 +59,8 @@ impl SignIn {
             ("max_daily_failures", self.max_daily_failures),
             ("idle_seconds", self.idle_seconds),
             ("admin_idle_seconds", self.admin_idle_seconds),
+            ("screen_lock_seconds", self.screen_lock_seconds),
+            ("max_sessions", self.max_sessions),
             ("absolute_seconds", self.absolute_seconds),
             ("proof_seconds", self.proof_seconds),
         ];

@@ -126,6 +126,8 @@ async fn record_refusal(app: &App, request: &HttpRequest, code: Code) -> Result<
     let reason = match code {
         Code::NotSignedIn => "not_signed_in",
         Code::SessionExpired => "session_expired",
+        Code::SessionLocked => "session_locked",
+        Code::ProofNeeded => "proof_needed",
         Code::Forbidden => "forbidden",
         // Somebody else's chat looks like a missing one; whoever tries ids shows here.
         Code::NotFound if route(request).contains('{') => "not_found_or_foreign",

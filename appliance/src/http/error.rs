@@ -15,6 +15,7 @@ pub enum Code {
     CodeRefused,
     NotSignedIn,
     SessionExpired,
+    SessionLocked,
     Forbidden,
     ProofNeeded,
     WorkspaceNeeded,
@@ -24,6 +25,7 @@ pub enum Code {
     TooLarge,
     UnsupportedMediaType,
     Invalid,
+    NoticeRequired,
     ContextExceeded,
     Locked,
     Quota,
@@ -36,9 +38,11 @@ pub enum Code {
 impl Code {
     pub fn status(self) -> StatusCode {
         match self {
-            Self::SignInFailed | Self::CodeRefused | Self::NotSignedIn | Self::SessionExpired => {
-                StatusCode::UNAUTHORIZED
-            }
+            Self::SignInFailed
+            | Self::CodeRefused
+            | Self::NotSignedIn
+            | Self::SessionExpired
+            | Self::SessionLocked => StatusCode::UNAUTHORIZED,
             Self::Forbidden | Self::ProofNeeded | Self::WorkspaceNeeded => StatusCode::FORBIDDEN,
             Self::Conflict => StatusCode::CONFLICT,
             Self::NotFound => StatusCode::NOT_FOUND,
@@ -46,7 +50,7 @@ impl Code {
             Self::Timeout => StatusCode::REQUEST_TIMEOUT,
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            Self::Invalid | Self::ContextExceeded => StatusCode::UNPROCESSABLE_ENTITY,
+            Self::Invalid | Self::NoticeRequired | Self::ContextExceeded => StatusCode::UNPROCESSABLE_ENTITY,
             Self::Locked | Self::Quota => StatusCode::TOO_MANY_REQUESTS,
             Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
             Self::Busy | Self::AuditUnavailable => StatusCode::SERVICE_UNAVAILABLE,
@@ -63,6 +67,7 @@ impl Code {
             }
             Self::NotSignedIn => "Sign in first.",
             Self::SessionExpired => "The session has ended. Sign in again.",
+            Self::SessionLocked => "The session is locked. Unlock it with your password or a code.",
             Self::Forbidden => "Your role does not allow this.",
             Self::ProofNeeded => "Confirm with your password and a code.",
             Self::WorkspaceNeeded => "Choose a workspace first.",
@@ -72,6 +77,7 @@ impl Code {
             Self::TooLarge => "The request is too large.",
             Self::UnsupportedMediaType => "Send application/json.",
             Self::Invalid => "The request is not valid.",
+            Self::NoticeRequired => "Accept the notice first.",
             Self::ContextExceeded => "The message is longer than the model's context.",
             Self::Locked => "Too many failed attempts. The account is locked for a while.",
             Self::Quota => "The quota is used up.",
@@ -144,7 +150,7 @@ impl Error {
     /// The same as the clients of `/v1` get it, in OpenAI's shape.
     pub fn openai(&self) -> serde_json::Value {
         let kind = match self.code {
-            Code::NotSignedIn | Code::SessionExpired => "authentication_error",
+            Code::NotSignedIn | Code::SessionExpired | Code::SessionLocked => "authentication_error",
             Code::Forbidden | Code::ProofNeeded | Code::WorkspaceNeeded => "permission_error",
             Code::Locked | Code::Quota => "rate_limit_error",
             Code::Internal | Code::Busy | Code::AuditUnavailable => "server_error",

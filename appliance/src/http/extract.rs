@@ -13,7 +13,7 @@ use crate::access::{self, Member};
 use crate::app::App;
 use crate::identity::{
     self, Admin, Administrator, Analyst, ApiCaller, Caller, PlainApiKey, PlainToken, Proven,
-    ProvenAdministrator, RefusedKey, RoleSet,
+    ProvenAdministrator, RefusedKey, RoleSet, SessionHolder,
 };
 use crate::records::Via;
 
@@ -96,13 +96,29 @@ impl<R: RoleSet> FromRequest for Caller<R> {
     }
 }
 
+impl FromRequest for SessionHolder {
+    type Error = Error;
+    type Future = LocalBoxFuture<'static, Result<Self, Error>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let request = request.clone();
+        Box::pin(async move {
+            let token = token(&request, SESSION_COOKIE)?.ok_or_else(|| Error::new(Code::NotSignedIn))?;
+            let (user, session) = app(&request)?.identity.authenticate_holder(&token).await?;
+            let holder = Self { user, session, via: via(&request) };
+            request.extensions_mut().insert(KnownActor(holder.actor()));
+            Ok(holder)
+        })
+    }
+}
+
 impl<R: RoleSet> FromRequest for Proven<R> {
     type Error = Error;
     type Future = LocalBoxFuture<'static, Result<Self, Error>>;
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
         let (request, caller) = (request.clone(), Caller::<R>::from_request(request, payload));
-        Box::pin(async move { Ok(app(&request)?.identity.require_proof(caller.await?)?) })
+        Box::pin(async move { Ok(app(&request)?.identity.require_proof(caller.await?).await?) })
     }
 }
 
@@ -193,10 +209,23 @@ impl From<identity::Error> for Error {
             E::SessionExpired => Self::new(Code::SessionExpired),
             E::Forbidden => Self::new(Code::Forbidden),
             E::ProofNeeded => Self::new(Code::ProofNeeded),
-            E::NoSuchSession => Self::not_found(),
-            E::BadName(_) | E::Weak(_) | E::NameTaken => Self::new(Code::Invalid).title(error.to_string()),
+            E::SessionLocked => Self::new(Code::SessionLocked),
+            E::NoticeRequired => Self::new(Code::NoticeRequired),
+            E::Incomplete => Self::invalid("password", "Send what this asks for: password, code or both."),
+            E::NoSuchSession | E::NoSuchPerson | E::NoSuchMapping => Self::not_found(),
+            E::DirectoryAway => Self::new(Code::Busy)
+                .title("This needs a word from the directory, which does not answer. Try again in a moment.")
+                .retry_after(5),
+            E::BadGroupName => Self::invalid("directory_group", capital(&error.to_string())),
+            E::NoSuchGroup => Self::invalid("group", capital(&error.to_string())),
+            E::BadName(_) => Self::invalid("username", capital(&error.to_string())),
+            E::BadDisplayName => Self::invalid("display_name", capital(&error.to_string())),
+            E::Weak(_) => Self::new(Code::Invalid).title(capital(&error.to_string())),
+            E::NameTaken | E::OwnAccount | E::LastAdmin | E::NotLocal | E::MappingExists | E::Configured => {
+                Self::new(Code::Conflict).title(capital(&error.to_string()))
+            }
             E::Store(error) => error.into(),
-            E::Password(_) | E::Recovery(_) | E::Totp(_) | E::NoRandomness(_) | E::Qr(_) | E::Interrupted => {
+            E::Password(_) | E::Recovery(_) | E::Totp(_) | E::NoRandomness(_) | E::Qr(_) => {
                 Self::internal(error)
             }
         }

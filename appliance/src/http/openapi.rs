@@ -72,6 +72,7 @@ fn access(access: Access) -> &'static str {
     match access {
         Access::Public => "For everybody.",
         Access::Pending => "For whoever passed the first step of signing in.",
+        Access::Holder => "For whoever has a session, locked or not.",
         Access::Anyone => "For whoever is signed in.",
         Access::Analyst => "For analysts.",
         Access::Admin => "For admins.",

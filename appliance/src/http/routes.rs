@@ -10,9 +10,10 @@ use utoipa::openapi::{RefOr, Schema};
 use utoipa::{IntoParams, ToSchema};
 
 use super::handlers::{
-    admin, appliance, audit, chats, completions, embeddings, export, health, keys, me, messages, metrics,
-    prompts, search, session, sessions, usage,
+    admin, appliance, audit, chats, completions, embeddings, export, health, keys, lock, me, messages,
+    metrics, prompts, search, session, sessions, usage,
 };
+use crate::directory::Report;
 
 /// Who may use a route. The handler's argument type enforces it; this says it to readers, to the API's
 /// description and to the tests.
@@ -21,6 +22,8 @@ pub enum Access {
     Public,
     /// Whoever passed the first step of signing in.
     Pending,
+    /// Whoever has a session, be it locked or not.
+    Holder,
     /// Whoever is signed in.
     Anyone,
     Analyst,
@@ -119,9 +122,12 @@ pub(super) fn register(config: &mut web::ServiceConfig) {
 pub fn all() -> Vec<Route> {
     [
         sign_in(),
+        own_session(),
         chatting(),
         own_things(),
         auditing(),
+        people_administration(),
+        directory_administration(),
         access_administration(),
         groups_administration(),
         workspaces_administration(),
@@ -132,7 +138,7 @@ pub fn all() -> Vec<Route> {
 }
 
 fn sign_in() -> Vec<Route> {
-    use Access::{Anyone, Pending, Public};
+    use Access::{Holder, Pending, Public};
     vec![
         Route::new(Method::GET, "/api/v1/appliance", Public, "What the sign-in page shows", || {
             web::route().to(appliance::show)
@@ -148,9 +154,34 @@ fn sign_in() -> Vec<Route> {
         })
         .takes::<session::SecondFactor>()
         .returns::<session::SignedInView>(200),
-        Route::new(Method::DELETE, "/api/v1/session", Anyone, "Sign out", || {
+        Route::new(Method::DELETE, "/api/v1/session", Holder, "Sign out", || {
             web::route().to(session::delete)
         }),
+        Route::new(Method::POST, "/api/v1/session/unlock", Holder, "Open the locked session again", || {
+            web::route().to(lock::unlock)
+        })
+        .takes::<lock::Unlocking>(),
+    ]
+}
+
+fn own_session() -> Vec<Route> {
+    use Access::Anyone;
+    vec![
+        Route::new(Method::POST, "/api/v1/session/lock", Anyone, "Lock the present session", || {
+            web::route().to(lock::lock)
+        }),
+        Route::new(Method::POST, "/api/v1/session/proof", Anyone, "Give password and code again", || {
+            web::route().to(lock::prove)
+        })
+        .takes::<lock::Proving>(),
+        Route::new(
+            Method::POST,
+            "/api/v1/me/recovery-codes",
+            Anyone,
+            "New recovery codes; asks for a proof",
+            || web::route().to(lock::issue_recovery_codes),
+        )
+        .returns::<lock::RecoveryCodes>(200),
         Route::new(Method::GET, "/api/v1/me", Anyone, "Who is signed in", || web::route().to(sessions::me))
             .returns::<sessions::Me>(200),
         Route::new(Method::GET, "/api/v1/sessions", Anyone, "One's own sessions", || {
@@ -380,6 +411,108 @@ fn auditing() -> Vec<Route> {
         })
         .query::<audit::RecordQuery>()
         .returns::<audit::RecordPage>(200),
+    ]
+}
+
+/// Who there is, and in which sessions. What changes rights asks for a proof.
+fn people_administration() -> Vec<Route> {
+    use Access::Admin;
+    use admin::{people, sessions};
+    let on_person = "/api/v1/admin/people/{id}";
+    let of_person = "/api/v1/admin/people/{id}/sessions";
+    vec![
+        Route::new(Method::GET, "/api/v1/admin/people", Admin, "People, by name", || {
+            web::route().to(people::list)
+        })
+        .query::<people::PeopleQuery>()
+        .returns::<people::PersonPage>(200),
+        Route::new(Method::POST, "/api/v1/admin/people", Admin, "Make a local account", || {
+            web::route().to(people::create)
+        })
+        .takes::<people::NewPersonBody>()
+        .returns::<people::CreatedPerson>(201),
+        Route::new(Method::GET, on_person, Admin, "A person", || web::route().to(people::show))
+            .returns::<people::Person>(200),
+        Route::new(Method::PATCH, on_person, Admin, "Change role, state or name to show", || {
+            web::route().to(people::update)
+        })
+        .takes::<people::PersonChanges>()
+        .returns::<people::Person>(200),
+        Route::new(
+            Method::POST,
+            "/api/v1/admin/people/{id}/password",
+            Admin,
+            "A new password for a local person",
+            || web::route().to(people::replace_password),
+        )
+        .returns::<people::NewPassword>(200),
+        Route::new(
+            Method::POST,
+            "/api/v1/admin/people/{id}/totp-reset",
+            Admin,
+            "Take back the authenticator",
+            || web::route().to(people::reset_totp),
+        ),
+        Route::new(Method::POST, "/api/v1/admin/people/{id}/unlock", Admin, "Forget the failures", || {
+            web::route().to(people::unlock)
+        }),
+        Route::new(Method::GET, of_person, Admin, "A person's sessions", || {
+            web::route().to(people::sessions)
+        })
+        .returns::<sessions::PersonSessionPage>(200),
+        Route::new(Method::DELETE, of_person, Admin, "End a person's sessions", || {
+            web::route().to(people::end_sessions)
+        }),
+        Route::new(Method::GET, "/api/v1/admin/sessions", Admin, "Everybody's sessions", || {
+            web::route().to(sessions::list)
+        })
+        .returns::<sessions::PersonSessionPage>(200),
+        Route::new(Method::DELETE, "/api/v1/admin/sessions/{id}", Admin, "End a session", || {
+            web::route().to(sessions::delete)
+        }),
+    ]
+}
+
+/// The directory, and what its groups mean here.
+fn directory_administration() -> Vec<Route> {
+    use Access::Admin;
+    use admin::{directory, mappings};
+    let all = "/api/v1/admin/mappings";
+    vec![
+        Route::new(Method::GET, "/api/v1/admin/directory", Admin, "The directory and how it is", || {
+            web::route().to(directory::show)
+        })
+        .returns::<directory::DirectoryView>(200),
+        Route::new(
+            Method::POST,
+            "/api/v1/admin/directory/test",
+            Admin,
+            "Try every step of a sign-in",
+            || web::route().to(directory::test),
+        )
+        .takes::<directory::Asked>()
+        .returns::<Report>(200),
+        Route::new(Method::GET, all, Admin, "What the directory's groups mean here", || {
+            web::route().to(mappings::list)
+        })
+        .returns::<mappings::MappingPage>(200),
+        Route::new(Method::POST, all, Admin, "Map a group of the directory", || {
+            web::route().to(mappings::create)
+        })
+        .takes::<mappings::NewMappingBody>()
+        .returns::<mappings::Mapping>(201),
+        Route::new(Method::DELETE, "/api/v1/admin/mappings/{id}", Admin, "Delete a mapping", || {
+            web::route().to(mappings::delete)
+        }),
+        Route::new(
+            Method::POST,
+            "/api/v1/admin/mappings/dry-run",
+            Admin,
+            "What the mappings come to",
+            || web::route().to(mappings::dry_run),
+        )
+        .takes::<directory::Asked>()
+        .returns::<mappings::DryRunView>(200),
     ]
 }
 

@@ -88,6 +88,27 @@ impl<R> std::ops::Deref for Proven<R> {
     }
 }
 
+/// Whose session it is, be it locked or not: for signing out and unlocking, and nothing else.
+#[derive(Clone, Debug)]
+pub struct SessionHolder {
+    pub user: User,
+    pub session: SignedInSession,
+    pub via: Via,
+}
+
+impl SessionHolder {
+    /// As audit records name them.
+    pub fn actor(&self) -> Actor {
+        crate::records::actor(&self.user, Some(&self.session.token_hash))
+    }
+}
+
+impl<R: RoleSet> From<&Caller<R>> for SessionHolder {
+    fn from(caller: &Caller<R>) -> Self {
+        Self { user: caller.user.clone(), session: caller.session.clone(), via: caller.via.clone() }
+    }
+}
+
 /// Who does an admin's work: a signed-in admin, or root on the console.
 #[derive(Clone, Debug)]
 pub struct By {

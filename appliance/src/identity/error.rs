@@ -17,6 +17,12 @@ pub enum Error {
     NotSignedIn,
     #[error("the session has ended")]
     SessionExpired,
+    #[error("the session is locked")]
+    SessionLocked,
+    #[error("the notice was not accepted")]
+    NoticeRequired,
+    #[error("less was given than this asks for, or more")]
+    Incomplete,
     #[error("the role does not allow this")]
     Forbidden,
     #[error("password and code are needed again")]
@@ -26,8 +32,31 @@ pub enum Error {
     KeyRefused(Box<super::RefusedKey>),
     #[error("no such session")]
     NoSuchSession,
+    #[error("no such person")]
+    NoSuchPerson,
+    #[error("admins do not change their own role and do not disable themselves: another admin does")]
+    OwnAccount,
+    #[error("this is the last admin who can sign in")]
+    LastAdmin,
+    #[error("the directory keeps this person's password")]
+    NotLocal,
+    /// A privileged action of somebody whom the directory cannot be asked about.
+    #[error("the directory does not answer")]
+    DirectoryAway,
+    #[error("this is not the distinguished name of a group")]
+    BadGroupName,
+    #[error("there is no such group")]
+    NoSuchGroup,
+    #[error("no such mapping")]
+    NoSuchMapping,
+    #[error("there is such a mapping already")]
+    MappingExists,
+    #[error("this mapping is in the configuration and is deleted there")]
+    Configured,
     #[error("{0:?} cannot be a user name")]
     BadName(String),
+    #[error("a name to show is one line of at most 128 characters")]
+    BadDisplayName,
     #[error(transparent)]
     Weak(#[from] Weak),
     #[error("there is a user of this name already")]
@@ -42,8 +71,6 @@ pub enum Error {
     NoRandomness(#[from] NoRandomness),
     #[error(transparent)]
     Qr(#[from] super::qr::TooLong),
-    #[error("a background task was interrupted")]
-    Interrupted,
     #[error(transparent)]
     Store(#[from] redoubt_store::Error),
 }

@@ -1,7 +1,8 @@
 //! Lockout: three failures within fifteen minutes lock a name, whether an account has it or not.
 
 use redoubt_audit::Draft;
-use redoubt_store::{Tx, lockouts};
+use redoubt_store::users::User;
+use redoubt_store::{Reader, Tx, lockouts};
 
 use super::name::Username;
 use super::session::sha256;
@@ -22,6 +23,30 @@ impl LockoutKey {
         }
     }
 
+    /// Attempts that reached the directory for a person: counted by who they are, where that is known.
+    pub(super) fn bind(directory_id: Option<&str>, name: &Username) -> Self {
+        match directory_id {
+            Some(id) => Self(format!("\0bind:id:{id}")),
+            None => Self(format!("\0bind:name:{name}")),
+        }
+    }
+
+    /// Failures of this name while the directory said nothing.
+    pub(super) fn away(&self) -> Self {
+        Self(format!("\0away:{}", self.0))
+    }
+
+    /// Everything that is counted of a person.
+    pub(super) fn all_of(user: &User) -> Vec<Self> {
+        let own = Self::of(&user.name);
+        let mut keys = vec![own.away(), own];
+        if let Some(name) = Username::parse(&user.name) {
+            keys.push(Self::bind(None, &name));
+            keys.push(Self::bind(user.directory_id.as_deref(), &name));
+        }
+        keys
+    }
+
     pub(super) fn as_str(&self) -> &str {
         &self.0
     }
@@ -30,8 +55,17 @@ impl LockoutKey {
 impl Identity {
     /// How many seconds this name is still locked.
     pub(super) fn locked_seconds(&self, tx: &Tx<'_>, key: &LockoutKey) -> Result<Option<u64>, Error> {
-        let now = tx.now_us();
-        let Some(lockout) = lockouts::find(tx, &key.0)? else { return Ok(None) };
+        self.locked_seconds_at(tx, key, tx.now_us())
+    }
+
+    /// The same before there is a transaction. What it says may be old: the transaction that acts asks again.
+    pub(super) fn locked_seconds_at(
+        &self,
+        reader: &Reader,
+        key: &LockoutKey,
+        now: i64,
+    ) -> Result<Option<u64>, Error> {
+        let Some(lockout) = lockouts::find(reader, &key.0)? else { return Ok(None) };
         if lockout.failures_today(now) >= self.limits.max_daily_failures {
             return Ok(Some(seconds_up(lockout.day_start + DAY_US - now)));
         }
@@ -62,6 +96,11 @@ impl Identity {
         }
         Ok(())
     }
+}
+
+/// The moment so many seconds after another.
+pub(super) fn after(now_us: i64, seconds: u64) -> i64 {
+    now_us.saturating_add(i64::try_from(seconds).unwrap_or(i64::MAX).saturating_mul(SECOND_US))
 }
 
 fn seconds_up(microseconds: i64) -> u64 {

@@ -1,19 +1,31 @@
 //! Who is asking: accounts, passwords, one-time codes, lockout, sessions.
 //!
-//! Sign-in has two steps. The first checks name and password (local accounts; the directory joins here) and
+//! Sign-in has two steps. The first checks name and password (`credentials`: local accounts and the directory's) and
 //! opens a *pending* session that can do nothing but the second: the one-time code, a recovery code, or the
-//! enrolment of an authenticator. No other place in the appliance checks a password or a code.
+//! enrolment of an authenticator (`factor`). No other place in the appliance checks a password or a code.
 
 mod accounts;
 mod api_key;
 mod caller;
+mod credentials;
+mod ending;
 mod error;
+mod factor;
+mod limits;
 mod lockout;
+mod mapping;
+mod mappings;
 mod name;
 mod password;
+mod people;
+mod presence;
+mod provision;
 pub mod qr;
+mod reauthentication;
+mod recheck;
 mod recovery;
 mod session;
+mod sessions;
 mod sign_in;
 mod totp;
 
@@ -21,22 +33,32 @@ use std::sync::Arc;
 
 use redoubt_store::{Clock, Store};
 
-pub use accounts::NewUser;
+pub use accounts::{NewPerson, NewUser};
 pub use api_key::{ApiCaller, KeyScope, ListedKey, MOST_KEY_DAYS, NewKey, PlainApiKey, RefusedKey};
 pub use caller::{
     Admin, Administrator, Analyst, Anyone, Auditor, By, Caller, Proven, ProvenAdministrator, RoleSet,
+    SessionHolder,
 };
+pub use ending::OnEnd;
 pub use error::Error;
+pub use factor::Factor;
+pub use mapping::{Given, Mapped, MappedGroup, NoRole, Rule};
+pub use mappings::{Change, DryRun, NewMapping, Reasons};
 pub use name::Username;
-pub use password::{PlainPassword, Weak};
+pub use password::{PlainPassword, Weak, generate as generate_password};
+pub use people::{Changes, PersonView, State};
+pub use presence::Heard;
+pub use reauthentication::Purpose;
 pub use session::{HashedToken, PENDING_SECONDS, PlainToken, SignedInSession};
-pub use sign_in::{Enrolment, Factor, Next, SignedIn};
+pub use sign_in::{Attempt, Enrolment, Next, SignedIn};
 pub use totp::TotpSecret;
 
-use crate::config::SignIn;
+use crate::config::{self, SignIn};
+use crate::directory::Directory;
 use crate::random::Random;
 use crate::refusals::Refusals;
 use password::Passwords;
+use presence::Presence;
 
 /// Everything about people and their sessions.
 #[derive(Clone)]
@@ -47,17 +69,41 @@ pub struct Identity {
     passwords: Passwords,
     refusals: Refusals,
     limits: SignIn,
+    directory: Option<Directory>,
+    directory_settings: Arc<config::Directory>,
+    presence: Presence,
+    on_end: OnEnd,
+}
+
+/// What it is built from.
+pub struct Parts {
+    pub store: Store,
+    pub clock: Arc<dyn Clock>,
+    pub random: Arc<dyn Random>,
+    pub refusals: Refusals,
+    pub limits: SignIn,
+    /// Whose people may sign in, too.
+    pub directory: Option<Directory>,
+    /// Its section of the configuration: how often it is asked, and what its groups mean.
+    pub directory_settings: config::Directory,
+    /// Stops what runs in a session that ended.
+    pub on_end: OnEnd,
 }
 
 impl Identity {
-    pub fn new(
-        store: Store,
-        clock: Arc<dyn Clock>,
-        random: Arc<dyn Random>,
-        refusals: Refusals,
-        limits: SignIn,
-    ) -> Result<Self, Error> {
-        let passwords = Passwords::new(random.clone())?;
-        Ok(Self { store, clock, random, passwords, refusals, limits })
+    pub fn new(parts: Parts) -> Result<Self, Error> {
+        let Parts { store, clock, random, refusals, limits, directory, directory_settings, on_end } = parts;
+        Ok(Self {
+            passwords: Passwords::new(random.clone())?,
+            store,
+            clock,
+            random,
+            refusals,
+            limits,
+            directory,
+            directory_settings: Arc::new(directory_settings),
+            presence: Presence::default(),
+            on_end,
+        })
     }
 }

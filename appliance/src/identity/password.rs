@@ -36,9 +36,21 @@ impl PlainPassword {
         if usable { Ok(Self(typed)) } else { Err(Unusable) }
     }
 
+    /// For the directory, which checks it.
+    pub(super) fn as_str(&self) -> &str {
+        &self.0
+    }
+
     fn bytes(&self) -> &[u8] {
         self.0.as_bytes()
     }
+}
+
+/// A password of 100 random bits that can be typed: `xxxxx-xxxxx-xxxxx-xxxxx`.
+pub fn generate(random: &dyn Random) -> Result<String, NoRandomness> {
+    let letters = data_encoding::BASE32_NOPAD.encode(&random::bytes::<13>(random)?).to_lowercase();
+    let characters: Vec<char> = letters.chars().take(20).collect();
+    Ok(characters.chunks(5).map(String::from_iter).collect::<Vec<_>>().join("-"))
 }
 
 /// Why a new password is not accepted.
@@ -109,17 +121,28 @@ impl Passwords {
         password: PlainPassword,
         stored: Option<String>,
     ) -> Result<bool, Error> {
-        let unavailable = |what: &str| Error::Hashing(what.to_owned());
-        let permit = self.permits.clone().acquire_owned().await.map_err(|_| unavailable("shutting down"))?;
         let decoy = self.decoy.clone();
-        tokio::task::spawn_blocking(move || {
-            let _permit = permit;
+        self.run(move || {
             let known = stored.is_some();
             let phc = stored.as_deref().unwrap_or(&decoy);
             verify(phc, password.bytes()).map(|matches| matches && known)
         })
+        .await?
+    }
+
+    /// Runs a job that hashes: no more of them at once than there is memory for.
+    pub(super) async fn run<T: Send + 'static>(
+        &self,
+        job: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, Error> {
+        let unavailable = |what: &str| Error::Hashing(what.to_owned());
+        let permit = self.permits.clone().acquire_owned().await.map_err(|_| unavailable("shutting down"))?;
+        tokio::task::spawn_blocking(move || {
+            let _permit = permit;
+            job()
+        })
         .await
-        .map_err(|_| unavailable("the check was interrupted"))?
+        .map_err(|_| unavailable("the check was interrupted"))
     }
 }
 
@@ -162,6 +185,13 @@ mod tests {
         assert_eq!(check_new(&password("abcabcabcabcabcabc"), "alice"), Err(Weak::Common));
         assert_eq!(check_new(&password("my name is Alice now"), "alice"), Err(Weak::ContainsName));
         assert_eq!(check_new(&password("salt marsh, nine herons"), "alice"), Ok(()));
+    }
+
+    #[test]
+    fn generated_passwords_keep_the_rules() {
+        let generated = generate(&SystemRandom::new()).unwrap();
+        assert_eq!(generated.len(), 23, "{generated}");
+        assert_eq!(check_new(&password(&generated), "alice"), Ok(()));
     }
 
     #[tokio::test]

@@ -1,14 +1,14 @@
-//! Server-side sessions: an opaque random token in a cookie, its hash in the store, idle and absolute limits.
+//! Server-side sessions: an opaque random token in a cookie, its hash in the store. Their limits are in `limits`.
 
 use data_encoding::BASE64URL_NOPAD;
-use redoubt_store::sessions::{self, Session, Stage};
-use redoubt_store::users::{self, Role, User};
+use redoubt_store::sessions::{self, FirstFactor, Session, Stage};
+use redoubt_store::users::{self, User};
 use ring::digest;
 
-use super::{Caller, Error, Identity, Proven};
+use super::{Error, Identity};
 use crate::clock::SECOND_US;
 use crate::random::{self, NoRandomness, Random};
-use crate::records::{self, Via};
+use crate::records::Via;
 
 /// How long the second step of a sign-in may take.
 pub const PENDING_SECONDS: i64 = 5 * 60;
@@ -58,6 +58,7 @@ pub struct SignedInSession {
     pub expires_at: i64,
     pub workspace: Option<String>,
     pub proved_at: i64,
+    pub factor: FirstFactor,
 }
 
 impl From<&Session> for SignedInSession {
@@ -70,13 +71,36 @@ impl From<&Session> for SignedInSession {
             expires_at: session.expires_at,
             workspace: session.workspace.clone(),
             proved_at: session.proved_at,
+            factor: session.factor,
         }
     }
 }
 
+/// Whose a token is, and since when its session is locked.
+pub(super) struct Held {
+    pub user: User,
+    pub session: SignedInSession,
+    pub locked_since: Option<i64>,
+}
+
 impl Identity {
-    /// Who holds this token, if its session is complete and within its limits.
+    /// Who holds this token, if its session is complete, within its limits and not locked. Counts as use.
     pub async fn authenticate(&self, token: &PlainToken) -> Result<(User, SignedInSession), Error> {
+        let Held { user, session, locked_since } = self.held(token).await?;
+        if locked_since.is_some() {
+            return Err(Error::SessionLocked);
+        }
+        self.touch(&session).await?;
+        Ok((user, session))
+    }
+
+    /// Who holds this token, be its session locked or not. Does not count as use.
+    pub async fn authenticate_holder(&self, token: &PlainToken) -> Result<(User, SignedInSession), Error> {
+        let Held { user, session, .. } = self.held(token).await?;
+        Ok((user, session))
+    }
+
+    async fn held(&self, token: &PlainToken) -> Result<Held, Error> {
         let hash = token.hash();
         let found = self
             .store
@@ -90,33 +114,15 @@ impl Identity {
         if session.stage != Stage::Full {
             return Err(Error::NotSignedIn);
         }
-        if !user.is_active() || self.is_over(&session, user.role) {
-            // `expire_sessions` ends it within seconds, with the answers that it left running.
+        if self.over(&session, &user).is_some() {
+            // `enforce_limits` ends it within seconds, with the answers that it left running.
             return Err(Error::SessionExpired);
         }
-        self.touch(&session).await?;
-        Ok((user, SignedInSession::from(&session)))
+        let locked_since = self.locked_since(&session);
+        Ok(Held { session: SignedInSession::from(&session), user, locked_since })
     }
 
-    /// Lets through who gave password and code in this session a short time ago.
-    ///
-    /// # Errors
-    /// [`Error::ProofNeeded`]
-    pub fn require_proof<R>(&self, caller: Caller<R>) -> Result<Proven<R>, Error> {
-        let end = caller.session.proved_at + i64::from(self.limits.proof_seconds) * SECOND_US;
-        if self.clock.now_us() >= end { Err(Error::ProofNeeded) } else { Ok(Proven::new(caller)) }
-    }
-
-    fn is_over(&self, session: &Session, role: Role) -> bool {
-        let idle = match role {
-            Role::Admin => self.limits.admin_idle_seconds,
-            Role::Analyst | Role::Auditor => self.limits.idle_seconds,
-        };
-        let now = self.clock.now_us();
-        now >= session.expires_at || now >= session.last_seen_at + i64::from(idle) * SECOND_US
-    }
-
-    async fn touch(&self, session: &Session) -> Result<(), Error> {
+    async fn touch(&self, session: &SignedInSession) -> Result<(), Error> {
         let now = self.clock.now_us();
         if now < session.last_seen_at + TOUCH_EVERY_SECONDS * SECOND_US {
             return Ok(());
@@ -130,67 +136,30 @@ impl Identity {
             .await
     }
 
-    async fn end_expired(&self, user: User, session: Session) -> Result<(), Error> {
-        self.store
-            .write(move |tx| {
-                // Two requests can find the same session expired; one record tells of it.
-                if sessions::delete(tx, &user.id, &session.id)? {
-                    tx.audit(records::session_expired(&user, &session))?;
-                }
-                Ok(())
-            })
-            .await
-    }
-
-    /// Ends every session that is over its limits. Returns the ids of those that were complete.
-    pub async fn expire_sessions(&self) -> Result<Vec<String>, Error> {
-        let open = self
-            .store
-            .read(|reader| {
-                let mut open = Vec::new();
-                for user in users::list(reader)? {
-                    for session in sessions::list_by_user(reader, &user.id)? {
-                        open.push((session, user.clone()));
-                    }
-                }
-                Ok::<_, Error>(open)
-            })
-            .await?;
-        let mut ended = Vec::new();
-        for (session, user) in open {
-            if !user.is_active() || self.is_over(&session, user.role) {
-                ended.push(session.id.clone());
-                self.end_expired(user, session).await?;
-            }
-        }
-        Ok(ended)
-    }
-
-    /// The person's complete sessions, the newest first.
-    pub async fn sessions(&self, user_id: &str) -> Result<Vec<Session>, Error> {
-        let user_id = user_id.to_owned();
-        self.store.read(move |reader| Ok(sessions::list_by_user(reader, &user_id)?)).await
-    }
-
-    /// Ends one of the person's own sessions, be it the present one (sign-out) or another.
-    pub async fn end_session(
+    pub(super) fn new_session(
         &self,
+        id: String,
         user: &User,
-        present: &SignedInSession,
-        id: &str,
+        token_hash: HashedToken,
+        stage: Stage,
+        seconds: i64,
         via: &Via,
-    ) -> Result<(), Error> {
-        let (user, present, id, via) = (user.clone(), present.clone(), id.to_owned(), via.clone());
-        self.store
-            .write(move |tx| {
-                let own = sessions::list_by_user(tx, &user.id)?;
-                let Some(session) = own.iter().find(|session| session.id == id) else {
-                    return Err(Error::NoSuchSession);
-                };
-                sessions::delete(tx, &user.id, &session.id)?;
-                tx.audit(records::session_ended(&user, &present, session, &via))?;
-                Ok(())
-            })
-            .await
+    ) -> Session {
+        let now = self.clock.now_us();
+        Session {
+            id,
+            token_hash,
+            user_id: user.id.clone(),
+            stage,
+            created_at: now,
+            last_seen_at: now,
+            expires_at: now + seconds * SECOND_US,
+            address: via.source.ip.clone(),
+            agent: via.agent.clone(),
+            workspace: None,
+            proved_at: if stage == Stage::Full { now } else { 0 },
+            locked_at: None,
+            factor: FirstFactor::Password,
+        }
     }
 }

@@ -2,19 +2,18 @@
 
 use std::time::Duration;
 
-use redoubt_store::recovery_codes::{self, RecoveryCode};
-use redoubt_store::sessions::{self, FirstFactor, Session, Stage};
+use redoubt_store::sessions::{self, Session, Stage};
 use redoubt_store::users::{self, User};
-use redoubt_store::{Tx, lockouts, totp as totp_rows, workspaces};
+use redoubt_store::{Tx, lockouts, recovery_codes, totp as totp_rows, workspaces};
 
+use super::credentials::{Checked, Identified, Refused};
+use super::ending::Endings;
+use super::factor::{Enrolled, Factor, Match};
 use super::lockout::LockoutKey;
-use super::name::Username;
-use super::password::PlainPassword;
-use super::recovery::{self, PlainRecoveryCode};
+use super::provision::Followed;
 use super::session::{PENDING_SECONDS, PlainToken};
-use super::totp::{self, Code, TotpSecret};
-use super::{Error, Identity, qr};
-use crate::clock::SECOND_US;
+use super::totp::{self, TotpSecret};
+use super::{Error, Identity, qr, recovery};
 use crate::random;
 use crate::records::{self, Via};
 
@@ -35,10 +34,12 @@ pub struct Enrolment {
     pub qr_path: String,
 }
 
-/// What is typed in the second step.
-pub enum Factor {
-    Code(String),
-    RecoveryCode(String),
+/// What is typed in the first step.
+pub struct Attempt {
+    pub username: String,
+    pub password: String,
+    /// The notice that was accepted.
+    pub notice_sha256: Option<String>,
 }
 
 /// A complete sign-in: the cookie's token, and the recovery codes if an authenticator was enrolled.
@@ -50,7 +51,7 @@ pub struct SignedIn {
 }
 
 /// What a transaction found; an error would roll back the failure that it just counted.
-enum Verdict<T> {
+pub(super) enum Verdict<T> {
     Passed(T),
     Refused,
     Locked(u64),
@@ -60,106 +61,102 @@ enum Verdict<T> {
 struct Pending {
     session: Session,
     user: User,
-    totp: Option<totp_rows::Totp>,
-    recovery_codes: Vec<RecoveryCode>,
-}
-
-/// A factor that is right as far as can be told without the store's atomic statements.
-enum Proof {
-    Step { step: u64, enrols: bool },
-    Recovery { id: i64 },
+    enrolled: Enrolled,
 }
 
 impl Identity {
     /// The first step. On success a pending session is open for five minutes.
-    pub async fn begin(
-        &self,
-        username: &str,
-        password: String,
-        via: &Via,
-    ) -> Result<(PlainToken, Next), Error> {
-        let started = tokio::time::Instant::now();
-        let outcome = self.check_password(username, password, via).await;
-        if matches!(outcome, Err(Error::SignInFailed | Error::Locked { .. })) {
-            tokio::time::sleep_until(started + whole_steps(started.elapsed())).await;
+    ///
+    /// # Errors
+    /// [`Error::NoticeRequired`] where there is a notice and the attempt does not accept it.
+    pub async fn begin(&self, attempt: Attempt, via: &Via) -> Result<(PlainToken, Next), Error> {
+        let notice = self.limits.notice_sha256();
+        if notice.is_some() && notice != attempt.notice_sha256 {
+            return Err(Error::NoticeRequired);
         }
-        outcome
-    }
-
-    async fn check_password(
-        &self,
-        typed: &str,
-        password: String,
-        via: &Via,
-    ) -> Result<(PlainToken, Next), Error> {
-        let key = LockoutKey::of(typed);
-        let user = self.find_by_name(typed).await?;
-        // A password that no account can have goes through the same work and fails.
-        let usable = PlainPassword::parse(password).ok();
-        let stored = usable.as_ref().and(user.as_ref()).map(|user| user.password_hash.clone());
-        let candidate = match usable {
-            Some(password) => password,
-            None => PlainPassword::parse("unusable".to_owned()).map_err(|_| Error::SignInFailed)?,
+        let Attempt { username, password, .. } = attempt;
+        let attempt = async {
+            let checked = self.check_password(&username, password).await?;
+            match checked.result {
+                Err(refused) => Err(self.refuse_password(checked, refused, via).await?),
+                Ok(_) => self.open_pending(checked, notice, via).await,
+            }
         };
-        let matches = self.passwords.verify(candidate, stored).await?;
-        let admitted = user.clone().filter(|user| matches && user.is_active());
-        match admitted {
-            None => self.refuse_password(user, key, via).await,
-            Some(user) => self.open_pending(user, key, via).await,
-        }
+        self.slowly(attempt).await
     }
 
-    async fn find_by_name(&self, typed: &str) -> Result<Option<User>, Error> {
-        let Some(name) = Username::parse(typed) else { return Ok(None) };
-        self.store.read(move |reader| Ok(users::find_by_name(reader, name.as_str())?)).await
-    }
-
-    async fn refuse_password(
-        &self,
-        user: Option<User>,
-        key: LockoutKey,
-        via: &Via,
-    ) -> Result<(PlainToken, Next), Error> {
+    /// Counts a failure and says what the person is told.
+    async fn refuse_password(&self, checked: Checked, refused: Refused, via: &Via) -> Result<Error, Error> {
         // A flood of failures is counted by the lock and by its source, not recorded line by line.
         let single = self.refusals.admit(&via.source.ip, self.clock.now_us());
         let (this, via) = (self.clone(), via.clone());
         let verdict: Verdict<()> = self
-            .store
-            .write(move |tx| {
-                if let Some(seconds) = this.locked_seconds(tx, &key)? {
-                    if single {
-                        tx.audit(records::password_locked(user.as_ref(), &via))?;
-                    }
-                    return Ok::<_, Error>(Verdict::Locked(seconds));
+            .write_ending(move |tx, endings| {
+                checked.settle(tx)?;
+                if let Some(user) = checked.user.as_ref().filter(|_| refused.is_final) {
+                    this.refuse_by_directory(tx, endings, user, refused.reason)?;
                 }
-                let lock = records::account_locked(user.as_ref(), &via);
-                let failure = single.then(|| records::password_refused(user.as_ref(), &via));
-                this.count_failure(tx, &key, failure, lock)?;
-                Ok(Verdict::Refused)
+                this.refuse(tx, &checked, checked.user.as_ref(), refused.reason, single, &via)
             })
             .await?;
-        Err(verdict.into_refusal(Error::SignInFailed))
+        Ok(verdict.into_refusal(Error::SignInFailed))
+    }
+
+    /// Counts and records a wrong first step. `single`: not one of a flood.
+    fn refuse<T>(
+        &self,
+        tx: &mut Tx<'_>,
+        checked: &Checked,
+        user: Option<&User>,
+        reason: &'static str,
+        single: bool,
+        via: &Via,
+    ) -> Result<Verdict<T>, Error> {
+        for key in [&checked.key, &checked.failure_key()] {
+            if let Some(seconds) = self.locked_seconds(tx, key)? {
+                if single {
+                    tx.audit(records::password_refused(user, "locked", via))?;
+                }
+                return Ok(Verdict::Locked(seconds));
+            }
+        }
+        let lock = records::account_locked(user, via);
+        let failure = single.then(|| records::password_refused(user, reason, via));
+        self.count_failure(tx, &checked.failure_key(), failure, lock)?;
+        Ok(Verdict::Refused)
     }
 
     async fn open_pending(
         &self,
-        user: User,
-        key: LockoutKey,
+        checked: Checked,
+        notice: Option<String>,
         via: &Via,
     ) -> Result<(PlainToken, Next), Error> {
         let token = PlainToken::generate(self.random.as_ref())?;
         let secret = TotpSecret::generate(self.random.as_ref())?;
-        let session = self.new_session(&user, &token, Stage::Pending, PENDING_SECONDS, via)?;
-        let (this, via) = (self.clone(), via.clone());
+        let new_id = random::id(self.random.as_ref())?;
+        let (this, via, hash) = (self.clone(), via.clone(), token.hash());
+        let session_id = random::id(self.random.as_ref())?;
         let verdict = self
-            .store
-            .write(move |tx| {
-                if let Some(seconds) = this.locked_seconds(tx, &key)? {
-                    tx.audit(records::password_locked(Some(&user), &via))?;
-                    return Ok::<_, Error>(Verdict::Locked(seconds));
+            .write_ending(move |tx, endings| {
+                checked.settle(tx)?;
+                let user = match this.admit(tx, endings, &checked, &new_id)? {
+                    Ok(user) => user,
+                    Err((user, reason)) => {
+                        return this.refuse(tx, &checked, user.as_ref(), reason, true, &via);
+                    }
+                };
+                // The name that was typed may be another one of somebody who is locked.
+                for key in [&checked.key, &LockoutKey::of(&user.name)] {
+                    if let Some(seconds) = this.locked_seconds(tx, key)? {
+                        tx.audit(records::password_refused(Some(&user), "locked", &via))?;
+                        return Ok(Verdict::Locked(seconds));
+                    }
                 }
+                let session =
+                    this.new_session(session_id, &user, hash, Stage::Pending, PENDING_SECONDS, &via);
                 sessions::insert(tx, &session)?;
-                tx.audit(records::password_accepted(&user, &via))?;
+                tx.audit(records::password_accepted(&user, notice.as_deref(), &via))?;
                 if totp_rows::find(tx, &user.id)?.is_some_and(|totp| totp.confirmed_at.is_some()) {
                     return Ok(Verdict::Passed(Next::Totp));
                 }
@@ -170,6 +167,26 @@ impl Identity {
             Verdict::Passed(next) => Ok((token, next)),
             refused => Err(refused.into_refusal(Error::SignInFailed)),
         }
+    }
+
+    /// Whose account it is that a right password opens, as the store has it now; or why none, for the record.
+    pub(super) fn admit(
+        &self,
+        tx: &mut Tx<'_>,
+        endings: &mut Endings,
+        checked: &Checked,
+        new_id: &str,
+    ) -> Result<Result<User, (Option<User>, &'static str)>, Error> {
+        Ok(match &checked.result {
+            Err(refused) => Err((checked.user.clone(), refused.reason)),
+            Ok(Identified::Local(user)) => {
+                unchanged(tx, user)?.ok_or_else(|| (Some(user.clone()), "changed_meanwhile"))
+            }
+            Ok(Identified::Directory(person)) => match self.follow(tx, endings, person, new_id)? {
+                Followed::Admitted(user) => Ok(user),
+                Followed::Refused(user, reason) => Err((user, reason)),
+            },
+        })
     }
 
     /// A new secret each time, so that one seen over a shoulder in an abandoned enrolment is worthless.
@@ -184,14 +201,12 @@ impl Identity {
 
     /// The second step: turns a pending session into a complete one.
     pub async fn finish(&self, token: &PlainToken, factor: Factor, via: &Via) -> Result<SignedIn, Error> {
-        let started = tokio::time::Instant::now();
-        let pending = self.pending(token).await?;
-        let proof = self.prove(&pending, factor).await?;
-        let outcome = self.settle(pending, proof, via).await;
-        if matches!(outcome, Err(Error::CodeRefused | Error::Locked { .. })) {
-            tokio::time::sleep_until(started + whole_steps(started.elapsed())).await;
-        }
-        outcome
+        let attempt = async {
+            let pending = self.pending(token).await?;
+            let found = self.match_factor(&pending.enrolled, factor).await?;
+            self.settle(pending, found, via).await
+        };
+        self.slowly(attempt).await
     }
 
     async fn pending(&self, token: &PlainToken) -> Result<Pending, Error> {
@@ -208,75 +223,54 @@ impl Identity {
                 }
                 Ok(Pending {
                     user: user.ok_or(Error::SessionExpired)?,
-                    totp: totp_rows::find(reader, &session.user_id)?,
-                    recovery_codes: recovery_codes::list_unused(reader, &session.user_id)?,
+                    enrolled: Enrolled::load(reader, &session.user_id)?,
                     session,
                 })
             })
             .await
     }
 
-    /// Compares the factor with what is stored; `None` if it is wrong.
-    async fn prove(&self, pending: &Pending, factor: Factor) -> Result<Option<Proof>, Error> {
-        let Some(totp) = &pending.totp else { return Ok(None) };
-        match factor {
-            Factor::Code(typed) => {
-                let Some(code) = Code::parse(&typed) else { return Ok(None) };
-                let secret =
-                    self.store.unseal(totp::SEAL_PURPOSE, pending.user.id.as_bytes(), &totp.sealed)?;
-                let step = TotpSecret::from_bytes(secret).matching_step(&code, self.clock.now_us())?;
-                Ok(step.map(|step| Proof::Step { step, enrols: totp.confirmed_at.is_none() }))
-            }
-            // Recovery codes stand in for an enrolled authenticator, never for the enrolment.
-            Factor::RecoveryCode(_) if totp.confirmed_at.is_none() => Ok(None),
-            Factor::RecoveryCode(typed) => {
-                let Some(code) = PlainRecoveryCode::parse(&typed) else { return Ok(None) };
-                let stored = pending.recovery_codes.clone();
-                let found = tokio::task::spawn_blocking(move || recovery::find_match(&code, &stored));
-                let found = found.await.map_err(|_| Error::Interrupted)??;
-                Ok(found.map(|id| Proof::Recovery { id }))
-            }
-        }
-    }
-
-    async fn settle(&self, pending: Pending, proof: Option<Proof>, via: &Via) -> Result<SignedIn, Error> {
+    async fn settle(&self, pending: Pending, found: Option<Match>, via: &Via) -> Result<SignedIn, Error> {
         let token = PlainToken::generate(self.random.as_ref())?;
         let absolute = self.limits.absolute_seconds;
-        let mut session = self.new_session(&pending.user, &token, Stage::Full, i64::from(absolute), via)?;
-        let codes = self.codes_for(&proof).await?;
+        let id = random::id(self.random.as_ref())?;
+        let mut session =
+            self.new_session(id, &pending.user, token.hash(), Stage::Full, i64::from(absolute), via);
+        session.factor = pending.session.factor;
+        let enrols = found.as_ref().is_some_and(Match::enrols);
+        let codes = if enrols { Some(self.new_recovery_codes().await?) } else { None };
         let (this, via, user) = (self.clone(), via.clone(), pending.user.clone());
         let (hashes, recovery_codes) = codes.map(|set| (set.hashes, set.codes)).unzip();
         let verdict = self
-            .store
-            .write(move |tx| {
-                let key = LockoutKey::of(&pending.user.name);
-                if let Some(seconds) = this.locked_seconds(tx, &key)? {
-                    tx.audit(records::code_locked(&pending.user, &via))?;
-                    return Ok::<_, Error>(Verdict::Locked(seconds));
+            .write_ending(move |tx, endings| {
+                let Pending { user, session: half, .. } = &pending;
+                // Ended meanwhile, by a reset or a disabling, or completed by another request.
+                if sessions::find(tx, &half.id)?.is_none() || unchanged(tx, user)?.is_none() {
+                    return Err(Error::SessionExpired);
                 }
-                if let Err(reason) = this.accept(tx, &pending, &proof)? {
-                    let lock = records::account_locked(Some(&pending.user), &via);
-                    let failure = records::code_refused(&pending.user, reason, &via);
-                    this.count_failure(tx, &key, Some(failure), lock)?;
+                let key = LockoutKey::of(&user.name);
+                if let Some(seconds) = this.locked_seconds(tx, &key)? {
+                    tx.audit(records::code_refused(user, "locked", &via))?;
+                    return Ok(Verdict::Locked(seconds));
+                }
+                if let Err(reason) = Self::use_up(tx, &user.id, found.as_ref())? {
+                    let lock = records::account_locked(Some(user), &via);
+                    this.count_failure(tx, &key, Some(records::code_refused(user, reason, &via)), lock)?;
                     return Ok(Verdict::Refused);
                 }
                 lockouts::clear(tx, key.as_str())?;
-                sessions::delete(tx, &pending.user.id, &pending.session.id)?;
                 // With one workspace there is nothing to choose.
-                if let [only] = &workspaces::list_of(tx, &pending.user.id)?[..] {
+                if let [only] = &workspaces::list_of(tx, &user.id)?[..] {
                     session.workspace = Some(only.id.clone());
                 }
-                sessions::insert(tx, &session)?;
+                this.make_room(tx, endings, user, &session, &via)?;
+                Endings::complete(tx, half, &session)?;
                 if let Some(hashes) = &hashes {
-                    recovery_codes::insert_all(tx, &pending.user.id, hashes)?;
-                    tx.audit(records::enrolled(&pending.user, &session, &via))?;
+                    recovery_codes::insert_all(tx, &user.id, hashes)?;
+                    tx.audit(records::enrolled(user, &session, &via))?;
                 }
-                tx.audit(records::code_accepted(
-                    &pending.user,
-                    &session,
-                    matches!(proof, Some(Proof::Recovery { .. })),
-                    &via,
-                ))?;
+                let recovery = found.as_ref().is_some_and(Match::is_recovery);
+                tx.audit(records::code_accepted(user, &session, recovery, &via))?;
                 Ok(Verdict::Passed(()))
             })
             .await?;
@@ -286,76 +280,41 @@ impl Identity {
         }
     }
 
-    /// An enrolment brings a set of recovery codes; ten hashes are too much work for the writer's thread.
-    async fn codes_for(&self, proof: &Option<Proof>) -> Result<Option<recovery::NewSet>, Error> {
-        if !matches!(proof, Some(Proof::Step { enrols: true, .. })) {
-            return Ok(None);
-        }
+    /// A new set of recovery codes; ten hashes are too much work for the writer's thread.
+    pub(super) async fn new_recovery_codes(&self) -> Result<recovery::NewSet, Error> {
         let random = self.random.clone();
-        let set = tokio::task::spawn_blocking(move || recovery::generate(random.as_ref()));
-        Ok(Some(set.await.map_err(|_| Error::Interrupted)??))
+        Ok(self.passwords.run(move || recovery::generate(random.as_ref())).await??)
     }
 
-    /// Uses the factor up, by one atomic statement each; the inner error is the reason of a refusal.
-    fn accept(
+    /// Sends a refusal after a whole number of steps, and no sooner than the directory would let it be sent, whatever its
+    /// reason.
+    pub(super) async fn slowly<T>(
         &self,
-        tx: &mut Tx<'_>,
-        pending: &Pending,
-        proof: &Option<Proof>,
-    ) -> Result<Result<(), &'static str>, Error> {
-        let user_id = &pending.user.id;
-        let used = match proof {
-            None => return Ok(Err("wrong")),
-            Some(Proof::Step { step, enrols }) => {
-                let fresh = totp_rows::accept_step(tx, user_id, *step)?;
-                if fresh && *enrols {
-                    let now = tx.now_us();
-                    totp_rows::confirm(tx, user_id, now)?;
-                }
-                fresh
-            }
-            Some(Proof::Recovery { id }) => {
-                let now = tx.now_us();
-                recovery_codes::mark_used(tx, user_id, *id, now)?
-            }
-        };
-        Ok(if used { Ok(()) } else { Err("replay") })
-    }
-
-    fn new_session(
-        &self,
-        user: &User,
-        token: &PlainToken,
-        stage: Stage,
-        seconds: i64,
-        via: &Via,
-    ) -> Result<Session, Error> {
-        let now = self.clock.now_us();
-        Ok(Session {
-            id: random::id(self.random.as_ref())?,
-            token_hash: token.hash(),
-            user_id: user.id.clone(),
-            stage,
-            created_at: now,
-            last_seen_at: now,
-            expires_at: now + seconds * SECOND_US,
-            address: via.source.ip.clone(),
-            agent: via.agent.clone(),
-            workspace: None,
-            proved_at: if stage == Stage::Full { now } else { 0 },
-            locked_at: None,
-            factor: FirstFactor::Password,
-        })
+        attempt: impl Future<Output = Result<T, Error>>,
+    ) -> Result<T, Error> {
+        let started = tokio::time::Instant::now();
+        let outcome = attempt.await;
+        if matches!(outcome, Err(Error::SignInFailed | Error::CodeRefused | Error::Locked { .. })) {
+            let due = started + whole_steps(started.elapsed().max(self.presence.pace()));
+            tokio::time::sleep_until(due).await;
+        }
+        outcome
     }
 }
 
 impl<T> Verdict<T> {
-    fn into_refusal(self, refused: Error) -> Error {
+    pub(super) fn into_refusal(self, refused: Error) -> Error {
         match self {
             Self::Locked(seconds) => Error::Locked { seconds },
             Self::Refused | Self::Passed(_) => refused,
         }
     }
+}
+
+/// The person as the store has them now, if they may still come in and the password is the one that was checked.
+pub(super) fn unchanged(tx: &Tx<'_>, user: &User) -> Result<Option<User>, Error> {
+    let same = |now: &User| now.is_active() && now.password_hash == user.password_hash;
+    Ok(users::find(tx, &user.id)?.filter(same))
 }
 
 fn whole_steps(elapsed: Duration) -> Duration {

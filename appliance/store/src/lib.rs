@@ -9,6 +9,8 @@ pub mod audit_log;
 pub mod chats;
 mod data_key;
 mod directory;
+pub mod directory_groups;
+pub mod directory_mappings;
 mod error;
 pub mod grants;
 pub mod groups;

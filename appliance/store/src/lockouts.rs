@@ -79,6 +79,38 @@ pub fn clear(tx: &mut Tx<'_>, key: &str) -> Result<(), Error> {
     Ok(())
 }
 
+/// Forgets the key, the day's count too: by an admin.
+pub fn delete(tx: &mut Tx<'_>, key: &str) -> Result<bool, Error> {
+    Ok(tx.execute("DELETE FROM lockouts WHERE key = ?1", [key])? == 1)
+}
+
+/// Takes an attempt if fewer than `max` were taken within `window_us`. **Invariant:** of any number of attempts at
+/// once, `max` get `true`.
+pub fn take_attempt(
+    tx: &mut Tx<'_>,
+    key: &str,
+    now_us: i64,
+    max: u32,
+    window_us: i64,
+) -> Result<bool, Error> {
+    let sql = "INSERT INTO lockouts (key, locked_until, day_start, day_failures, updated_at)
+               VALUES (?1, NULL, ?2, 0, ?3) ON CONFLICT (key) DO UPDATE SET updated_at = ?3";
+    tx.execute(sql, params![key, day(now_us), now_us])?;
+    let earliest = now_us.saturating_sub(window_us);
+    tx.execute("DELETE FROM lockout_failures WHERE key = ?1 AND at <= ?2", params![key, earliest])?;
+    let sql = "INSERT INTO lockout_failures (key, at)
+               SELECT ?1, ?2 WHERE (SELECT count(*) FROM lockout_failures WHERE key = ?1) < ?3";
+    Ok(tx.execute(sql, params![key, now_us, max])? == 1)
+}
+
+/// Gives back the last attempt taken, which came to nothing that should count.
+pub fn return_attempt(tx: &mut Tx<'_>, key: &str) -> Result<(), Error> {
+    let sql = "DELETE FROM lockout_failures
+               WHERE rowid = (SELECT max(rowid) FROM lockout_failures WHERE key = ?1)";
+    tx.execute(sql, [key])?;
+    Ok(())
+}
+
 /// Removes what has not failed since `before_us`, so that made-up names do not fill the disk.
 pub fn delete_stale(tx: &mut Tx<'_>, before_us: i64) -> Result<usize, Error> {
     let sql = "DELETE FROM lockouts WHERE updated_at < ?1 AND (locked_until IS NULL OR locked_until < ?1)";

@@ -8,6 +8,7 @@ use crate::Error;
 const STEPS: &[M<'static>] = &[
     M::up(include_str!("../migrations/0001-initial.sql")),
     M::up(include_str!("../migrations/0002-identity.sql")),
+    M::up(include_str!("../migrations/0003-directory-groups.sql")),
 ];
 
 /// Applies what is missing, each step in its own transaction.

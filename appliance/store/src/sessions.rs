@@ -74,6 +74,16 @@ pub fn find_by_token(reader: &Reader, token_hash: &[u8; 32]) -> Result<Option<Se
     reader.one(&format!("SELECT {COLUMNS} FROM sessions WHERE token_hash = ?1"), [token_hash], from_row)
 }
 
+pub fn find(reader: &Reader, id: &str) -> Result<Option<Session>, Error> {
+    reader.one(&format!("SELECT {COLUMNS} FROM sessions WHERE id = ?1"), [id], from_row)
+}
+
+/// Everybody's sessions, the one seen last first.
+pub fn list(reader: &Reader) -> Result<Vec<Session>, Error> {
+    let sql = format!("SELECT {COLUMNS} FROM sessions ORDER BY last_seen_at DESC, id");
+    reader.all(&sql, [], from_row)
+}
+
 /// A person's sessions, the one seen last first.
 pub fn list_by_user(reader: &Reader, user_id: &str) -> Result<Vec<Session>, Error> {
     let sql = format!("SELECT {COLUMNS} FROM sessions WHERE user_id = ?1 ORDER BY last_seen_at DESC, id");
@@ -95,6 +105,26 @@ pub fn set_workspace(tx: &mut Tx<'_>, id: &str, workspace: &str) -> Result<bool,
 pub fn count_full(reader: &Reader) -> Result<u64, Error> {
     let sql = "SELECT count(*) FROM sessions WHERE stage = 'full'";
     Ok(reader.one(sql, [], |row| row.get(0))?.unwrap_or_default())
+}
+
+/// Locks the session. `false` if it is gone or locked already.
+pub fn lock(tx: &mut Tx<'_>, id: &str, now_us: i64) -> Result<bool, Error> {
+    let sql = "UPDATE sessions SET locked_at = ?2 WHERE id = ?1 AND locked_at IS NULL";
+    Ok(tx.execute(sql, params![id, now_us])? == 1)
+}
+
+/// Gives the session a new token, unlocked and just seen; `proved_at` is left where it is absent.
+/// **Invariant:** of any number of attempts with one old token, one gets `true`.
+pub fn renew(
+    tx: &mut Tx<'_>,
+    old_hash: &[u8; 32],
+    new_hash: &[u8; 32],
+    now_us: i64,
+    proved_at: Option<i64>,
+) -> Result<bool, Error> {
+    let sql = "UPDATE sessions SET token_hash = ?2, locked_at = NULL, last_seen_at = max(last_seen_at, ?3),
+                   proved_at = coalesce(?4, proved_at) WHERE token_hash = ?1";
+    Ok(tx.execute(sql, params![old_hash, new_hash, now_us, proved_at])? == 1)
 }
 
 /// Ends a session of this person. `false` if they have no such session.

@@ -23,10 +23,15 @@ pub(crate) struct Appliance {
     /// To be accepted before the sign-in form.
     #[schema(required)]
     notice: Option<String>,
+    /// Its SHA-256, which a sign-in sends as the sign that it was accepted.
+    #[schema(required)]
+    notice_sha256: Option<String>,
+    /// Whether people of a directory sign in here, too.
+    directory: bool,
 }
 
 /// The classification banner.
-#[derive(Serialize, ToSchema)]
+#[derive(Clone, Serialize, ToSchema)]
 pub(crate) struct MarkingView {
     text: String,
     background: String,
@@ -73,12 +78,15 @@ impl MarkingView {
 
 /// `GET /api/v1/appliance`
 pub(crate) async fn show(app: Data<App>) -> Json<Appliance> {
+    let sign_in = &app.config.sign_in;
     Json(Appliance {
         name: "Redoubt",
         version: env!("CARGO_PKG_VERSION"),
         time: rfc3339(app.clock.now_us()),
         marking: MarkingView::of(&app.config.marking),
-        notice: Some(app.config.sign_in.notice.clone()).filter(|notice| !notice.is_empty()),
+        notice: Some(sign_in.notice.clone()).filter(|notice| !notice.is_empty()),
+        notice_sha256: sign_in.notice_sha256(),
+        directory: app.directory.is_some(),
     })
 }
 

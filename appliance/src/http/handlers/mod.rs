@@ -9,6 +9,7 @@ pub(super) mod embeddings;
 pub(super) mod export;
 pub(super) mod health;
 pub(super) mod keys;
+pub(super) mod lock;
 pub(super) mod me;
 pub(super) mod messages;
 pub(super) mod metrics;

@@ -2,7 +2,7 @@
 
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
-use redoubt_store::users::User;
+use redoubt_store::users::{Role, User};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -10,7 +10,7 @@ use crate::app::App;
 use crate::http::body::Body;
 use crate::http::error::{Code, Error};
 use crate::http::extract::{self, PENDING_COOKIE, SESSION_COOKIE};
-use crate::identity::{self, Anyone, Caller, Factor, Next, PENDING_SECONDS};
+use crate::identity::{self, Attempt, Factor, Next, PENDING_SECONDS, SessionHolder};
 use crate::records::Via;
 
 #[derive(Deserialize, ToSchema)]
@@ -18,6 +18,9 @@ use crate::records::Via;
 pub(crate) struct Credentials {
     username: String,
     password: String,
+    /// The SHA-256 of the notice that was accepted, as `/api/v1/appliance` gives it; needed where there is a notice.
+    #[schema(nullable = false)]
+    notice_sha256: Option<String>,
 }
 
 /// What the second step asks for.
@@ -64,10 +67,12 @@ pub(crate) struct SignedInView {
 pub(crate) struct UserView {
     id: String,
     username: String,
+    /// May be empty.
+    display_name: String,
     role: RoleView,
 }
 
-#[derive(Serialize, ToSchema)]
+#[derive(Clone, Copy, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum RoleView {
     Analyst,
@@ -75,15 +80,34 @@ pub(crate) enum RoleView {
     Auditor,
 }
 
+impl From<Role> for RoleView {
+    fn from(role: Role) -> Self {
+        match role {
+            Role::Analyst => Self::Analyst,
+            Role::Admin => Self::Admin,
+            Role::Auditor => Self::Auditor,
+        }
+    }
+}
+
+impl From<RoleView> for Role {
+    fn from(view: RoleView) -> Self {
+        match view {
+            RoleView::Analyst => Self::Analyst,
+            RoleView::Admin => Self::Admin,
+            RoleView::Auditor => Self::Auditor,
+        }
+    }
+}
+
 impl From<&User> for UserView {
     fn from(user: &User) -> Self {
-        use redoubt_store::users::Role;
-        let role = match user.role {
-            Role::Analyst => RoleView::Analyst,
-            Role::Admin => RoleView::Admin,
-            Role::Auditor => RoleView::Auditor,
-        };
-        Self { id: user.id.clone(), username: user.name.clone(), role }
+        Self {
+            id: user.id.clone(),
+            username: user.name.clone(),
+            display_name: user.display_name.clone(),
+            role: user.role.into(),
+        }
     }
 }
 
@@ -93,9 +117,10 @@ pub(crate) async fn create(
     app: Data<App>,
     body: Body<Credentials>,
 ) -> Result<HttpResponse, Error> {
-    let Credentials { username, password } = body.0;
+    let Credentials { username, password, notice_sha256 } = body.0;
     let via = Via { typed_name: Some(username.clone()), ..extract::via(&request) };
-    let (token, next) = app.identity.begin(&username, password, &via).await?;
+    let attempt = Attempt { username, password, notice_sha256 };
+    let (token, next) = app.identity.begin(attempt, &via).await?;
     let next = match next {
         Next::Totp => NextStep::Totp,
         Next::Enrol(enrolment) => NextStep::Enrol {
@@ -128,14 +153,12 @@ pub(crate) async fn complete(
 }
 
 /// `DELETE /api/v1/session`
-pub(crate) async fn delete(caller: Caller<Anyone>, app: Data<App>) -> Result<HttpResponse, Error> {
-    let ended =
-        app.identity.end_session(&caller.user, &caller.session, &caller.session.id, &caller.via).await;
-    match ended {
+pub(crate) async fn delete(holder: SessionHolder, app: Data<App>) -> Result<HttpResponse, Error> {
+    let SessionHolder { user, session, via } = &holder;
+    match app.identity.end_session(user, session, &session.id, via).await {
         // Ended by somebody else meanwhile: what was asked for is the case.
         Ok(()) | Err(identity::Error::NoSuchSession) => {}
         Err(error) => return Err(error.into()),
     }
-    app.chats.stop_session(&caller.session.id);
     Ok(HttpResponse::NoContent().cookie(extract::forget(SESSION_COOKIE)).finish())
 }

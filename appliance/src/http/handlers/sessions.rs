@@ -16,11 +16,24 @@ use crate::identity::{Anyone, Caller};
 #[derive(Serialize, ToSchema)]
 pub(crate) struct Me {
     user: UserView,
-    session: SessionView,
+    session: PresentView,
     /// Unused recovery codes.
     recovery_codes_left: usize,
     #[serde(flatten)]
     rights: RightsView,
+}
+
+/// The present session.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct PresentView {
+    #[serde(flatten)]
+    session: SessionView,
+    /// When password and code were last given in it.
+    proved_at: String,
+    /// After how many seconds without use it ends.
+    idle_seconds: u32,
+    /// After how many seconds without use it locks.
+    lock_seconds: u32,
 }
 
 #[derive(Serialize, ToSchema)]
@@ -40,12 +53,15 @@ pub(crate) struct SessionView {
     address: String,
     /// The browser's own name for itself.
     agent: String,
-    /// Whether it is the one that asks.
+    /// Whether it is the one that asks; not told in an admin's list.
     current: bool,
+    /// Since when it is locked.
+    #[schema(required)]
+    locked_at: Option<String>,
 }
 
 impl SessionView {
-    fn new(session: &Session, current_id: &str) -> Self {
+    pub(crate) fn new(session: &Session, current_id: Option<&str>) -> Self {
         Self {
             id: session.id.clone(),
             created_at: rfc3339(session.created_at),
@@ -53,7 +69,8 @@ impl SessionView {
             expires_at: rfc3339(session.expires_at),
             address: session.address.clone(),
             agent: session.agent.clone(),
-            current: session.id == current_id,
+            current: Some(session.id.as_str()) == current_id,
+            locked_at: session.locked_at.map(rfc3339),
         }
     }
 }
@@ -62,7 +79,13 @@ impl SessionView {
 pub(crate) async fn me(caller: Caller<Anyone>, app: Data<App>) -> Result<Json<Me>, Error> {
     let sessions = app.identity.sessions(caller.id()).await?;
     let present = sessions.iter().find(|session| session.id == caller.session.id);
-    let session = SessionView::new(present.ok_or_else(Error::not_found)?, &caller.session.id);
+    let present = present.ok_or_else(Error::not_found)?;
+    let session = PresentView {
+        session: SessionView::new(present, Some(&caller.session.id)),
+        proved_at: rfc3339(present.proved_at),
+        idle_seconds: app.identity.idle_seconds(caller.user.role),
+        lock_seconds: app.identity.screen_lock_seconds(),
+    };
     let recovery_codes_left = app.identity.recovery_codes_left(caller.id()).await?;
     let rights = RightsView::of(&app, &caller).await?;
     Ok(Json(Me { user: (&caller.user).into(), session, recovery_codes_left, rights }))
@@ -72,7 +95,7 @@ pub(crate) async fn me(caller: Caller<Anyone>, app: Data<App>) -> Result<Json<Me
 pub(crate) async fn list(caller: Caller<Anyone>, app: Data<App>) -> Result<Json<SessionPage>, Error> {
     let sessions = app.identity.sessions(caller.id()).await?;
     let complete = sessions.iter().filter(|session| session.stage == Stage::Full);
-    let items = complete.map(|session| SessionView::new(session, &caller.session.id)).collect();
+    let items = complete.map(|session| SessionView::new(session, Some(&caller.session.id))).collect();
     Ok(Json(SessionPage { items, next: None }))
 }
 
@@ -83,6 +106,5 @@ pub(crate) async fn delete(
     id: Path<String>,
 ) -> Result<HttpResponse, Error> {
     app.identity.end_session(&caller.user, &caller.session, &id, &caller.via).await?;
-    app.chats.stop_session(&id);
     Ok(HttpResponse::NoContent().finish())
 }

@@ -48,7 +48,7 @@ fn a_person_s_role_password_and_state_can_change() {
     place
         .store
         .write_blocking(|tx| {
-            assert!(users::update_role(tx, "alice", Role::Auditor)?);
+            assert!(users::update_role(tx, "alice", Role::Auditor, users::Origin::Assigned)?);
             assert!(users::update_password(tx, "alice", "new")?);
             assert!(users::update_disabled(tx, "alice", true)?);
             assert!(!users::update_disabled(tx, "bob", true)?);

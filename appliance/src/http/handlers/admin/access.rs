@@ -5,7 +5,7 @@ use actix_web::web::{Data, Json, Path};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::access::{self, Explanation, Sources};
+use crate::access::{self, Explanation};
 use crate::app::App;
 use crate::http::error::Error;
 use crate::http::handlers::keys::KeyPage;
@@ -102,7 +102,8 @@ pub(crate) async fn explain(
     app: Data<App>,
     id: Path<String>,
 ) -> Result<Json<ExplanationView>, Error> {
-    Ok(Json(app.access.explain(admin.by(), &id, Sources::default()).await?.into()))
+    let reasons = app.identity.reasons(&id).await?;
+    Ok(Json(app.access.explain(admin.by(), &id, reasons).await?.into()))
 }
 
 /// `GET /api/v1/admin/people/{id}/keys`

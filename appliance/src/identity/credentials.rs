@@ -1,0 +1,201 @@
+//! The one function of the appliance that checks a password: here for local accounts, by the directory for everybody else.
+//!
+//! **Invariant:** signing in, re-authentication and unlocking all come through [`Identity::check_password`], so no route is
+//! an oracle beside the lock, and none reaches the directory around the throttle.
+
+use std::time::Duration;
+
+use redoubt_store::users::{self, Source, User};
+use redoubt_store::{Tx, lockouts};
+use tokio::time::Instant;
+use zeroize::Zeroizing;
+
+use super::lockout::LockoutKey;
+use super::name::Username;
+use super::password::PlainPassword;
+use super::recheck::is_final;
+use super::{Error, Identity};
+use crate::clock::SECOND_US;
+use crate::directory::{Directory, Person, Refusal};
+
+/// The directory's share of the three seconds within which everybody has an answer. Refusals then take a whole number of
+/// half seconds, so this is a little below one.
+const DIRECTORY_DEADLINE: Duration = Duration::from_millis(2400);
+
+/// What came of a name and a password.
+pub(super) struct Checked {
+    /// What failures are counted under.
+    pub key: LockoutKey,
+    /// Whose name it is, if anybody's.
+    pub user: Option<User>,
+    /// Where the attempt at the directory was taken, if it came to that.
+    bind: Option<LockoutKey>,
+    /// Who it is, or why not: for the record, never for the person.
+    pub result: Result<Identified, Refused>,
+}
+
+/// Who gave the right password.
+pub(super) enum Identified {
+    Local(User),
+    /// Whether they may come in here is for their groups to say.
+    Directory(Box<Person>),
+}
+
+/// Why a password was not accepted.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Refused {
+    pub reason: &'static str,
+    /// The directory says so of the person, whatever the password: their sessions end, too.
+    pub is_final: bool,
+    /// The directory said nothing.
+    pub away: bool,
+}
+
+impl Refused {
+    fn because(reason: &'static str) -> Self {
+        Self { reason, is_final: false, away: false }
+    }
+}
+
+impl Checked {
+    fn new(key: LockoutKey, user: Option<User>, result: Result<Identified, Refused>) -> Self {
+        Self { key, user, bind: None, result }
+    }
+
+    /// What a failure is counted under. While the directory says nothing, failures lock as always, and are forgotten when it
+    /// is back: an outage neither tells local names from others nor locks everybody out after it.
+    pub(super) fn failure_key(&self) -> LockoutKey {
+        if self.result.as_ref().is_err_and(|refused| refused.away) {
+            self.key.away()
+        } else {
+            self.key.clone()
+        }
+    }
+
+    /// Whether a right password was this person's: the directory may have given the name to somebody else.
+    pub(super) fn is_of(&self, user: &User) -> bool {
+        match &self.result {
+            Ok(Identified::Local(checked)) => checked.id == user.id,
+            Ok(Identified::Directory(person)) => user.directory_id.as_deref() == Some(person.id.as_str()),
+            Err(_) => true,
+        }
+    }
+
+    /// Settles the attempt at the directory: a right password clears what was counted, silence gives it back.
+    pub(super) fn settle(&self, tx: &mut Tx<'_>) -> Result<(), Error> {
+        match (&self.bind, &self.result) {
+            (Some(bind), Ok(_)) => {
+                lockouts::clear(tx, bind.as_str())?;
+                lockouts::clear(tx, self.key.away().as_str())?;
+            }
+            (Some(bind), Err(refused)) if refused.away => lockouts::return_attempt(tx, bind.as_str())?,
+            _ => {}
+        }
+        Ok(())
+    }
+}
+
+impl Identity {
+    /// Checks a name and a password. Counts no failure: the caller does, in the transaction that acts on the result.
+    pub(super) async fn check_password(&self, typed: &str, password: String) -> Result<Checked, Error> {
+        let key = LockoutKey::of(typed);
+        let (this, of, name) = (self.clone(), key.clone(), Username::parse(typed));
+        let asked = name.clone();
+        let (user, locked) = self
+            .store
+            .read(move |reader| {
+                let user = match &asked {
+                    Some(name) => users::find_by_name(reader, name.as_str())?,
+                    None => None,
+                };
+                Ok::<_, Error>((user, this.locked_seconds_at(reader, &of, this.clock.now_us())?))
+            })
+            .await?;
+        if locked.is_some() {
+            return Ok(Checked::new(key, user, Err(Refused::because("locked"))));
+        }
+        let local = user.as_ref().is_some_and(|user| user.source == Source::Local);
+        match (&self.directory, name) {
+            (Some(directory), Some(name)) if !local => {
+                self.ask_directory(directory, key, user, &name, password).await
+            }
+            _ => {
+                let result = self.check_local(user.as_ref(), password).await?;
+                Ok(Checked::new(key, user, result))
+            }
+        }
+    }
+
+    async fn check_local(
+        &self,
+        user: Option<&User>,
+        password: String,
+    ) -> Result<Result<Identified, Refused>, Error> {
+        // A password that no account can have goes through the same work and fails.
+        let usable = PlainPassword::parse(password).ok();
+        let stored = usable.as_ref().and(user).map(|user| user.password_hash.clone());
+        let candidate = match usable {
+            Some(password) => password,
+            None => PlainPassword::parse("unusable".to_owned()).map_err(|_| Error::SignInFailed)?,
+        };
+        let matches = self.passwords.verify(candidate, stored.filter(|hash| !hash.is_empty())).await?;
+        Ok(match user {
+            None => Err(Refused::because("unknown_name")),
+            Some(user) if user.disabled => Err(Refused::because("disabled")),
+            Some(user) if matches => Ok(Identified::Local(user.clone())),
+            Some(_) => Err(Refused::because("wrong")),
+        })
+    }
+
+    async fn ask_directory(
+        &self,
+        directory: &Directory,
+        key: LockoutKey,
+        user: Option<User>,
+        name: &Username,
+        password: String,
+    ) -> Result<Checked, Error> {
+        let Ok(password) = PlainPassword::parse(password) else {
+            return Ok(Checked::new(key, user, Err(Refused::because("wrong"))));
+        };
+        if user.as_ref().is_some_and(|user| user.disabled) {
+            return Ok(Checked::new(key, user, Err(Refused::because("disabled"))));
+        }
+        let bind = LockoutKey::bind(user.as_ref().and_then(|user| user.directory_id.as_deref()), name);
+        if !self.take_bind(&bind).await? {
+            return Ok(Checked::new(key, user, Err(Refused::because("throttled"))));
+        }
+        let started = Instant::now();
+        let answer = directory.verify(name.as_str(), Zeroizing::new(password.as_str().to_owned()));
+        let answer = tokio::time::timeout(DIRECTORY_DEADLINE, answer).await;
+        self.presence.set_pace(started.elapsed());
+        let result = match answer {
+            Ok(Ok(person)) => Ok(Identified::Directory(Box::new(person))),
+            Ok(Err(Refusal::Unavailable(_))) | Err(_) => {
+                Err(Refused { reason: "directory_unavailable", is_final: false, away: true })
+            }
+            Ok(Err(refusal)) => {
+                Err(Refused { reason: refusal.reason(), is_final: is_final(&refusal), away: false })
+            }
+        };
+        match &result {
+            Err(refused) if refused.away => self.presence.silent(self.clock.now_us()),
+            _ => self.heard().await?,
+        }
+        Ok(Checked { bind: Some(bind), ..Checked::new(key, user, result) })
+    }
+
+    /// Takes one of the few attempts that may reach the directory for a person, before it does: however many come at once, it
+    /// sees no more.
+    async fn take_bind(&self, bind: &LockoutKey) -> Result<bool, Error> {
+        let (bind, limits) = (bind.clone(), &self.directory_settings);
+        let (max, window_us) =
+            (limits.failed_binds, i64::from(limits.failed_binds_window_seconds) * SECOND_US);
+        self.store
+            .write(move |tx| {
+                let now = tx.now_us();
+                Ok(lockouts::take_attempt(tx, bind.as_str(), now, max, window_us)?)
+            })
+            .await
+    }
+}
