@@ -87,15 +87,17 @@ export interface AdminWorkspace extends Named {
 export interface Mapping {
   id: string;
   directory_group: string;
-  role: Role | null;
-  group: Named | null;
+  role?: Role;
+  /** The id is empty where the configuration names a group that there is not. */
+  group?: Named;
   /** From the configuration file, and changed there only. */
   configured: boolean;
 }
 
 export interface DryRun {
-  person: { dn: string; groups: string[] } | null;
-  role: Role | null;
+  /** The name is empty where the directory does not answer. */
+  person?: { dn: string; groups: string[] };
+  role?: Role;
   groups: string[];
   changes: { username: string; from: string; to: string }[];
 }
@@ -103,8 +105,8 @@ export interface DryRun {
 export interface DirectoryStatus {
   configured: boolean;
   servers: string[];
-  method: string | null;
-  base: string | null;
+  method: 'search' | 'direct';
+  base: string;
   last_answer_at: string | null;
   state: 'well' | 'away' | 'off';
 }

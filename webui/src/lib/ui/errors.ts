@@ -15,7 +15,6 @@ const ADVICE: Record<string, string> = {
   too_large: 'Shorten it, or send it in parts.',
   context_exceeded: 'Shorten it, or send it in parts.',
   proof_needed: 'Nothing was changed, because you did not confirm it.',
-  conflict: 'Load the page again to see how it stands now.',
   internal: 'If it happens again, tell your operator the number below.',
 };
 
