@@ -142,11 +142,20 @@ fn answers_at_once_are_limited_and_free_again() {
     let refused = alice.post(&format!("/api/v1/chats/{other}/messages"), &body).refuses(429, "quota");
     assert_eq!((&refused.json()["field"], refused.header("retry-after")), (&json!("parallel"), Some("5")));
     // The most generous group decides.
-    house.group(&json!({"name": "two", "quotas": {"parallel": 2}}), &["alice"]);
+    let two = house.group(&json!({"name": "two", "quotas": {"parallel": 2}}), &["alice"]);
     alice.begin(&other, &body).finish();
     alice.post(&format!("/api/v1/chats/{chat}/stop"), &json!({})).is(204);
     events.until("end");
-    alice.begin(&other, &body).finish();
+    house.admin().delete(&format!("/api/v1/admin/groups/{two}")).is(204);
+    // Whoever has the end has the place: one after the other, nobody is refused.
+    let program = house.program("alice", 2);
+    let mut streamed = house.completion("x", 2);
+    streamed["stream"] = json!(true);
+    for _ in 0..10 {
+        alice.begin(&other, &body).finish();
+        let last = program.stream("POST", "/v1/chat/completions", Some(&streamed)).last().unwrap();
+        assert_eq!(last.data, "[DONE]");
+    }
 }
 
 /// The engine's one place goes to the higher priority first, whoever waited before.

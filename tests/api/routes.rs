@@ -29,8 +29,8 @@ fn disabled() -> Client {
 impl Foreign {
     fn path(&self, route: &Route) -> String {
         let ids = [
-            ("/sessions/{id}", &self.session),
             ("/people/{id}", &self.person),
+            ("/sessions/{id}", &self.session),
             ("/prompts/", &self.prompt),
             ("/keys/{id}", &self.key),
         ];
@@ -57,7 +57,7 @@ impl Foreign {
         let prompt = id(&owner.post("/api/v1/prompts", &prompt).is(201).json());
         let key = json!({"name": "a key", "scopes": ["chat"], "expires_in_days": 1});
         let key = id(&owner.post("/api/v1/keys", &key).is(201).json()["key"]);
-        Self { chat, message, session, person, prompt, key }
+        Self { chat, message, session, prompt, key, person }
     }
 }
 
@@ -71,6 +71,10 @@ fn body(route: &Route) -> Option<Value> {
         ("POST", "/api/v1/session/proof") => json!({"password": "nobody's password", "code": "000000"}),
         ("POST", "/api/v1/admin/people") => json!({"username": "taken-over", "role": "admin"}),
         ("PATCH", "/api/v1/admin/people/{id}") => json!({"role": "admin"}),
+        ("POST", "/api/v1/admin/mappings") => json!({"directory_group": "cn=x", "role": "admin"}),
+        ("POST", "/api/v1/admin/mappings/dry-run" | "/api/v1/admin/directory/test") => {
+            json!({"username": null})
+        }
         ("POST", "/api/v1/chats") => json!({}),
         ("PATCH", "/api/v1/chats/{id}") => json!({"title": "taken over"}),
         ("POST", "/api/v1/chats/{id}/messages") => json!({"content": "taken over"}),

@@ -1,9 +1,11 @@
 //! `Identity` on a real store in a folder of its own, with a clock that stands still.
 
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
 use redoubt::clock::{Clock as _, FixedClock};
-use redoubt::config::{Directory, SignIn};
+use redoubt::config::{self, SignIn};
+use redoubt::directory::Directory;
 use redoubt::identity::{
     self, Admin, Anyone, Attempt, By, Caller, Error, Factor, Identity, NewUser, Next, PlainToken, Purpose,
     RoleSet, SessionHolder, SignedIn, TotpSecret,
@@ -13,6 +15,7 @@ use redoubt::records::Via;
 use redoubt::refusals::Refusals;
 use redoubt_audit::{Origin, Source};
 use redoubt_store::audit_log::{self, Filter};
+use redoubt_store::groups::{self, Group, Quotas};
 use redoubt_store::users::{self, Role, User};
 use redoubt_store::{DataKey, Options, Store};
 use ring::rand::SystemRandom;
@@ -31,6 +34,8 @@ pub(super) struct Fixture {
     /// The ids of ended sessions, in their order, as those were told who have to stop what runs in them.
     pub(super) ended: Arc<Mutex<Vec<String>>>,
     secret: Vec<u8>,
+    /// The authenticators of those who enrolled here, by the name that they typed.
+    enrolled: Mutex<HashMap<String, Vec<u8>>>,
     _folder: TempDir,
 }
 
@@ -42,6 +47,19 @@ impl Fixture {
 
     /// The same with other limits.
     pub(super) fn limited(role: Role, limits: SignIn) -> Self {
+        let fixture = Self::empty(limits, None, config::Directory::default());
+        fixture.add("alice", role);
+        fixture
+    }
+
+    /// With one local analyst, `alice`, and a directory.
+    pub(super) fn with_directory(limits: SignIn, directory: Directory, settings: config::Directory) -> Self {
+        let fixture = Self::empty(limits, Some(directory), settings);
+        fixture.add("alice", Role::Analyst);
+        fixture
+    }
+
+    fn empty(limits: SignIn, directory: Option<Directory>, directory_settings: config::Directory) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let clock = Arc::new(FixedClock::at(START_US));
         let system = SystemRandom::new();
@@ -58,21 +76,18 @@ impl Fixture {
             random: random.clone(),
             refusals: Refusals::default(),
             limits,
-            directory: None,
-            directory_settings: Directory::default(),
+            directory,
+            directory_settings,
             on_end: Arc::new(move |id| told.lock().unwrap().push(id.to_owned())),
         })
         .unwrap();
-        let secret = TotpSecret::generate(random.as_ref()).unwrap();
-        let fixture =
-            Self { identity, clock, store, ended, secret: secret.as_bytes().to_vec(), _folder: folder };
-        fixture.add("alice", role);
-        fixture
+        let secret = TotpSecret::generate(random.as_ref()).unwrap().as_bytes().to_vec();
+        Self { identity, clock, store, ended, secret, enrolled: Mutex::default(), _folder: folder }
     }
 
     /// One more person, with the same password and the same authenticator as everybody here.
     pub(super) fn add(&self, name: &str, role: Role) -> User {
-        let totp = Some(TotpSecret::from_bytes(self.secret.clone().into()));
+        let totp = Some(self.secret());
         let new = NewUser { name: name.to_owned(), password: PASSWORD.to_owned(), role, totp };
         self.identity.create_user_blocking(new).unwrap()
     }
@@ -93,9 +108,34 @@ impl Fixture {
         self.finish(pending, Factor::Code(code)).await.map(|signed_in| signed_in.token)
     }
 
+    /// One of the appliance's own groups, whose id is its name.
+    pub(super) fn add_group(&self, name: &str) {
+        let (id, name) = (name.to_owned(), name.to_owned());
+        let group = Group { id, name, quotas: Quotas::default(), created_at: START_US };
+        self.store.write_blocking(move |tx| groups::insert(tx, &group)).unwrap();
+    }
+
+    /// Signs somebody of the directory in, who enrols an authenticator the first time.
+    pub(super) async fn come_in(&self, name: &str) -> PlainToken {
+        let (pending, next) = self.attempt(name, PASSWORD).await.unwrap();
+        if let Next::Enrol(offer) = next {
+            let secret = data_encoding::BASE32_NOPAD.decode(offer.secret.as_bytes()).unwrap();
+            self.enrolled.lock().unwrap().insert(name.to_owned(), secret);
+        } else {
+            self.clock.advance(STEP_SECONDS);
+        }
+        let secret = self.enrolled.lock().unwrap()[name].clone();
+        let code = TotpSecret::from_bytes(secret.into()).code_at(self.clock.now_us()).unwrap();
+        self.code(&pending, code).await.unwrap()
+    }
+
+    fn secret(&self) -> TotpSecret {
+        TotpSecret::from_bytes(self.secret.clone().into())
+    }
+
     /// The code of the clock's present moment. One a step: later sign-ins move the clock first.
     pub(super) fn present_code(&self) -> String {
-        TotpSecret::from_bytes(self.secret.clone().into()).code_at(self.clock.now_us()).unwrap()
+        self.secret().code_at(self.clock.now_us()).unwrap()
     }
 
     /// A code that was not used before: the clock goes on to the next one.

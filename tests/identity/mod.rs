@@ -2,7 +2,9 @@
 
 mod appliance;
 mod codes;
+mod directory;
 mod lockout;
 mod locks;
 mod people;
+mod scripted;
 mod sessions;

@@ -10,6 +10,9 @@ use super::{Access, Error, Permission};
 use crate::identity::{By, Reasons};
 use crate::records::rights as records;
 
+/// Where the mapping has changed since the directory was last asked.
+const UNTIL_ASKED: &str = "mapped from the directory until it is asked again";
+
 /// A name with the reason for it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reason {
@@ -86,7 +89,11 @@ fn explain(reader: &Reader, user: &User, sources: &Reasons, models: &[&str]) -> 
     });
     Ok(Explanation {
         role: user.role,
-        role_because: sources.role.clone(),
+        role_because: match (user.role_source, &sources.role) {
+            (Origin::Assigned, _) => "assigned".to_owned(),
+            (Origin::Directory, Some(group)) => format!("directory group {group}"),
+            (Origin::Directory, None) => UNTIL_ASKED.to_owned(),
+        },
         groups: memberships.iter().map(|membership| membership_reason(membership, sources)).collect(),
         workspaces: places,
         models: usable,
@@ -99,9 +106,8 @@ fn membership_reason(membership: &Membership, sources: &Reasons) -> Reason {
     let because = match (membership.source, sources.groups.get(&membership.group.id)) {
         (None, _) => "every analyst is in it".to_owned(),
         (Some(Origin::Assigned), _) => "assigned".to_owned(),
-        (Some(Origin::Directory), Some(because)) => because.clone(),
-        // The mapping has changed since the directory was last asked.
-        (Some(Origin::Directory), None) => "mapped from the directory until it is asked again".to_owned(),
+        (Some(Origin::Directory), Some(group)) => format!("directory group {group}"),
+        (Some(Origin::Directory), None) => UNTIL_ASKED.to_owned(),
     };
     Reason { name: membership.group.name.clone(), because }
 }

@@ -258,6 +258,7 @@ impl Identity {
     /// use it (any more).
     pub async fn authenticate_key(&self, plain: &PlainApiKey, via: &Via) -> Result<ApiCaller, Error> {
         let (hash, now, via) = (sha256(plain.0.as_bytes()), self.clock.now_us(), via.clone());
+        let this = self.clone();
         self.store
             .read(move |reader| {
                 let unknown = || Error::KeyRefused(Box::new(RefusedKey { reason: "unknown", known: None }));
@@ -268,6 +269,7 @@ impl Identity {
                     _ if key.revoked_at.is_some() => Some("revoked"),
                     _ if key.expires_at.is_some_and(|end| now >= end) => Some("expired"),
                     _ if !user.is_active() => Some("disabled"),
+                    _ if this.is_unheard_of(&user) => Some("directory_away"),
                     _ if user.role != Role::Analyst => Some("role"),
                     None => Some("workspace"),
                     Some((_, rights)) if !rights.may(Permission::ApiKeys) => Some("permission"),

@@ -35,10 +35,11 @@ pub struct Change {
     pub to: String,
 }
 
-/// Why somebody has their role and the groups that the directory gives.
+/// The directory's groups behind somebody's rights.
 pub struct Reasons {
-    pub role: String,
-    /// By the group's id.
+    /// `None` where the role is assigned.
+    pub role: Option<String>,
+    /// By the id of the group here.
     pub groups: BTreeMap<String, String>,
 }
 
@@ -170,26 +171,19 @@ impl Identity {
         Ok(directory.look_up(&id).await.ok())
     }
 
-    /// Where somebody's role and memberships come from, for whoever explains all of their rights.
+    /// The directory's groups that somebody's role and memberships come from, for whoever explains all of their rights.
+    ///
+    /// # Errors
+    /// [`Error::NoSuchPerson`]
     pub async fn reasons(&self, user_id: &str) -> Result<Reasons, Error> {
-        let (this, user_id) = (self.clone(), user_id.to_owned());
+        let (this, id) = (self.clone(), user_id.to_owned());
         self.store
             .read(move |reader| {
-                let user = users::find(reader, &user_id)?.ok_or(Error::NoSuchPerson)?;
+                let user = users::find(reader, &id)?.ok_or(Error::NoSuchPerson)?;
                 let rules = mapping::rules(reader, &this.directory_settings.map)?;
-                let mapped = mapping::map(&rules, &directory_groups::list(reader, &user.id)?);
-                let of = |names: &[String]| match names {
-                    [one] => format!("directory group {one}"),
-                    several => format!("directory groups {}", several.join(" and ")),
-                };
-                let role = match (user.role_source, user.directory_id.is_some()) {
-                    (Origin::Assigned, false) => "set when the account was made, or by an admin".to_owned(),
-                    (Origin::Assigned, true) => {
-                        "assigned by an admin, whatever the directory says".to_owned()
-                    }
-                    (Origin::Directory, _) => of(&mapped.role_because),
-                };
-                let groups = mapped.groups.iter().map(|(id, group)| (id.clone(), of(&group.because)));
+                let mapped = mapping::map(&rules, &directory_groups::list(reader, &id)?);
+                let role = (user.role_source == Origin::Directory).then(|| mapped.role_because.join(" and "));
+                let groups = mapped.groups.into_iter().map(|(id, group)| (id, group.because.join(" and ")));
                 Ok(Reasons { role, groups: groups.collect() })
             })
             .await

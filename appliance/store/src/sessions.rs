@@ -96,17 +96,6 @@ pub fn touch(tx: &mut Tx<'_>, id: &str, now_us: i64) -> Result<bool, Error> {
     Ok(tx.execute(sql, params![id, now_us])? == 1)
 }
 
-/// Binds the session to a workspace. `false` if the session is gone.
-pub fn set_workspace(tx: &mut Tx<'_>, id: &str, workspace: &str) -> Result<bool, Error> {
-    Ok(tx.execute("UPDATE sessions SET workspace = ?2 WHERE id = ?1", [id, workspace])? == 1)
-}
-
-/// Complete sessions of everybody.
-pub fn count_full(reader: &Reader) -> Result<u64, Error> {
-    let sql = "SELECT count(*) FROM sessions WHERE stage = 'full'";
-    Ok(reader.one(sql, [], |row| row.get(0))?.unwrap_or_default())
-}
-
 /// Locks the session. `false` if it is gone or locked already.
 pub fn lock(tx: &mut Tx<'_>, id: &str, now_us: i64) -> Result<bool, Error> {
     let sql = "UPDATE sessions SET locked_at = ?2 WHERE id = ?1 AND locked_at IS NULL";
@@ -125,6 +114,17 @@ pub fn renew(
     let sql = "UPDATE sessions SET token_hash = ?2, locked_at = NULL, last_seen_at = max(last_seen_at, ?3),
                    proved_at = coalesce(?4, proved_at) WHERE token_hash = ?1";
     Ok(tx.execute(sql, params![old_hash, new_hash, now_us, proved_at])? == 1)
+}
+
+/// Binds the session to a workspace. `false` if the session is gone.
+pub fn set_workspace(tx: &mut Tx<'_>, id: &str, workspace: &str) -> Result<bool, Error> {
+    Ok(tx.execute("UPDATE sessions SET workspace = ?2 WHERE id = ?1", [id, workspace])? == 1)
+}
+
+/// Complete sessions of everybody.
+pub fn count_full(reader: &Reader) -> Result<u64, Error> {
+    let sql = "SELECT count(*) FROM sessions WHERE stage = 'full'";
+    Ok(reader.one(sql, [], |row| row.get(0))?.unwrap_or_default())
 }
 
 /// Ends a session of this person. `false` if they have no such session.

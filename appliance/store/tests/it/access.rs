@@ -59,7 +59,7 @@ fn every_analyst_is_in_the_group_of_everyone_and_nobody_else_is() {
         .store
         .write_blocking(|tx| {
             insert_user(tx, "root")?;
-            users::update_role(tx, "root", Role::Admin)?;
+            users::update_role(tx, "root", Role::Admin, Origin::Assigned)?;
             let groups = |tx: &Tx<'_>, user: &str| {
                 let memberships = groups::list_of(tx, user)?;
                 Ok::<_, Error>(memberships.into_iter().map(|is| (is.group.id, is.source)).collect::<Vec<_>>())
@@ -69,7 +69,7 @@ fn every_analyst_is_in_the_group_of_everyone_and_nobody_else_is() {
             assert_eq!(ids(workspaces::list_of(tx, "alice")?), [GENERAL]);
             assert_eq!(ids(workspaces::list_of(tx, "root")?), [""; 0]);
             assert_eq!(groups::count_members(tx, EVERYONE)?, 1);
-            users::update_role(tx, "root", Role::Analyst)?;
+            users::update_role(tx, "root", Role::Analyst, Origin::Assigned)?;
             assert_eq!(groups::count_members(tx, EVERYONE)?, 2);
             Ok::<_, Error>(())
         })
