@@ -147,6 +147,48 @@ stage.test('what a group denies is gone from the page, and refused by the applia
     visitor.check();
 });
 
+stage.test('a model is taken from a group and granted again', async () => {
+    const { visitor, page } = await asAdmin('/admin/models');
+    const everyone = page
+        .getByRole('region', { name: 'SmolLM2 135M Instruct' })
+        .getByRole('checkbox', { name: 'everyone' });
+    await everyone.uncheck();
+    await toast(page, 'everyone no longer gives SmolLM2 135M Instruct.');
+    const analyst = await stage.signedIn('analyst1');
+    await analyst.page.goto('/chats');
+    await analyst.page.getByText('No model is open to you in this workspace.').waitFor();
+    await analyst.portray('no-model');
+    await field(analyst.page, 'Message').fill('Does anybody answer?');
+    await analyst.page.keyboard.press('Enter');
+    await analyst.page.locator('.composer').getByRole('alert').waitFor();
+    assert.equal(await field(analyst.page, 'Message').inputValue(), 'Does anybody answer?');
+    analyst.takeRefusals('POST /api/v1/chats');
+    await everyone.check();
+    await toast(page, 'everyone may use SmolLM2 135M Instruct.');
+    await analyst.page.reload();
+    await ask(analyst.page, 'What is the capital of France?');
+    await answered(analyst.page);
+    analyst.check();
+    visitor.check();
+});
+
+stage.test('an admin ends the session of somebody', async () => {
+    const analyst = await stage.signedIn('analyst1');
+    const { visitor, page } = await asAdmin('/admin/sessions');
+    await region(page, 'Sessions').getByText('this one').waitFor();
+    await page
+        .getByRole('button', { name: /^End the session of analyst1 / })
+        .first()
+        .click();
+    await toast(page, 'The session of analyst1 was ended.');
+    await analyst.page.getByRole('link', { name: 'Settings' }).click();
+    await analyst.page.getByText(/Your session (was ended|has expired)/).waitFor();
+    analyst.takeRefusals('GET /api/v1/');
+    stage.appliance.person('analyst1').storageState = undefined;
+    analyst.check();
+    visitor.check();
+});
+
 stage.test('who is disabled is out at the next step, and comes back when enabled', async () => {
     const analyst = await stage.signedIn('analyst2');
     const { visitor, page } = await asAdmin('/admin/people');

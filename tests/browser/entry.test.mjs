@@ -1,4 +1,4 @@
-// What a site configures: the notice before the sign-in, the marking on every page, the lock, the proof.
+// What a site configures: the notice before the sign-in, the marking on every page, the lock, the proof, the alerts.
 import assert from 'node:assert/strict';
 import { Client } from './support/api.mjs';
 import { setStage } from './support/stage.mjs';
@@ -27,6 +27,8 @@ screen_lock_seconds = ${LOCK_SECONDS}
 text = "UNCLASSIFIED"
 background = "#007a33"
 color = "#ffffff"
+[alerts]
+failed_sign_ins = { threshold = 2, window_seconds = 900 }
 `);
 
 const accept = (page) => button(page, 'I understand and accept');
@@ -223,6 +225,30 @@ stage.test('what needs a proof asks for it, does nothing without it, and goes on
     await prove(page, admin);
     await page.getByRole('group', { name: 'First password of proved.person' }).waitFor();
     await visitor.portray('first-password');
+    visitor.check();
+    admin.storageState = await visitor.context.storageState();
+});
+
+stage.test('an alert shows in the sidebar until somebody has seen it', async () => {
+    const { admin, visitor, page } = await asAdmin();
+    const outside = new Client(stage.appliance);
+    const { notice_sha256 } = await outside.call('GET', '/api/v1/appliance');
+    for (const username of ['nobody.one', 'nobody.two', 'nobody.three']) {
+        const body = { username, password: 'a password of nobody', notice_sha256 };
+        assert.equal((await outside.send('POST', '/api/v1/session', { body })).status, 401);
+    }
+    const link = page.getByRole('link', { name: /^Alerts/ });
+    await eventually('the badge', async () => {
+        await page.reload();
+        await heading(page, 'Settings').waitFor();
+        return /1 to look at/.test(await link.innerText());
+    });
+    await link.click();
+    await page.getByText('Many sign-ins failed').waitFor();
+    await visitor.portray('alert');
+    await button(page, 'I have seen it').click();
+    await page.getByText(/Seen by admin/).waitFor();
+    await eventually('the badge is gone', async () => !/to look at/.test(await link.innerText()));
     visitor.check();
     admin.storageState = await visitor.context.storageState();
 });

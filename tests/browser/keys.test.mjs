@@ -7,18 +7,19 @@ import { answered, ask, button, eventually, field, heading } from './support/ste
 const stage = setStage();
 const region = (page, name) => page.getByRole('region', { name, exact: true });
 
-/** Lets every analyst make keys, which nobody may by default. */
-async function allowKeys() {
-    const admin = await Client.signIn(stage.appliance, stage.appliance.person('admin'));
-    await admin.call('PATCH', '/api/v1/admin/groups/everyone', { permissions: { api_keys: 'allow' } });
+/** Says for every analyst whether they may make keys; a demo lets them, another appliance does not. */
+async function keysAre(effect) {
+    stage.admin ??= await Client.signIn(stage.appliance, stage.appliance.person('admin'));
+    await stage.admin.call('PATCH', '/api/v1/admin/groups/everyone', { permissions: { api_keys: effect } });
 }
 
 stage.test('a key is made, works for a program, and is revoked unless one takes it back', async () => {
+    await keysAre('deny');
     const visitor = await stage.signedIn('analyst1');
     const { page } = visitor;
     await page.goto('/settings');
     await page.getByText('Making keys is not permitted for you.').waitFor();
-    await allowKeys();
+    await keysAre('allow');
     await page.reload();
     await button(page, 'New key').click();
     await button(page, 'Make the key').click();

@@ -1,8 +1,7 @@
 // Calls about the operator's directory and what its groups mean here.
-import type { DirectoryReport, DirectoryStatus, DryRun, Mapping } from './admin-types';
+import type { DirectoryReport, DirectoryStatus, DryRun, Mapping, NewMapping } from './admin-types';
 import { json, send } from './http';
 import { allOf } from './paging';
-import type { Role } from './types';
 
 const MAPPINGS = '/api/v1/admin/mappings';
 const DIRECTORY = '/api/v1/admin/directory';
@@ -11,9 +10,7 @@ export function listMappings(): Promise<Mapping[]> {
   return allOf(MAPPINGS);
 }
 
-/** A role, or the id of a group. */
-export type NewMapping = { directory_group: string } & ({ role: Role } | { group: string });
-
+/** It means a role, or a group by its id. */
 export function createMapping(mapping: NewMapping): Promise<Mapping> {
   return json(MAPPINGS, { method: 'POST', body: mapping });
 }

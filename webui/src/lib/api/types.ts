@@ -6,15 +6,10 @@ import type { components } from './schema';
 type Schemas = components['schemas'];
 
 export type Role = Schemas['RoleView'];
-export type User = Schemas['UserView'] & { display_name: string };
+export type User = Schemas['UserView'];
 export type Marking = Schemas['MarkingView'];
-export type Appliance = Schemas['Appliance'] & {
-  /** What accepting the notice is proved with. */
-  notice_sha256: string | null;
-  /** A client certificate is taken in place of name and password. */
-  certificates: boolean;
-  directory: boolean;
-};
+/** `certificates`: a client certificate is taken in place of name and password. */
+export type Appliance = Schemas['Appliance'] & { certificates?: boolean };
 export type Qr = Schemas['Qr'];
 export type NextStep = Schemas['NextStep'];
 export type Enrolment = Extract<NextStep, { next: 'enrol' }>;
@@ -26,67 +21,14 @@ export type Permission =
   'file_upload' | 'export' | 'api_keys' | 'model_parameters' | 'delete_own_chats' | 'see_usage';
 
 /** A compartment as its members see it. Without a marking it has the appliance's. */
-export interface Workspace {
-  id: string;
-  name: string;
-  marking: Marking | null;
-}
-
-/** Null: no limit. */
-export interface Quotas {
-  requests_per_day: number | null;
-  tokens_per_day: number | null;
-  parallel: number | null;
-}
-
-export interface Me {
-  user: User;
-  session: SessionInfo & {
-    proved_at: string;
-    locked_at: string | null;
-    /** After so many seconds unused the session ends; the page locks itself earlier. */
-    idle_seconds: number;
-    lock_seconds: number;
-    /** What came before the code. */
-    factor?: 'password' | 'certificate';
-  };
-  recovery_codes_left: number;
-  permissions: Permission[];
-  workspace: Workspace | null;
-  workspaces: Workspace[];
-  quotas: Quotas & { used: { requests: number; tokens: number } };
-}
-
-export type Scope = 'chat' | 'embeddings';
-
-export interface ApiKey {
-  id: string;
-  name: string;
-  scopes: Scope[];
-  workspace: { id: string; name: string };
-  created_at: string;
-  expires_at: string | null;
-  last_used_at: string | null;
-  parallel: number;
-}
-
-export interface Prompt {
-  id: string;
-  name: string;
-  content: string;
-  /** Whether the person may change it. */
-  own: boolean;
-}
-
+export type Workspace = Schemas['WorkspaceView'];
+/** `factor`: what came before the code. */
+export type Me = Schemas['Me'] & { session: { factor?: 'password' | 'certificate' } };
+export type Scope = Schemas['KeyScope'];
+export type ApiKey = Schemas['Key'];
+export type Prompt = Schemas['Prompt'];
 /** What was used on one day (UTC). */
-export interface DayUsage {
-  day: string;
-  model: string;
-  requests: number;
-  prompt_tokens: number;
-  completion_tokens: number;
-}
-
+export type DayUsage = Schemas['UsageDay'];
 export type Model = Schemas['ModelView'];
 export type Usage = Schemas['UsageView'];
 export type MessageStatus = Schemas['StatusView'];
