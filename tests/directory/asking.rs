@@ -18,8 +18,8 @@ use crate::support::slapd::{self, Slapd};
 const EXECUTABLE: &str = env!("CARGO_BIN_EXE_redoubt");
 
 /// A directory that can be asked. Its processes end when it is dropped.
-pub(super) struct Asking {
-    pub(super) directory: Directory,
+pub(crate) struct Asking {
+    pub(crate) directory: Directory,
     plan: DirectoryPlan,
     pair: Mutex<DirectoryPair>,
     folder: TempDir,
@@ -54,7 +54,7 @@ impl Asking {
         Self { directory, plan, pair: Mutex::new(pair), folder }
     }
 
-    pub(super) fn slapd(slapd: &Slapd, change: impl FnOnce(&mut config::Directory)) -> Self {
+    pub(crate) fn slapd(slapd: &Slapd, change: impl FnOnce(&mut config::Directory)) -> Self {
         Self::servers(&[format!("ldaps://127.0.0.1:{}", slapd.ldaps)], &slapd.ca, "", change)
     }
 
@@ -71,7 +71,7 @@ impl Asking {
         (pair.directory(), pair.dialler())
     }
 
-    pub(super) fn config(&self) -> &config::Directory {
+    pub(crate) fn config(&self) -> &config::Directory {
         &self.plan.config
     }
 

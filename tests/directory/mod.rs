@@ -7,7 +7,7 @@ mod accounts;
 #[cfg(test)]
 mod active_directory;
 #[cfg(test)]
-mod asking;
+pub(crate) mod asking;
 #[cfg(test)]
 mod binds;
 #[cfg(test)]

@@ -3,8 +3,10 @@
 mod appliance;
 mod codes;
 mod directory;
+mod enumeration;
 mod lockout;
 mod locks;
+mod openldap;
 mod people;
 mod scripted;
 mod sessions;

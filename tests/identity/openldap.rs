@@ -1,0 +1,129 @@
+//! The same with a real directory: Debian's slapd behind the real processes, and this process's `Identity` in front of them.
+
+use std::time::{Duration, Instant};
+
+use redoubt::config::{self, Mapping, SignIn};
+use redoubt::identity::{Error, PlainToken};
+use redoubt_store::users::Role;
+
+use super::appliance::{Fixture, PASSWORD};
+use crate::directory::asking::Asking;
+use crate::support::slapd::{self, GROUPS, PEOPLE, Slapd};
+
+const FIVE_MINUTES: i64 = 5 * 60;
+
+/// `ring7` is a group that Alice is in only through six others.
+fn fixture(slapd: &Slapd) -> (Fixture, Asking) {
+    let asking = Asking::slapd(slapd, |_| {});
+    let mapping = |group: &str, role: &str| Mapping {
+        group: format!("cn={group},{GROUPS}"),
+        role: Some(role.to_owned()),
+        to: None,
+    };
+    let map = vec![mapping("ring7", "analyst"), mapping("outer", "auditor")];
+    let settings = config::Directory { map, ..asking.config().clone() };
+    let limits = SignIn { screen_lock_seconds: 3600, idle_seconds: 7200, ..SignIn::default() };
+    let fixture = Fixture::with_directory(limits, asking.directory.clone(), settings);
+    (fixture, asking)
+}
+
+async fn is_over(fixture: &Fixture, token: &PlainToken) -> bool {
+    matches!(fixture.identity.authenticate(token).await, Err(Error::SessionExpired))
+}
+
+async fn next_check(fixture: &Fixture) {
+    fixture.clock.advance(FIVE_MINUTES);
+    fixture.identity.recheck_due().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_group_in_a_group_gives_the_role_and_losing_all_groups_takes_it() {
+    let slapd = Slapd::start();
+    let (fixture, _asking) = fixture(&slapd);
+    // `alice` of the directory would be the local one.
+    let refused = fixture.attempt("bob", "not the right password").await;
+    assert!(matches!(refused, Err(Error::SignInFailed)));
+    let token = fixture.come_in("bob").await;
+    assert_eq!(fixture.identity.authenticate(&token).await.unwrap().0.role, Role::Analyst);
+    assert!(matches!(fixture.attempt("dave", PASSWORD).await, Err(Error::SignInFailed)), "in no group");
+    assert_eq!(fixture.reasons("login.password"), ["wrong", "", "no_role"]);
+    let carol = fixture.come_in("carol").await;
+    assert_eq!(fixture.identity.authenticate(&carol).await.unwrap().0.role, Role::Auditor);
+
+    slapd.modify(&format!(
+        "dn: cn=ring1,{GROUPS}\nchangetype: modify\ndelete: member\nmember: uid=bob,{PEOPLE}\n"
+    ));
+    next_check(&fixture).await;
+    assert!(is_over(&fixture, &token).await);
+    assert!(!is_over(&fixture, &carol).await);
+    assert_eq!(fixture.reasons("user.directory"), ["no_role"]);
+    assert!(matches!(fixture.attempt("bob", PASSWORD).await, Err(Error::SignInFailed)));
+    slapd.modify(&format!(
+        "dn: cn=ring1,{GROUPS}\nchangetype: modify\nadd: member\nmember: uid=bob,{PEOPLE}\n"
+    ));
+    fixture.come_in("bob").await;
+}
+
+#[tokio::test]
+async fn whose_entry_ends_there_is_out_here_at_the_next_check() {
+    let slapd = Slapd::start();
+    let (fixture, _asking) = fixture(&slapd);
+    let (bob, carol) = (fixture.come_in("bob").await, fixture.come_in("carol").await);
+    slapd.modify(&format!(
+        "dn: uid=bob,{PEOPLE}\nchangetype: modify\nadd: pwdEndTime\npwdEndTime: 20200101000000Z\n\n\
+         dn: uid=carol,{PEOPLE}\nchangetype: delete\n"
+    ));
+    assert!(!is_over(&fixture, &bob).await && !is_over(&fixture, &carol).await);
+    next_check(&fixture).await;
+    assert!(is_over(&fixture, &bob).await && is_over(&fixture, &carol).await);
+    let mut reasons = fixture.reasons("user.directory");
+    reasons.sort();
+    assert_eq!(reasons, ["account_expired", "unknown_name"]);
+}
+
+#[tokio::test]
+async fn with_the_directory_down_there_is_an_answer_in_three_seconds_and_the_local_account_works() {
+    let mut slapd = Slapd::start();
+    let (fixture, _asking) = fixture(&slapd);
+    let bob = fixture.come_in("bob").await;
+    slapd.end();
+    for name in ["bob", "nobody-at-all"] {
+        let started = Instant::now();
+        assert!(matches!(fixture.attempt(name, PASSWORD).await, Err(Error::SignInFailed)));
+        assert!(started.elapsed() < Duration::from_secs(3), "{:?}", started.elapsed());
+    }
+    let started = Instant::now();
+    fixture.sign_in_as("alice").await;
+    assert!(started.elapsed() < Duration::from_secs(1), "{:?}", started.elapsed());
+    for _ in 0..5 {
+        next_check(&fixture).await;
+    }
+    assert!(is_over(&fixture, &bob).await);
+    assert_eq!(fixture.records("directory.away").len(), 1);
+}
+
+/// LDAP-3: the first step of two hundred people at once, everything but the network included.
+#[tokio::test]
+async fn two_hundred_people_of_the_directory_come_in_at_once() {
+    let slapd = slapd::shared();
+    let asking = Asking::slapd(slapd, |_| {});
+    let outer = Mapping { group: format!("cn=outer,{GROUPS}"), role: Some("analyst".to_owned()), to: None };
+    let assigned = config::Directory { map: vec![outer], ..asking.config().clone() };
+    let fixture = Fixture::with_directory(SignIn::default(), asking.directory.clone(), assigned);
+    let attempts = (0..200).map(|number| {
+        let (fixture, name) = (&fixture, format!("person{number}"));
+        async move {
+            let started = Instant::now();
+            let came_in = fixture.attempt(&name, PASSWORD).await.is_ok();
+            (came_in, started.elapsed())
+        }
+    });
+    let outcomes = futures_util::future::join_all(attempts).await;
+    let came_in = outcomes.iter().filter(|(came_in, _)| *came_in).count();
+    let mut times: Vec<Duration> = outcomes.into_iter().map(|(_, time)| time).collect();
+    times.sort();
+    println!("{came_in} of 200 at once: median {:?}, p99 {:?}", times[100], times[197]);
+    // Ten of them are in groups that are mapped; the refusals of the others take their half second.
+    assert_eq!(came_in, 10);
+    assert!(times[197] < Duration::from_secs(2), "{:?}", times[197]);
+}
