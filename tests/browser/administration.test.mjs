@@ -183,6 +183,8 @@ stage.test('an admin ends the session of somebody', async () => {
     await toast(page, 'The session of analyst1 was ended.');
     await analyst.page.getByRole('link', { name: 'Settings' }).click();
     await analyst.page.getByText(/Your session (was ended|has expired)/).waitFor();
+    // Each part of the page had asked, and is refused.
+    await analyst.page.waitForLoadState('networkidle');
     analyst.takeRefusals('GET /api/v1/');
     stage.appliance.person('analyst1').storageState = undefined;
     analyst.check();
