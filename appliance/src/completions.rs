@@ -46,7 +46,8 @@ pub struct Running {
     prompt_tokens: u32,
     /// Tokens written so far.
     tokens: u32,
-    admission: Admission,
+    /// Until its end is recorded.
+    admission: Option<Admission>,
     _place: Place,
 }
 
@@ -116,7 +117,7 @@ impl Completions {
             finished: false,
             prompt_tokens,
             tokens: 0,
-            admission,
+            admission: Some(admission),
             _place: place,
         })
     }
@@ -145,7 +146,7 @@ impl Running {
         let event = self.reply.next().await;
         self.tokens += u32::from(matches!(event, Some(Event::Token { .. })));
         if matches!(event, Some(Event::Started { .. })) {
-            self.admission.start();
+            self.admission.iter().for_each(Admission::start);
         }
         event
     }
@@ -159,7 +160,10 @@ impl Running {
             completion_tokens: end.completion_tokens,
             completion_id: &self.completion.id,
         };
-        self.completions.record_end(&self.caller, &end).await
+        self.completions.record_end(&self.caller, &end).await?;
+        // Whoever hears of the end may ask again at once: there is room then.
+        self.admission = None;
+        Ok(())
     }
 }
 

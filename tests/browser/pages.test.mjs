@@ -18,6 +18,7 @@ const PAGES = [
     ['/settings', 'Settings', 'settings'],
     ['/help', 'Help', 'help'],
     ['/audit', 'Only for auditors', 'audit-of-an-analyst'],
+    ['/admin/people', 'Only for administrators', 'people-of-an-analyst'],
     ['/no/such/page', 'There is no such page', 'not-found'],
 ];
 
@@ -115,6 +116,8 @@ stage.test('on a narrow screen the sidebar is a drawer, by keyboard too', async 
 stage.test('the chosen colours stay', async () => {
     const visitor = await stage.signedIn('admin');
     const { page } = visitor;
+    await page.goto('/settings');
+    await heading(page, 'Settings').waitFor();
     const scheme = () => page.evaluate(() => document.documentElement.dataset.theme);
     assert.equal(await scheme(), 'light');
     await page.getByRole('radio', { name: 'Dark' }).check();

@@ -74,11 +74,13 @@ stage.test('the auditor sees the records of it all, and has no chats', async () 
     analyst.check();
 });
 
-stage.test('the admin has settings, and neither chats nor records', async () => {
+stage.test('the admin has the administration, and neither chats nor records', async () => {
     const visitor = await stage.signedIn('admin');
     const { page } = visitor;
+    await heading(page, 'People').waitFor();
+    assert.equal(new URL(page.url()).pathname, '/admin/people');
+    await page.getByRole('link', { name: 'Settings' }).click();
     await heading(page, 'Settings').waitFor();
-    assert.equal(new URL(page.url()).pathname, '/settings');
     await page.getByText('Administrators have no chats').waitFor();
     await page.getByRole('region', { name: 'Sessions' }).getByText('This session').waitFor();
     await visitor.portray('settings-of-an-admin', { whole: true });

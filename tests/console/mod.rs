@@ -62,7 +62,7 @@ fn people_are_made_kept_out_and_let_in_while_the_appliance_serves() {
 
     let records = demo.signed_in("auditor").get("/api/v1/audit/records?act=user.create").is(200).json();
     let newest = &records["items"][0];
-    assert_eq!(newest["actor"]["name"], "console", "{newest}");
+    assert_eq!(newest["record"]["actor"]["roles"][0], "console", "{newest}");
 }
 
 #[test]

@@ -7,7 +7,7 @@ use crate::support::authority::{Authority, Issued, days_from_now, self_signed};
 use crate::support::hostile_ldap::{Before, Hostile, World};
 
 const PASSWORD: &str = "salt marsh, nine herons";
-const HOSTS: &str = "127.0.0.1 dc1.example\n";
+const HOSTS: &str = "127.0.0.1 dc1.example dc1.corp.example\n";
 const HERE: [&str; 1] = ["127.0.0.1"];
 
 /// What is wrong, the certificate, the host in the configuration, and a word of the reason.
@@ -61,7 +61,12 @@ fn wrong(authority: &Authority) -> Vec<Case> {
             address,
             "an authority's",
         ),
-        ("a wildcard for other names", authority.issue(&["*.other.example"]), "dc1.example", "another name"),
+        (
+            "a wildcard for other names",
+            authority.issue(&["*.other.example"]),
+            "dc1.corp.example",
+            "another name",
+        ),
     ]
 }
 
@@ -96,9 +101,11 @@ async fn the_right_certificate_is_taken_by_address_and_by_name() {
     let folder = tempfile::tempdir().unwrap();
     let authority = Authority::new("the directory's authority");
     let ca = authority.write(folder.path());
-    for (names, host) in
-        [(["127.0.0.1"], "127.0.0.1"), (["dc1.example"], "dc1.example"), (["*.example"], "dc1.example")]
-    {
+    for (names, host) in [
+        (["127.0.0.1"], "127.0.0.1"),
+        (["dc1.example"], "dc1.example"),
+        (["*.corp.example"], "dc1.corp.example"),
+    ] {
         let server = Hostile::start(Before::Ldaps, &authority.issue(&names), World::with_alice(PASSWORD));
         let asking = Asking::servers(&[server.url().replace("127.0.0.1", host)], &ca, HOSTS, |_| {});
         assert_eq!(asking.verify("alice", PASSWORD).await.unwrap().name, "alice", "{names:?}");

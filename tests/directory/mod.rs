@@ -29,8 +29,12 @@ mod replies;
 #[cfg(test)]
 mod routes;
 #[cfg(test)]
+mod served;
+#[cfg(test)]
 mod servers;
 #[cfg(test)]
 mod serving;
+#[cfg(test)]
+mod sign_in;
 #[cfg(test)]
 mod start_tls;

@@ -15,9 +15,10 @@ async fn somebody_signs_in_over_ldaps_and_over_start_tls() {
         format!("ldaps://dc1.example:{}", slapd.ldaps),
     ];
     for url in urls {
-        let asking = Asking::servers(&[url.clone()], &slapd.ca, "127.0.0.1 dc1.example\n", |config| {
-            config.attribute_display_name = "displayName".to_owned();
-        });
+        let asking =
+            Asking::servers(std::slice::from_ref(&url), &slapd.ca, "127.0.0.1 dc1.example\n", |config| {
+                config.attribute_display_name = "displayName".to_owned();
+            });
         let alice = asking.verify("alice", PASSWORD).await.unwrap();
         assert_eq!(alice.dn, format!("uid=alice,{PEOPLE}"), "{url}");
         assert_eq!((alice.name.as_str(), alice.display_name.as_str()), ("alice", "Alice of the Marsh"));

@@ -118,32 +118,36 @@ fn check_asks_the_directory_only_when_it_is_told_to() {
         );
         fs::write(&path, text).unwrap();
     };
-    let check = |bind: bool| {
+    let check = |bind: bool, subject: &str| {
         let mut command = Command::new(env!("CARGO_BIN_EXE_redoubt"));
         command.args(["check", "--json", "--config"]).arg(&path).args(bind.then_some("--bind"));
         let output = command.output().unwrap();
         let line: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
         let checks = line["checks"].as_array().unwrap();
-        checks.iter().find(|check| check["subject"] == "directory").unwrap().clone()
+        checks.iter().find(|check| check["subject"] == subject).unwrap().clone()
     };
     let password = config.bind_password_file.clone().unwrap();
     let mode =
         |mode| fs::set_permissions(&password, std::os::unix::fs::PermissionsExt::from_mode(mode)).unwrap();
     write(&password);
     mode(0o600);
-    let found = check(false);
+    let caged = check(false, "lockdown");
+    for words in ["directory: 13 of 13 channels blocked", "dialler: 11 of 11 channels blocked"] {
+        assert!(caged["found"].as_str().unwrap().contains(words), "{caged}");
+    }
+    let found = check(false, "directory");
     assert_eq!(found["status"], "ok", "{found}");
     assert!(found["found"].as_str().unwrap().contains("not asked"), "{found}");
-    let found = check(true);
+    let found = check(true, "directory");
     assert_eq!(found["status"], "ok", "{found}");
     assert!(found["found"].as_str().unwrap().contains("takes the service account"), "{found}");
     mode(0o644);
-    assert_eq!(check(false)["status"], "failed");
+    assert_eq!(check(false, "directory")["status"], "failed");
     let wrong = asking.folder().join("wrong-password");
     fs::write(&wrong, "wrong\n").unwrap();
     fs::set_permissions(&wrong, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
     write(&wrong);
-    let found = check(true);
+    let found = check(true, "directory");
     assert!(
         found["status"] == "failed" && found["found"].as_str().unwrap().contains("is refused"),
         "{found}"

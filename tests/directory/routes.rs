@@ -37,7 +37,7 @@ fn request_fields(api: &Value) -> BTreeSet<String> {
 }
 
 #[test]
-fn cve_2024_5967_no_request_can_name_a_server_an_authority_or_a_bind_password() {
+fn cve_2024_5967_ghsa_c25h_c27q_5qpv_no_request_can_name_a_server_an_authority_or_a_bind_password() {
     let output = executable_with(["openapi"]).output().unwrap();
     let fields = request_fields(&serde_json::from_slice(&output.stdout).unwrap());
     assert!(fields.contains("username") && fields.contains("password"), "{fields:?}");

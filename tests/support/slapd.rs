@@ -26,6 +26,8 @@ const ROOT_PASSWORD: &str = "root of the tests";
 pub(crate) const CIRCLE: usize = 12;
 /// All groups together.
 const ALL_GROUPS: usize = 1000;
+/// The first of the people without a story are in `readers`.
+const READERS: usize = 600;
 const SLAPD: &str = "/usr/sbin/slapd";
 
 /// Ended when dropped.
@@ -239,12 +241,14 @@ fn groups(ldif: &mut String) {
     for (number, _) in wide.iter().enumerate() {
         let number = number + CIRCLE + 1;
         let mut members = vec![format!("uid=person{},{PEOPLE}", number % 10)];
-        if number % 10 == 0 {
+        if number.is_multiple_of(10) {
             members.push(format!("uid=carol,{PEOPLE}"));
         }
         group(ldif, &format!("group{number}"), &members);
     }
     group(ldif, "outer", &wide);
+    let readers: Vec<_> = (0..READERS).map(|number| format!("uid=person{number},{PEOPLE}")).collect();
+    group(ldif, "readers", &readers);
 }
 
 fn group(ldif: &mut String, name: &str, members: &[String]) {

@@ -1,5 +1,5 @@
 // Requests and what becomes of their failures.
-import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { ApiError, json, send, watch } from '../src/lib/api/http';
 
 const heard: string[] = [];
@@ -64,4 +64,54 @@ test('no answer at all is told of, a request that was given up is not', async ()
   given.abort();
   await expect(send('/x', { signal: given.signal })).rejects.toBeInstanceOf(TypeError);
   expect(heard).toEqual(['unreachable']);
+});
+
+describe('what stands in the way of a call', () => {
+  const refusal = (status: number, code: string) => new Response(JSON.stringify({ code }), { status });
+
+  /** Refused until `cleared`, then answered. */
+  function gate(code: string, status: number) {
+    let open = false;
+    const fetched = vi.fn(() => Promise.resolve(open ? new Response('{"ok":true}') : refusal(status, code)));
+    vi.stubGlobal('fetch', fetched);
+    return { fetched, clear: () => (open = true) };
+  }
+
+  test('a locked session: the call waits for the person and is repeated', async () => {
+    const { fetched, clear } = gate('session_locked', 401);
+    watch({ unlocked: () => Promise.resolve(clear()) });
+    expect(await json('/x', { method: 'POST', body: { a: 1 } })).toEqual({ ok: true });
+    expect(fetched).toHaveBeenCalledTimes(2);
+    expect(fetched.mock.calls[1]).toEqual(fetched.mock.calls[0]);
+  });
+
+  test('a proof that is given repeats the call, one that is not leaves it refused', async () => {
+    const { fetched, clear } = gate('proof_needed', 403);
+    watch({ proved: () => Promise.resolve(false) });
+    await expect(send('/x')).rejects.toMatchObject({ code: 'proof_needed' });
+    expect(fetched).toHaveBeenCalledTimes(1);
+    watch({ proved: () => Promise.resolve(clear()) });
+    await expect(json('/x')).resolves.toEqual({ ok: true });
+  });
+
+  test('a call that was given up meanwhile is not repeated', async () => {
+    const { fetched } = gate('session_locked', 401);
+    const given = new AbortController();
+    watch({
+      unlocked: () => {
+        given.abort();
+        return Promise.resolve(true);
+      },
+    });
+    await expect(send('/x', { signal: given.signal })).rejects.toMatchObject({ code: 'session_locked' });
+    expect(fetched).toHaveBeenCalledTimes(1);
+  });
+
+  test('a workspace that is needed is told of', async () => {
+    gate('workspace_needed', 403);
+    const told = vi.fn();
+    watch({ workspaceNeeded: told });
+    await expect(send('/x')).rejects.toMatchObject({ code: 'workspace_needed' });
+    expect(told).toHaveBeenCalledOnce();
+  });
 });

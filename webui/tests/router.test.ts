@@ -17,7 +17,22 @@ test.each([
   ['/constructor', 'unknown', null],
   ['/Settings', 'unknown', null],
 ])('%s is %s', (path, name, chat) => {
-  expect(match(path)).toEqual({ name, chat });
+  expect(match(path)).toEqual({ name, chat, admin: null });
+});
+
+test.each([
+  ['/admin', { part: 'people', item: null }],
+  ['/admin/people', { part: 'people', item: null }],
+  ['/admin/people/', { part: 'people', item: null }],
+  ['/admin/people/5f0c-1', { part: 'people', item: '5f0c-1' }],
+  ['/admin/groups/everyone', { part: 'groups', item: 'everyone' }],
+  ['/admin/usage', { part: 'usage', item: null }],
+  ['/admin/usage/5f0c-1', null],
+  ['/admin/constructor', null],
+  ['/admin/people/a/b', null],
+  ['/administrators', null],
+])('%s is the page %j', (path, admin) => {
+  expect(match(path)).toEqual({ name: admin ? 'admin' : 'unknown', chat: null, admin });
 });
 
 test.each([

@@ -9,7 +9,7 @@ import { refusal } from '../src/lib/sign-in/messages';
 import { Sentences } from '../src/lib/state/announcer.svelte';
 import { now, setClock } from '../src/lib/state/clock';
 import { duration, explain } from '../src/lib/ui/errors';
-import { period } from '../src/lib/ui/time';
+import { period, shortTime } from '../src/lib/ui/time';
 
 describe('periods', () => {
   const today = new Date(2026, 10, 23, 0, 30);
@@ -20,6 +20,11 @@ describe('periods', () => {
     expect(period(at(2026, 10, 22, 23, 59), today)).toBe('Yesterday');
     expect(period(at(2026, 10, 22, 0, 0), today)).toBe('Yesterday');
     expect(period(at(2026, 10, 21, 23, 59), today)).toBe('Earlier');
+  });
+
+  test('what lies ahead is told with its day', () => {
+    expect(shortTime(at(2026, 10, 23, 23, 0), today)).toMatch(/^\d\d:\d\d/);
+    expect(shortTime(at(2026, 10, 24, 9, 0), today)).toMatch(/24.*2026/);
   });
 
   test('group chats and keep their order', () => {

@@ -1,7 +1,5 @@
 //! Where somebody's rights come from, in sentences, for the admin who wonders. It asks what enforcement asks.
 
-use std::collections::BTreeMap;
-
 use redoubt_store::groups::{self, Membership};
 use redoubt_store::users::{self, Origin, User};
 use redoubt_store::workspaces::{self, Workspace};
@@ -9,16 +7,11 @@ use redoubt_store::{Reader, users::Role};
 
 use super::rights::{self, Because, Carrier, decide, is_kept, most};
 use super::{Access, Error, Permission};
-use crate::identity::By;
+use crate::identity::{By, Reasons};
 use crate::records::rights as records;
 
-/// What the mapping of directory groups says of a person: for the role and for each group (by id) the directory group
-/// that it comes from. Whoever knows the directory fills it in.
-#[derive(Clone, Debug, Default)]
-pub struct Sources {
-    pub role: Option<String>,
-    pub groups: BTreeMap<String, String>,
-}
+/// Where the mapping has changed since the directory was last asked.
+const UNTIL_ASKED: &str = "mapped from the directory until it is asked again";
 
 /// A name with the reason for it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -63,7 +56,7 @@ pub struct Explanation {
 
 impl Access {
     /// Looks up where a person's rights come from; that somebody did is recorded.
-    pub async fn explain(&self, by: &By, user_id: &str, sources: Sources) -> Result<Explanation, Error> {
+    pub async fn explain(&self, by: &By, user_id: &str, sources: Reasons) -> Result<Explanation, Error> {
         let (by, user_id, models) = (by.clone(), user_id.to_owned(), self.models.clone());
         self.store
             .write(move |tx| {
@@ -76,7 +69,7 @@ impl Access {
     }
 }
 
-fn explain(reader: &Reader, user: &User, sources: &Sources, models: &[&str]) -> Result<Explanation, Error> {
+fn explain(reader: &Reader, user: &User, sources: &Reasons, models: &[&str]) -> Result<Explanation, Error> {
     let memberships = groups::list_of(reader, &user.id)?;
     let carriers = rights::load(reader, &user.id)?;
     let is_analyst = user.role == Role::Analyst;
@@ -99,7 +92,7 @@ fn explain(reader: &Reader, user: &User, sources: &Sources, models: &[&str]) -> 
         role_because: match (user.role_source, &sources.role) {
             (Origin::Assigned, _) => "assigned".to_owned(),
             (Origin::Directory, Some(group)) => format!("directory group {group}"),
-            (Origin::Directory, None) => "mapped from the directory".to_owned(),
+            (Origin::Directory, None) => UNTIL_ASKED.to_owned(),
         },
         groups: memberships.iter().map(|membership| membership_reason(membership, sources)).collect(),
         workspaces: places,
@@ -109,12 +102,12 @@ fn explain(reader: &Reader, user: &User, sources: &Sources, models: &[&str]) -> 
     })
 }
 
-fn membership_reason(membership: &Membership, sources: &Sources) -> Reason {
+fn membership_reason(membership: &Membership, sources: &Reasons) -> Reason {
     let because = match (membership.source, sources.groups.get(&membership.group.id)) {
         (None, _) => "every analyst is in it".to_owned(),
         (Some(Origin::Assigned), _) => "assigned".to_owned(),
         (Some(Origin::Directory), Some(group)) => format!("directory group {group}"),
-        (Some(Origin::Directory), None) => "mapped from the directory".to_owned(),
+        (Some(Origin::Directory), None) => UNTIL_ASKED.to_owned(),
     };
     Reason { name: membership.group.name.clone(), because }
 }

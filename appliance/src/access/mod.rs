@@ -23,7 +23,7 @@ use redoubt_store::{Clock, Store, grants};
 pub use admission::{Admission, Ask, Underway, Verdict};
 pub use alerts::Watch;
 pub use error::{Error, Quota};
-pub use explain::{Explanation, ModelReason, PermissionReason, QuotaReason, Reason, Sources};
+pub use explain::{Explanation, ModelReason, PermissionReason, QuotaReason, Reason};
 pub use groups::{GroupChange, GroupDetail, change_group};
 pub(crate) use member::within;
 pub use member::{Member, OwnRights};

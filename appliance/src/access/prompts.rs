@@ -54,7 +54,7 @@ impl Access {
             .write(move |tx| {
                 let (workspace_id, owner) = (member.workspace.id.clone(), member.id().to_owned());
                 if prompts::count_of(tx, &workspace_id, &owner)? >= MAX_EACH {
-                    return Err(Error::Conflict("nobody keeps more prompts than 500 in a workspace"));
+                    return Err(Error::Conflict("nobody keeps more than 500 prompts in a workspace"));
                 }
                 let now = tx.now_us();
                 let prompt =

@@ -265,12 +265,14 @@ impl Chats {
     }
 
     /// Steps 3 and 4: the engine's words into the answer, then the outcome into the store.
-    async fn run(self, reply: Reply, member: Member, plan: Plan, reserved: Reservation) {
+    async fn run(self, reply: Reply, member: Member, plan: Plan, mut reserved: Reservation) {
         let answer = reserved.answer.clone();
         let mut ended = follow(reply, &answer, reserved.admission.as_ref()).await;
         ended.elapsed_ms =
             u64::try_from((self.clock.now_us() - plan.answer.created_at) / 1000).unwrap_or_default();
         if self.write_end(&member, &plan, &answer, &ended).await.is_ok() {
+            // Whoever hears of the end may ask again at once: there is room then.
+            reserved.admission = None;
             answer.end(ended);
             return;
         }

@@ -142,6 +142,21 @@ mod tests {
     }
 
     #[test]
+    fn alerts_and_metrics_are_checked() {
+        let text = "[listen]\nmetrics = [\"127.0.0.1\", \"localhost\"]\n\
+                    [alerts]\nquota = { threshold = 1, window_seconds = 5 }\n";
+        let problems = Config::parse(text).unwrap_err().join("\n");
+        assert!(problems.contains("listen.metrics: \"localhost\""), "{problems}");
+        assert!(problems.contains("alerts.quota"), "{problems}");
+        let text =
+            "[listen]\nmetrics = [\"127.0.0.1\"]\n[alerts]\nquota = { threshold = 0, window_seconds = 60 }\n";
+        let config = Config::parse(text).unwrap();
+        let shows = |peer: &str| config.listen.shows_metrics_to(peer.parse().unwrap());
+        assert!(shows("127.0.0.1") && shows("::ffff:127.0.0.1") && !shows("127.0.0.2") && !shows("::1"));
+        assert_eq!(config.alerts.failed_sign_ins, Alerts::default().failed_sign_ins);
+    }
+
+    #[test]
     fn an_empty_file_is_the_default() {
         assert_eq!(Config::parse("").unwrap(), Config::default());
     }

@@ -125,7 +125,7 @@ impl Connection {
             let Some(item) = stream.next().await.map_err(|error| self.trouble(&error.to_string()))? else {
                 self.spoiled = false;
                 let result = stream.finish().await;
-                return self.judge_search(&result, entries);
+                return self.judge_search(&result, scope, entries);
             };
             if item.is_ref() || item.is_intermediate() {
                 continue;
@@ -138,13 +138,14 @@ impl Connection {
         Err(self.trouble("a search that does not end"))
     }
 
-    fn judge_search(&self, result: &LdapResult, entries: Vec<Entry>) -> Result<Found> {
+    fn judge_search(&self, result: &LdapResult, scope: Scope, entries: Vec<Entry>) -> Result<Found> {
         match result.rc {
             0 => Ok(Found { entries, limited: false }),
             // sizeLimitExceeded, adminLimitExceeded
             4 | 11 => Ok(Found { entries, limited: true }),
-            // noSuchObject
-            32 => Ok(Found { entries: Vec::new(), limited: false }),
+            // noSuchObject: the entry itself is gone, or nothing is to be seen where all should be, which says nothing about
+            // anybody.
+            32 if scope == Scope::Base => Ok(Found { entries: Vec::new(), limited: false }),
             10 => Err(self.trouble("it refers to another server, which is never followed")),
             _ => Err(self.trouble(&result.to_string())),
         }

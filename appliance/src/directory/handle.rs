@@ -75,9 +75,7 @@ impl Directory {
         thread::Builder::new().name("directory-read".to_owned()).spawn(move || {
             followed.follow(&reading);
             if let Some(shared) = shared.upgrade() {
-                shared.link.send_if_modified(|present| {
-                    present.take_if(|present| Arc::ptr_eq(present, &followed)).is_some()
-                });
+                shared.forget(&followed);
             }
         })?;
         self.shared.link.send_replace(Some(link));
@@ -130,18 +128,23 @@ impl Directory {
     /// A process that dies over a question is asked once more, when it has been replaced.
     async fn ask(&self, ask: Ask, within: Duration) -> Result<Reply, &'static str> {
         let deadline = Instant::now() + within;
-        for _ in 0..2 {
+        let mut asked = 0;
+        while asked < 2 {
             let Some(link) = self.link(deadline).await else {
                 return Err("its process is not running");
             };
             let id = self.shared.next_id.fetch_add(1, Ordering::Relaxed);
             let left = deadline.saturating_duration_since(Instant::now());
             let within_ms = u64::try_from(left.as_millis()).unwrap_or(u64::MAX);
-            let answered = link.ask(&Question { id, within_ms, ask: ask.clone() })?;
+            let Some(answered) = link.ask(&Question { id, within_ms, ask: ask.clone() })? else {
+                self.shared.forget(&link);
+                continue;
+            };
+            asked += 1;
             match timeout_at(deadline + SLACK, answered).await {
                 Ok(Ok(reply)) => return Ok(reply),
                 // Dropped by the thread that reads: the process is gone.
-                Ok(Err(_)) => {}
+                Ok(Err(_)) => self.shared.forget(&link),
                 Err(_) => {
                     link.forget(id);
                     return Err("no answer in time");
@@ -160,6 +163,13 @@ impl Directory {
     }
 }
 
+impl Shared {
+    /// Does not ask this process any more.
+    fn forget(&self, gone: &Arc<Link>) {
+        self.link.send_if_modified(|present| present.take_if(|present| Arc::ptr_eq(present, gone)).is_some());
+    }
+}
+
 impl Drop for Shared {
     fn drop(&mut self) {
         if let Some(link) = self.link.borrow().as_ref() {
@@ -169,12 +179,12 @@ impl Drop for Shared {
 }
 
 impl Link {
-    /// Sends a question; what is returned fails when the process is gone.
-    fn ask(&self, question: &Question) -> Result<oneshot::Receiver<Reply>, &'static str> {
+    /// Sends a question; `None` where the process is gone already. What is returned fails when it goes.
+    fn ask(&self, question: &Question) -> Result<Option<oneshot::Receiver<Reply>>, &'static str> {
         let (answer, answered) = oneshot::channel();
         {
             let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
-            let Some(waiting) = waiting.as_mut() else { return Ok(answered) };
+            let Some(waiting) = waiting.as_mut() else { return Ok(None) };
             if waiting.len() >= MAX_WAITING {
                 return Err("too many questions at once");
             }
@@ -185,7 +195,7 @@ impl Link {
             // Part of a frame may be out, so nothing can follow it.
             let _closed_already = socket.shutdown(Shutdown::Both);
         }
-        Ok(answered)
+        Ok(Some(answered))
     }
 
     fn forget(&self, id: u64) {

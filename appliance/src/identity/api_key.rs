@@ -20,6 +20,8 @@ const PREFIX: &str = "rdt_";
 pub const MOST_KEY_DAYS: u32 = 365;
 /// Requests that a key may have running at once.
 const PARALLEL: u32 = 32;
+/// The most keys that somebody has.
+const MOST_KEYS: usize = 100;
 
 /// An API key as its program carries it: a prefix by which scanners know it, then 256 random bits.
 #[derive(Clone)]
@@ -183,6 +185,10 @@ impl Identity {
         let workspace = member.workspace.name.clone();
         self.store
             .write(move |tx| {
+                let keys = api_keys::list_by_user(tx, member.id())?;
+                if keys.iter().filter(|key| key.revoked_at.is_none()).count() >= MOST_KEYS {
+                    return Err(access::Error::Conflict("nobody has more than 100 keys; revoke one first"));
+                }
                 api_keys::insert(tx, &made)?;
                 tx.audit(records::rights::key_created(&member, &made))?;
                 Ok::<_, access::Error>(())

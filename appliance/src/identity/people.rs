@@ -102,14 +102,6 @@ impl Identity {
         .await
     }
 
-    /// The person of this name, for the command line.
-    pub async fn find_person(&self, name: &str) -> Result<User, Error> {
-        let name = super::Username::parse(name).ok_or(Error::NoSuchPerson)?;
-        let found =
-            self.store.read(move |reader| Ok::<_, Error>(users::find_by_name(reader, name.as_str())?));
-        found.await?.ok_or(Error::NoSuchPerson)
-    }
-
     /// Changes role, state or name to show; each change has its own record.
     ///
     /// # Errors

@@ -74,7 +74,7 @@ fn serve(socket: UnixStream, targets: Vec<Target>) -> io::Result<()> {
     let targets = Arc::new(targets);
     let answers = Arc::new(Mutex::new(socket.try_clone()?));
     let running = Arc::new(AtomicUsize::new(0));
-    while let Some((request, _)) = message::receive::<DialRequest>(&socket)? {
+    while let Some((request, _)) = next(&socket)? {
         let (targets, answers, running) = (Arc::clone(&targets), Arc::clone(&answers), Arc::clone(&running));
         if running.fetch_add(1, Ordering::Relaxed) >= MAX_DIALS {
             running.fetch_sub(1, Ordering::Relaxed);
@@ -88,6 +88,14 @@ fn serve(socket: UnixStream, targets: Vec<Target>) -> io::Result<()> {
         })?;
     }
     Ok(())
+}
+
+/// The next request; `None` when the directory's process is gone, whatever it has left unread.
+fn next(socket: &UnixStream) -> io::Result<Option<(DialRequest, Vec<OwnedFd>)>> {
+    message::receive(socket).or_else(|error| match error.kind() {
+        io::ErrorKind::ConnectionReset => Ok(None),
+        _ => Err(error),
+    })
 }
 
 fn answer(answers: &Mutex<UnixStream>, id: u32, addresses: Vec<String>, dialled: Result<OwnedFd, String>) {

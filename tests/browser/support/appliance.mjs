@@ -1,17 +1,21 @@
-// A `redoubt demo` of its own for each file of tests: the real executable with the real model, on a free port.
+// An appliance of its own for each file of tests: the real executable with the real model, on a free port. Most take a
+// `redoubt demo`; what a demo has not (a notice, a marking, a time to lock) is set up with `redoubt init` and `serve`.
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
 import { createHash, X509Certificate } from 'node:crypto';
 import { once } from 'node:events';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
 import { connect } from 'node:tls';
 import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 
 const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
 const EXECUTABLE = path.join(ROOT, 'target/x86_64-unknown-linux-gnu/release/redoubt');
+const MODEL = path.join(ROOT, '.cache/models/SmolLM2-135M-Instruct.Q4_1.gguf');
 const STOP_MS = 20_000;
 
 export class Appliance {
@@ -26,14 +30,60 @@ export class Appliance {
             cwd: ROOT,
             stdio: ['ignore', 'pipe', 'inherit'],
         });
-        for await (const line of createInterface({ input: appliance.#process.stdout })) {
+        for await (const line of createInterface({
+            input: appliance.#process.stdout,
+        })) {
             const told = JSON.parse(line);
             appliance.url = told.url;
-            appliance.people = told.people.map((person) => ({ ...person, lastStep: 0 }));
-            appliance.spki = await spkiHash(told);
+            appliance.ca = await readFile(told.ca);
+            appliance.people = told.people.map((person) => ({
+                ...person,
+                lastStep: 0,
+            }));
+            appliance.spki = await spkiHash(appliance);
             return appliance;
         }
         throw new Error('redoubt demo ended before it was ready');
+    }
+
+    /** One with this configuration, and nobody in it but its first admin, who has no code yet. */
+    static async configured(sections) {
+        const appliance = new Appliance();
+        appliance.#folder = await mkdtemp(path.join(tmpdir(), 'redoubt-browser-'));
+        const data = path.join(appliance.#folder, 'data');
+        const config = path.join(appliance.#folder, 'redoubt.toml');
+        const address = `127.0.0.1:${await freePort()}`;
+        await writeFile(config, configuration({ data, address, sections }));
+        const { stdout } = await promisify(execFile)(
+            EXECUTABLE,
+            ['init', '--data', data, '--config', config],
+            { cwd: ROOT },
+        );
+        const [, password] = /first admin\s+admin, password ([^\s;]+)/.exec(stdout) ?? [];
+        assert.ok(password, 'init tells the first admin’s password');
+        appliance.people = [
+            {
+                username: 'admin',
+                password,
+                role: 'admin',
+                totp_secret: null,
+                lastStep: 0,
+            },
+        ];
+        appliance.#process = spawn(EXECUTABLE, ['serve', '--config', config], {
+            cwd: ROOT,
+            stdio: ['ignore', 'pipe', 'inherit'],
+        });
+        for await (const line of createInterface({
+            input: appliance.#process.stdout,
+        })) {
+            if (!line.includes('serves at')) continue;
+            appliance.url = `https://${address}`;
+            appliance.ca = await readFile(path.join(data, 'tls/ca.pem'));
+            appliance.spki = await spkiHash(appliance);
+            return appliance;
+        }
+        throw new Error('redoubt serve ended before it was ready');
     }
 
     person(username) {
@@ -44,7 +94,9 @@ export class Appliance {
 
     /** SIGTERM, as systemd does; anything but a clean end fails the test. */
     async stop() {
-        const ended = once(this.#process, 'exit', { signal: AbortSignal.timeout(STOP_MS) });
+        const ended = once(this.#process, 'exit', {
+            signal: AbortSignal.timeout(STOP_MS),
+        });
         this.#process.kill('SIGTERM');
         try {
             assert.deepEqual(await ended, [0, null], 'SIGTERM ends the appliance with 0');
@@ -55,10 +107,24 @@ export class Appliance {
     }
 }
 
+function configuration({ data, address, sections }) {
+    const own = `[listen]\naddress = "${address}"\n[data]\ndir = "${data}"\n[keys]\nfile = "${data}/store.key"\n`;
+    return `${own}[models]\nfile = "${MODEL}"\n[egress]\npolicy = "report"\n${sections}`;
+}
+
+async function freePort() {
+    const server = createServer().listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const { port } = server.address();
+    server.close();
+    await once(server, 'close');
+    return port;
+}
+
 /** The hash by which Chromium trusts the appliance's certificate, after checking it against the appliance's CA. */
 async function spkiHash({ url, ca }) {
     const { hostname, port } = new URL(url);
-    const socket = connect({ host: hostname, port: Number(port), ca: await readFile(ca) });
+    const socket = connect({ host: hostname, port: Number(port), ca });
     await once(socket, 'secureConnect');
     const certificate = new X509Certificate(socket.getPeerCertificate().raw);
     socket.destroy();

@@ -100,6 +100,13 @@ export class Visitor {
         this.#refusals.splice(index, 1);
     }
 
+    /** Takes all refusals like this off the list; how many there were. */
+    takeRefusals(refusal) {
+        const before = this.#refusals.length;
+        this.#refusals = this.#refusals.filter((known) => !known.startsWith(refusal));
+        return before - this.#refusals.length;
+    }
+
     /** Takes one problem off the list; false if there is none like it. */
     expectProblem(pattern) {
         const index = this.#problems.findIndex((problem) => pattern.test(problem));

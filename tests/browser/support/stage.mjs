@@ -4,11 +4,14 @@ import { Appliance } from './appliance.mjs';
 import { launch, RESULTS, Visitor } from './browser.mjs';
 import { button, signIn } from './steps.mjs';
 
-/** Sets the stage for this file; the result is filled before its first test. */
-export function setStage() {
+/**
+ * Sets the stage for this file; the result is filled before its first test. With `sections` of a configuration the
+ * appliance is one that has them, else it is a demo.
+ */
+export function setStage(sections) {
     const stage = { visitors: [] };
     before(async () => {
-        stage.appliance = await Appliance.start();
+        stage.appliance = await (sections ? Appliance.configured(sections) : Appliance.start());
         stage.browser = await launch(stage.appliance);
     });
     after(async () => {

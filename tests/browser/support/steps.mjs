@@ -63,6 +63,36 @@ export async function signIn(visitor, person, path = '/') {
     if (!['/', '/sign-in'].includes(path)) visitor.expectRefusal('GET /api/v1/me 401');
 }
 
+export const heading = (page, name) => page.getByRole('heading', { level: 1, name, exact: true });
+
+/** The first sign-in, from the form on: the authenticator is connected, the recovery codes are put away. */
+export async function enrol(visitor, person) {
+    const { page } = visitor;
+    await givePassword(page, person);
+    await heading(page, 'Set up your code').waitFor();
+    person.totp_secret = (await page.locator('.secret code').innerText()).replace(/\s/g, '');
+    await field(page, 'Code').fill(await freshCode(person));
+    await button(page, 'Confirm').click();
+    await page.getByRole('checkbox', { name: 'I have kept these codes in a safe place' }).check();
+    await button(page, 'Continue').click();
+    await button(page, `Sign out ${person.username}`).waitFor();
+}
+
+/** Gives password and code to the dialog that asks for them. */
+export async function prove(page, person) {
+    const dialog = page.getByRole('dialog', { name: 'Confirm that it is you' });
+    await dialog.getByLabel('Your password').fill(person.password);
+    await dialog.getByLabel('Your code').fill(await freshCode(person));
+    await dialog.getByRole('button', { name: 'Confirm' }).click();
+    await dialog.waitFor({ state: 'detached' });
+}
+
+/** An item of the menu at the right top. */
+export async function chooseAsPerson(page, hand, name) {
+    await hand.press(page.getByRole('button', { name: /^You: / }).filter({ visible: true }));
+    await hand.choose(page.getByRole('menuitem', { name }));
+}
+
 export const messages = (page) => page.getByRole('region', { name: 'Messages' }).locator('article');
 export const answers = (page) => page.locator('article.message.assistant');
 export const questions = (page) => page.locator('article.message.user');

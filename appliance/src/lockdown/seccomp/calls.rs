@@ -190,9 +190,15 @@ const DIALLER: &[c_long] = &[libc::SYS_connect, libc::SYS_getsockopt];
 /// otherwise open a device.
 const ENGINE: &[c_long] = &[libc::SYS_sched_setaffinity];
 
-/// Options that the server sets on its connections. None of them can name another address.
-const SOCKET_OPTIONS: &[i32] =
-    &[libc::SO_REUSEADDR, libc::SO_SNDBUF, libc::SO_RCVBUF, libc::SO_KEEPALIVE, libc::SO_LINGER];
+/// Options that are set on connections and socketpairs. None of them can name another address.
+const SOCKET_OPTIONS: &[i32] = &[
+    libc::SO_REUSEADDR,
+    libc::SO_SNDBUF,
+    libc::SO_RCVBUF,
+    libc::SO_KEEPALIVE,
+    libc::SO_LINGER,
+    libc::SO_SNDTIMEO,
+];
 const TCP_OPTIONS: &[i32] = &[
     libc::TCP_NODELAY,
     libc::TCP_KEEPIDLE,

@@ -27,16 +27,30 @@ export interface Watcher {
   reached(): void;
   unreachable(): void;
   sessionEnded(error: ApiError): void;
+  workspaceNeeded(): void;
+  /** The session is locked. True once it is open again: then the call is repeated. */
+  unlocked(): Promise<boolean>;
+  /** The appliance wants password and code anew. True once it has them: then the call is repeated. */
+  proved(): Promise<boolean>;
 }
 
-let watcher: Watcher = { reached() {}, unreachable() {}, sessionEnded() {} };
+const NOBODY: Watcher = {
+  reached() {},
+  unreachable() {},
+  sessionEnded() {},
+  workspaceNeeded() {},
+  unlocked: () => Promise.resolve(false),
+  proved: () => Promise.resolve(false),
+};
 
-export function watch(next: Watcher): void {
-  watcher = next;
+let watcher = NOBODY;
+
+export function watch(next: Partial<Watcher>): void {
+  watcher = { ...NOBODY, ...next };
 }
 
 export interface Options {
-  method?: 'GET' | 'POST' | 'PATCH' | 'DELETE';
+  method?: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
   body?: unknown;
   accept?: string;
   signal?: AbortSignal;
@@ -47,6 +61,24 @@ export interface Options {
 const SESSION_CODES = new Set(['not_signed_in', 'session_expired']);
 
 export async function send(path: string, options: Options = {}): Promise<Response> {
+  for (;;) {
+    const response = await request(path, options);
+    if (response.ok) return response;
+    const error = await failure(response);
+    if (!(await isCleared(error)) || options.signal?.aborted) throw error;
+  }
+}
+
+/** Whether what stood in the way of a call is gone, so that it may be made once more. */
+async function isCleared(error: ApiError): Promise<boolean> {
+  if (error.code === 'session_locked') return watcher.unlocked();
+  if (error.code === 'proof_needed') return watcher.proved();
+  if (error.code === 'workspace_needed') watcher.workspaceNeeded();
+  if (error.status === 401 && SESSION_CODES.has(error.code)) watcher.sessionEnded(error);
+  return false;
+}
+
+async function request(path: string, options: Options): Promise<Response> {
   const { method = 'GET', body, accept = 'application/json', signal, keepalive = false } = options;
   const headers: Record<string, string> = { accept };
   if (body !== undefined) headers['content-type'] = 'application/json';
@@ -68,10 +100,7 @@ export async function send(path: string, options: Options = {}): Promise<Respons
     throw unreachable();
   }
   watcher.reached();
-  if (response.ok) return response;
-  const error = await failure(response);
-  if (response.status === 401 && SESSION_CODES.has(error.code)) watcher.sessionEnded(error);
-  throw error;
+  return response;
 }
 
 export async function json<T>(path: string, options: Options = {}): Promise<T> {

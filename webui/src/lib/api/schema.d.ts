@@ -4,6 +4,1736 @@
  */
 
 export interface paths {
+    "/api/v1/admin/alerts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Alerts, newest first
+         * @description For admins.
+         */
+        get: {
+            parameters: {
+                query?: {
+                    /** @description At most this many; 50 unless told, 200 at most. */
+                    limit?: number;
+                    /** @description The `next` of the page before. */
+                    cursor?: string;
+                };
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description Alerts, newest first */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["AlertPage"];
+                    };
+                };
+                /** @description What went wrong */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/admin/alerts/{id}/acknowledge": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Say that an alert was seen
+         * @description For admins.
+         */
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    id: string;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description Say that an alert was seen */
+                204: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description What went wrong */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/admin/directory": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The directory and how it is
+         * @description For admins.
+         */
+        get: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description The directory and how it is */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Directory"];
+                    };
+                };
+                /** @description What went wrong */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/admin/directory/test": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Try every step of a sign-in
+         * @description For admins.
+         */
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": components["schemas"]["AskedPerson"];
+                };
+            };
+            responses: {
+                /** @description Try every step of a sign-in */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Report"];
+                    };
+                };
+                /** @description What went wrong */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/admin/groups": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The groups
+         * @description For admins.
+         */
+        get: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description The groups */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["GroupPage"];
+                    };
+                };
+                /** @description What went wrong */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        /**
+         * Make a group
+         * @description For admins.
+         */
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": components["schemas"]["NewGroup"];
+                };
+            };
+            responses: {
+                /** @description Make a group */
+                201: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Group"];
+                    };
+                };
+                /** @description What went wrong */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/admin/groups/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * A group
+         * @description For admins.
+         */
+        get: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    id: string;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description A group */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Group"];
+                    };
+                };
+                /** @description What went wrong */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        post?: never;
+        /**
+         * Delete a group
+         * @description For admins.
+         */
+        delete: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    id: string;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description Delete a group */
+                204: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description What went wrong */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        options?: never;
+        head?: never;
+        /**
+         * Change what a group carries
+         * @description For admins.
+         */
+        patch: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    id: string;
+                };
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": components["schemas"]["GroupChanges"];
+                };
+            };
+            responses: {
+                /** @description Change what a group carries */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Group"];
+                    };
+                };
+                /** @description What went wrong */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        trace?: never;
+    };
+    "/api/v1/admin/groups/{id}/members": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Who is in a group
+         * @description For admins.
+         */
+        get: {
+            parameters: {
+                query?: {
+                    /** @description At most this many; 50 unless told, 200 at most. */
+                    limit?: number;
+                    /** @description The `next` of the page before. */
+                    cursor?: string;
+                };
+                header?: never;
+                path: {
+                    id: string;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description Who is in a group */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["GroupMemberPage"];
+                    };
+                };
+                /** @description What went wrong */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/admin/groups/{id}/members/{user}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Put somebody into a group
+         * @description For admins.
+         */
+        put: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    id: string;
+                    user: string;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description Put somebody into a group */
+                204: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description What went wrong */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        post?: never;
+        /**
+         * Take somebody out of a group
+         * @description For admins.
+         */
+        delete: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    id: string;
+                    user: string;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description Take somebody out of a group */
+                204: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description What went wrong */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/admin/mappings": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What the directory's groups mean here
+         * @description For admins.
+         */
+        get: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description What the directory's groups mean here */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["MappingPage"];
+                    };
+                };
+                /** @description What went wrong */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        /**
+         * Map a group of the directory
+         * @description For admins.
+         */
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": components["schemas"]["NewMapping"];
+                };
+            };
+            responses: {
+                /** @description Map a group of the directory */
+                201: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Mapping"];
+                    };
+                };
+                /** @description What went wrong */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/admin/mappings/dry-run": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * What the mappings come to
+         * @description For admins.
+         */
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": components["schemas"]["AskedPerson"];
+                };
+            };
+            responses: {
+                /** @description What the mappings come to */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["DryRun"];
+                    };
+                };
+                /** @description What went wrong */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/admin/mappings/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Delete a mapping
+         * @description For admins.
+         */
+        delete: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    id: string;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description Delete a mapping */
+                204: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description What went wrong */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/admin/models": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The models and who may use them
+         * @description For admins.
+         */
+        get: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description The models and who may use them */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["AdminModelPage"];
+                    };
+                };
+                /** @description What went wrong */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/admin/people": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * People, by name
+         * @description For admins.
+         */
+        get: {
+            parameters: {
+                query?: {
+                    /** @description A part of the user name or of the name to show. */
+                    query?: string;
+                    /** @description At most this many; 50 unless told, 200 at most. */
+                    limit?: number;
+                    /** @description The `next` of the page before. */
+                    cursor?: string;
+                };
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description People, by name */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["PersonPage"];
+                    };
+                };
+                /** @description What went wrong */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        /**
+         * Make a local account
+         * @description For admins.
+         */
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": components["schemas"]["NewPerson"];
+                };
+            };
+            responses: {
+                /** @description Make a local account */
+                201: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["CreatedPerson"];
+                    };
+                };
+                /** @description What went wrong */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/admin/people/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * A person
+         * @description For admins.
+         */
+        get: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    id: string;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description A person */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Person"];
+                    };
+                };
+                /** @description What went wrong */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        /**
+         * Change role, state or name to show
+         * @description For admins.
+         */
+        patch: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    id: string;
+                };
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": components["schemas"]["PersonChanges"];
+                };
+            };
+            responses: {
+                /** @description Change role, state or name to show */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Person"];
+                    };
+                };
+                /** @description What went wrong */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        trace?: never;
+    };
+    "/api/v1/admin/people/{id}/explain": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Why somebody may what
+         * @description For admins.
+         */
+        get: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    id: string;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description Why somebody may what */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Explanation"];
+                    };
+                };
+                /** @description What went wrong */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/admin/people/{id}/keys": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Somebody's keys
+         * @description For admins.
+         */
+        get: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    id: string;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description Somebody's keys */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["KeyPage"];
+                    };
+                };
+                /** @description What went wrong */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/admin/people/{id}/keys/{key}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Revoke somebody's key
+         * @description For admins.
+         */
+        delete: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    id: string;
+                    key: string;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description Revoke somebody's key */
+                204: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description What went wrong */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/admin/people/{id}/password": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * A new password for a local person
+         * @description For admins.
+         */
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    id: string;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description A new password for a local person */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["NewPassword"];
+                    };
+                };
+                /** @description What went wrong */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/admin/people/{id}/sessions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * A person's sessions
+         * @description For admins.
+         */
+        get: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    id: string;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description A person's sessions */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["PersonSessionPage"];
+                    };
+                };
+                /** @description What went wrong */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        post?: never;
+        /**
+         * End a person's sessions
+         * @description For admins.
+         */
+        delete: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    id: string;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description End a person's sessions */
+                204: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description What went wrong */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/admin/people/{id}/totp-reset": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Take back the authenticator
+         * @description For admins.
+         */
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    id: string;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description Take back the authenticator */
+                204: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description What went wrong */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/admin/people/{id}/unlock": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Forget the failures
+         * @description For admins.
+         */
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    id: string;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description Forget the failures */
+                204: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description What went wrong */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/admin/sessions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Everybody's sessions
+         * @description For admins.
+         */
+        get: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description Everybody's sessions */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["PersonSessionPage"];
+                    };
+                };
+                /** @description What went wrong */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/admin/sessions/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * End a session
+         * @description For admins.
+         */
+        delete: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    id: string;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description End a session */
+                204: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description What went wrong */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/admin/system": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * How the appliance is
+         * @description For admins.
+         */
+        get: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description How the appliance is */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["System"];
+                    };
+                };
+                /** @description What went wrong */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/admin/usage": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Use by person, model or workspace
+         * @description For admins.
+         */
+        get: {
+            parameters: {
+                query: {
+                    /** @description Days back, today being one; 30 unless told, 366 at most. */
+                    days?: number;
+                    by: "person" | "model" | "workspace";
+                };
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description Use by person, model or workspace */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Totals"];
+                    };
+                };
+                /** @description What went wrong */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/admin/workspaces": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The workspaces
+         * @description For admins.
+         */
+        get: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description The workspaces */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["AdminWorkspacePage"];
+                    };
+                };
+                /** @description What went wrong */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        /**
+         * Make a workspace
+         * @description For admins.
+         */
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": components["schemas"]["NewWorkspace"];
+                };
+            };
+            responses: {
+                /** @description Make a workspace */
+                201: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["AdminWorkspace"];
+                    };
+                };
+                /** @description What went wrong */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/admin/workspaces/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * A workspace
+         * @description For admins.
+         */
+        get: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    id: string;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description A workspace */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["AdminWorkspace"];
+                    };
+                };
+                /** @description What went wrong */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        post?: never;
+        /**
+         * Delete a workspace without chats
+         * @description For admins.
+         */
+        delete: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    id: string;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description Delete a workspace without chats */
+                204: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description What went wrong */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        options?: never;
+        head?: never;
+        /**
+         * Change a workspace
+         * @description For admins.
+         */
+        patch: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    id: string;
+                };
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": components["schemas"]["WorkspaceChanges"];
+                };
+            };
+            responses: {
+                /** @description Change a workspace */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["AdminWorkspace"];
+                    };
+                };
+                /** @description What went wrong */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        trace?: never;
+    };
     "/api/v1/appliance": {
         parameters: {
             query?: never;
@@ -584,6 +2314,138 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/keys": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * One's keys for programs
+         * @description For analysts.
+         */
+        get: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description One's keys for programs */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["KeyPage"];
+                    };
+                };
+                /** @description What went wrong */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        /**
+         * Make a key; shows it once
+         * @description For analysts.
+         */
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": components["schemas"]["NewKey"];
+                };
+            };
+            responses: {
+                /** @description Make a key; shows it once */
+                201: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["CreatedKey"];
+                    };
+                };
+                /** @description What went wrong */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/keys/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Revoke a key
+         * @description For analysts.
+         */
+        delete: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    id: string;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description Revoke a key */
+                204: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description What went wrong */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/me": {
         parameters: {
             query?: never;
@@ -626,6 +2488,54 @@ export interface paths {
         };
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/me/recovery-codes": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * New recovery codes; asks for a proof
+         * @description For whoever is signed in.
+         */
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description New recovery codes; asks for a proof */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["RecoveryCodes"];
+                    };
+                };
+                /** @description What went wrong */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
         delete?: never;
         options?: never;
         head?: never;
@@ -726,6 +2636,181 @@ export interface paths {
         options?: never;
         head?: never;
         patch?: never;
+        trace?: never;
+    };
+    "/api/v1/prompts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The workspace's kept prompts
+         * @description For analysts.
+         */
+        get: {
+            parameters: {
+                query?: {
+                    /** @description At most this many; 50 unless told, 200 at most. */
+                    limit?: number;
+                    /** @description The `next` of the page before. */
+                    cursor?: string;
+                };
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description The workspace's kept prompts */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["PromptPage"];
+                    };
+                };
+                /** @description What went wrong */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        /**
+         * Keep a prompt
+         * @description For analysts.
+         */
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": components["schemas"]["NewPrompt"];
+                };
+            };
+            responses: {
+                /** @description Keep a prompt */
+                201: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Prompt"];
+                    };
+                };
+                /** @description What went wrong */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/prompts/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Delete one's prompt
+         * @description For analysts.
+         */
+        delete: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    id: string;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description Delete one's prompt */
+                204: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description What went wrong */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        options?: never;
+        head?: never;
+        /**
+         * Change one's prompt
+         * @description For analysts.
+         */
+        patch: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    id: string;
+                };
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": components["schemas"]["PromptChanges"];
+                };
+            };
+            responses: {
+                /** @description Change one's prompt */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Prompt"];
+                    };
+                };
+                /** @description What went wrong */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
         trace?: never;
     };
     "/api/v1/search": {
@@ -829,7 +2914,7 @@ export interface paths {
         };
         /**
          * Sign out
-         * @description For whoever is signed in.
+         * @description For whoever has a session, locked or not.
          */
         delete: {
             parameters: {
@@ -858,6 +2943,102 @@ export interface paths {
                 };
             };
         };
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/session/lock": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Lock the present session
+         * @description For whoever is signed in.
+         */
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description Lock the present session */
+                204: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description What went wrong */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/session/proof": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Give password and code again
+         * @description For whoever is signed in.
+         */
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": components["schemas"]["Proving"];
+                };
+            };
+            responses: {
+                /** @description Give password and code again */
+                204: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description What went wrong */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        delete?: never;
         options?: never;
         head?: never;
         patch?: never;
@@ -897,6 +3078,106 @@ export interface paths {
                     content: {
                         "application/json": components["schemas"]["SignedInView"];
                     };
+                };
+                /** @description What went wrong */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/session/unlock": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Open the locked session again
+         * @description For whoever has a session, locked or not.
+         */
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": components["schemas"]["Unlocking"];
+                };
+            };
+            responses: {
+                /** @description Open the locked session again */
+                204: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description What went wrong */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/session/workspace": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Choose a workspace
+         * @description For analysts.
+         */
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": components["schemas"]["WorkspaceChoice"];
+                };
+            };
+            responses: {
+                /** @description Choose a workspace */
+                204: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
                 };
                 /** @description What went wrong */
                 default: {
@@ -1011,6 +3292,57 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/usage": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * One's own use by day and model
+         * @description For analysts.
+         */
+        get: {
+            parameters: {
+                query?: {
+                    /** @description Days back, today being one; 30 unless told, 366 at most. */
+                    days?: number;
+                };
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description One's own use by day and model */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["OwnUsage"];
+                    };
+                };
+                /** @description What went wrong */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/healthz": {
         parameters: {
             query?: never;
@@ -1032,6 +3364,54 @@ export interface paths {
             requestBody?: never;
             responses: {
                 /** @description The process answers */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "text/plain": string;
+                    };
+                };
+                /** @description What went wrong */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/metrics": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Counters, for the addresses that may see them
+         * @description For everybody.
+         */
+        get: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description Counters, for the addresses that may see them */
                 200: {
                     headers: {
                         [name: string]: unknown;
@@ -1111,14 +3491,82 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        AdminModel: {
+            /** @description Whether its engine is running. */
+            available: boolean;
+            /** @description Whose members may use it. */
+            groups: components["schemas"]["Named"][];
+            id: string;
+            kind: components["schemas"]["ModelKind"];
+            /** @description SHA-256 of its weights, in hex. */
+            sha256: string;
+            /**
+             * Format: int64
+             * @description Of its weights, in bytes.
+             */
+            size: number;
+            title: string;
+        };
+        AdminModelPage: {
+            items: components["schemas"]["AdminModel"][];
+            next: string | null;
+        };
+        AdminWorkspace: {
+            /** @description Whether it is the one that there always is. */
+            built_in: boolean;
+            /** Format: int64 */
+            chats: number;
+            groups: components["schemas"]["Named"][];
+            id: string;
+            marking: components["schemas"]["MarkingView"] | null;
+            /** @description Those that it is kept to; none: to no particular ones. */
+            models: string[];
+            name: string;
+            people: components["schemas"]["WorkspacePerson"][];
+            /** @description What every prompt in it begins with. */
+            system_prompt: string;
+        };
+        AdminWorkspacePage: {
+            items: components["schemas"]["AdminWorkspace"][];
+            next: string | null;
+        };
+        Alert: {
+            acknowledged_at: string | null;
+            acknowledged_by: string | null;
+            /**
+             * Format: int64
+             * @description How many there were within the window.
+             */
+            count: number;
+            id: string;
+            raised_at: string;
+            /** @description `failed_sign_ins`, `refusals` or `quota`. */
+            rule: string;
+            /** Format: int64 */
+            threshold: number;
+            /** Format: int32 */
+            window_seconds: number;
+        };
+        AlertPage: {
+            items: components["schemas"]["Alert"][];
+            next: string | null;
+        };
         Appliance: {
+            /** @description Whether people of a directory sign in here, too. */
+            directory: boolean;
             marking: components["schemas"]["MarkingView"] | null;
             name: string;
             /** @description To be accepted before the sign-in form. */
             notice: string | null;
+            /** @description Its SHA-256, which a sign-in sends as the sign that it was accepted. */
+            notice_sha256: string | null;
             /** @description The appliance's clock, by which one-time codes are judged. */
             time: string;
             version: string;
+        };
+        /** @description Whom to ask about; nobody in particular where it is absent. */
+        AskedPerson: {
+            username?: string | null;
         };
         ChatChanges: {
             /** @description The message at the end of the branch to show. */
@@ -1153,10 +3601,128 @@ export interface components {
          * @description The stable part of an error. Clients decide by it, people read the title.
          * @enum {string}
          */
-        Code: "sign_in_failed" | "code_refused" | "not_signed_in" | "session_expired" | "forbidden" | "not_found" | "method_not_allowed" | "too_large" | "unsupported_media_type" | "invalid" | "context_exceeded" | "locked" | "quota" | "timeout" | "internal" | "busy" | "audit_unavailable";
+        Code: "sign_in_failed" | "code_refused" | "not_signed_in" | "session_expired" | "session_locked" | "forbidden" | "proof_needed" | "workspace_needed" | "conflict" | "not_found" | "method_not_allowed" | "too_large" | "unsupported_media_type" | "invalid" | "notice_required" | "context_exceeded" | "locked" | "quota" | "timeout" | "internal" | "busy" | "audit_unavailable";
+        CreatedKey: {
+            key: components["schemas"]["Key"];
+            /** @description Shown once. */
+            secret: string;
+        };
+        CreatedPerson: {
+            /** @description Shown once. */
+            password: string;
+            person: components["schemas"]["Person"];
+        };
         Credentials: {
+            /** @description The SHA-256 of the notice that was accepted, as `/api/v1/appliance` gives it; needed where there is a notice. */
+            notice_sha256?: string;
             password: string;
             username: string;
+        };
+        Directory: {
+            /** @description Below this, people are searched. */
+            base: string;
+            configured: boolean;
+            last_answer_at: string | null;
+            method: components["schemas"]["MethodView"];
+            /** @description In the order in which they are tried. */
+            servers: string[];
+            state: components["schemas"]["DirectoryState"];
+        };
+        DirectoryPerson: {
+            /** @description Empty where the directory does not answer. */
+            dn: string;
+            groups: string[];
+        };
+        /** @enum {string} */
+        DirectoryState: "well" | "away" | "off";
+        DryRun: {
+            /** @description What the next look at people would change. */
+            changes: components["schemas"]["MappingChange"][];
+            /** @description The groups of this appliance that they come to. */
+            groups: string[];
+            /** @description Who was asked about, as the directory knows them now; as it last did, if it does not answer. */
+            person?: components["schemas"]["DirectoryPerson"];
+            /** @description What their groups come to; absent where that is no role, or two that exclude each other. */
+            role?: components["schemas"]["RoleView"];
+        };
+        /** @enum {string} */
+        Effect: "allow" | "deny";
+        Explained: {
+            because: string;
+            name: string;
+        };
+        ExplainedModel: {
+            because: string;
+            id: string;
+            /** @description The workspace's name. */
+            workspace: string;
+        };
+        ExplainedPermission: {
+            allowed: boolean;
+            because: string;
+            name: string;
+        };
+        ExplainedQuota: {
+            because: string;
+            name: string;
+            /** Format: int64 */
+            value: number | null;
+        };
+        ExplainedRole: {
+            because: string;
+            value: string;
+        };
+        Explanation: {
+            groups: components["schemas"]["Explained"][];
+            models: components["schemas"]["ExplainedModel"][];
+            permissions: components["schemas"]["ExplainedPermission"][];
+            quotas: components["schemas"]["ExplainedQuota"][];
+            role: components["schemas"]["ExplainedRole"];
+            workspaces: components["schemas"]["Explained"][];
+        };
+        Group: {
+            /** @description Whether every analyst is in it, always. */
+            built_in: boolean;
+            id: string;
+            /** @description Directory groups whose members are in it. */
+            mappings: string[];
+            /** Format: int64 */
+            members: number;
+            models: string[];
+            name: string;
+            permissions: {
+                [key: string]: components["schemas"]["Effect"];
+            };
+            quotas: components["schemas"]["Quotas"];
+        };
+        /** @description What is absent stays; what is there takes the place of all that was. */
+        GroupChanges: {
+            models?: string[];
+            name?: string;
+            permissions?: {
+                [key: string]: components["schemas"]["Effect"];
+            };
+            quotas?: components["schemas"]["Quotas"];
+        };
+        GroupMember: {
+            display_name: string;
+            id: string;
+            /** @description `assigned` by an admin, `directory`, or `role`, as every analyst is in the group of everyone. */
+            source: string;
+            username: string;
+        };
+        GroupMemberPage: {
+            items: components["schemas"]["GroupMember"][];
+            next: string | null;
+        };
+        GroupOf: {
+            id: string;
+            name: string;
+            source: components["schemas"]["OriginView"];
+        };
+        GroupPage: {
+            items: components["schemas"]["Group"][];
+            next: string | null;
         };
         HitView: {
             chat: components["schemas"]["ChatSummary"];
@@ -1167,16 +3733,66 @@ export interface components {
         Hits: {
             items: components["schemas"]["HitView"][];
         };
+        Key: {
+            created_at: string;
+            expires_at: string | null;
+            id: string;
+            last_used_at: string | null;
+            name: string;
+            /**
+             * Format: int32
+             * @description Requests that it may have running at once.
+             */
+            parallel: number;
+            scopes: components["schemas"]["KeyScope"][];
+            workspace: components["schemas"]["KeyWorkspace"];
+        };
+        KeyPage: {
+            items: components["schemas"]["Key"][];
+            next: string | null;
+        };
+        /** @enum {string} */
+        KeyScope: "chat" | "embeddings";
+        /** @description The one that the key sees. */
+        KeyWorkspace: {
+            id: string;
+            name: string;
+        };
+        /** @description The id is empty where the configuration names a group that there is not. */
+        MappedTo: {
+            id: string;
+            name: string;
+        };
+        /** @description Either a role or a group. */
+        Mapping: {
+            /** @description In the configuration file, and to be changed there. */
+            configured: boolean;
+            /** @description A normalised DN. */
+            directory_group: string;
+            group?: components["schemas"]["MappedTo"];
+            id: string;
+            role?: components["schemas"]["RoleView"];
+        };
+        MappingChange: {
+            /** @description Role and groups, in words. */
+            from: string;
+            to: string;
+            username: string;
+        };
+        MappingPage: {
+            items: components["schemas"]["Mapping"][];
+            next: string | null;
+        };
         /** @description The classification banner. */
         MarkingView: {
             background: string;
             color: string;
             text: string;
         };
-        Me: {
+        Me: components["schemas"]["RightsView"] & {
             /** @description Unused recovery codes. */
             recovery_codes_left: number;
-            session: components["schemas"]["SessionView"];
+            session: components["schemas"]["PresentView"];
             user: components["schemas"]["UserView"];
         };
         /** @enum {string} */
@@ -1200,6 +3816,10 @@ export interface components {
             status: components["schemas"]["StatusView"];
             usage: components["schemas"]["UsageView"] | null;
         };
+        /** @enum {string} */
+        MethodView: "search" | "direct";
+        /** @enum {string} */
+        ModelKind: "chat" | "embedding";
         ModelPage: {
             items: components["schemas"]["ModelView"][];
             next: string | null;
@@ -1219,11 +3839,45 @@ export interface components {
             quantization: string | null;
             title: string;
         };
+        /** @description Something by its id and its name. */
+        Named: {
+            id: string;
+            name: string;
+        };
         NewChat: {
             model?: string | null;
             title?: string | null;
-            /** @description There is one workspace so far, and it has no name. */
+            /** @description The session's; where it has chosen none yet, it chooses this one. */
             workspace?: string | null;
+        };
+        NewGroup: {
+            models?: string[];
+            name: string;
+            permissions?: {
+                [key: string]: components["schemas"]["Effect"];
+            };
+            quotas?: components["schemas"]["Quotas"];
+        };
+        NewKey: {
+            /**
+             * Format: int32
+             * @description 1 to 365.
+             */
+            expires_in_days: number;
+            name: string;
+            scopes: components["schemas"]["KeyScope"][];
+        };
+        /** @description Either a role or a group (its id). */
+        NewMapping: {
+            directory_group: string;
+            group?: string;
+            role?: components["schemas"]["RoleView"];
+        };
+        /** @description The colours are `#rrggbb`; without them they are grey and white. */
+        NewMarking: {
+            background?: string;
+            color?: string;
+            text: string;
         };
         NewMessage: {
             content: string;
@@ -1231,6 +3885,29 @@ export interface components {
             params?: components["schemas"]["Params"];
             /** @description Absent: after the branch that is shown. `null`: a new first question. Else the answer that it follows. */
             parent?: string | null;
+        };
+        NewPassword: {
+            /** @description Shown once. */
+            password: string;
+        };
+        NewPerson: {
+            display_name?: string;
+            role: components["schemas"]["RoleView"];
+            username: string;
+        };
+        NewPrompt: {
+            content: string;
+            name: string;
+        };
+        NewWorkspace: {
+            /** @description Ids. */
+            groups?: string[];
+            marking?: components["schemas"]["NewMarking"] | null;
+            models?: string[];
+            name: string;
+            /** @description Ids. */
+            people?: string[];
+            system_prompt?: string;
         };
         /** @description What the second step asks for. */
         NextStep: {
@@ -1244,6 +3921,24 @@ export interface components {
             qr: components["schemas"]["Qr"];
             /** @description Base32, to be typed into an authenticator. */
             secret: string;
+        };
+        /** @enum {string} */
+        OriginView: "assigned" | "directory";
+        /** @description `null`: no limit. */
+        OwnQuotas: {
+            /** Format: int32 */
+            parallel: number | null;
+            /** Format: int64 */
+            requests_per_day: number | null;
+            /**
+             * Format: int64
+             * @description Of prompts and answers together.
+             */
+            tokens_per_day: number | null;
+            used: components["schemas"]["Used"];
+        };
+        OwnUsage: {
+            items: components["schemas"]["UsageDay"][];
         };
         /** @description How the answer is sampled; what is absent has the model's default. */
         Params: {
@@ -1269,6 +3964,61 @@ export interface components {
             match: boolean;
             text: string;
         };
+        Person: {
+            created_at: string;
+            /** @description Why the directory refuses the person. */
+            directory_state: string | null;
+            /** @description May be empty. */
+            display_name: string;
+            /** @description Whether an authenticator is enrolled. */
+            enrolled: boolean;
+            groups: components["schemas"]["GroupOf"][];
+            id: string;
+            /** @description When one of the open sessions was last used. */
+            last_seen_at: string | null;
+            locked_until: string | null;
+            role: components["schemas"]["RoleView"];
+            /** @description `assigned` by an admin, or from a mapping of the `directory`. */
+            role_source: components["schemas"]["OriginView"];
+            /** @description Open sessions. */
+            sessions: number;
+            /** @description Who checks the password. */
+            source: components["schemas"]["SourceView"];
+            state: components["schemas"]["StateView"];
+            username: string;
+        };
+        PersonChanges: {
+            disabled?: boolean;
+            display_name?: string;
+            /** @description Assigned by an admin from then on, whatever the directory says. */
+            role?: components["schemas"]["RoleView"];
+        };
+        PersonPage: {
+            items: components["schemas"]["Person"][];
+            next: string | null;
+        };
+        PersonSession: components["schemas"]["SessionView"] & {
+            person: components["schemas"]["UserView"];
+        };
+        PersonSessionPage: {
+            items: components["schemas"]["PersonSession"][];
+            next: string | null;
+        };
+        /** @description The present session. */
+        PresentView: components["schemas"]["SessionView"] & {
+            /**
+             * Format: int32
+             * @description After how many seconds without use it ends.
+             */
+            idle_seconds: number;
+            /**
+             * Format: int32
+             * @description After how many seconds without use it locks.
+             */
+            lock_seconds: number;
+            /** @description When password and code were last given in it. */
+            proved_at: string;
+        };
         /** @description `application/problem+json`. */
         Problem: {
             code: components["schemas"]["Code"];
@@ -1289,11 +4039,42 @@ export interface components {
             /** @description A sentence for people. */
             title: string;
         };
+        Prompt: {
+            content: string;
+            id: string;
+            name: string;
+            /** @description Whether the caller may change it. */
+            own: boolean;
+        };
+        PromptChanges: {
+            content?: string;
+            name?: string;
+        };
+        PromptPage: {
+            items: components["schemas"]["Prompt"][];
+            next: string | null;
+        };
+        Proving: {
+            code: string;
+            /** @description Left out only where a certificate came first at sign-in. */
+            password?: string;
+        };
         /** @description A QR code as the dark modules' SVG path in a view box of `size` × `size`. */
         Qr: {
             path: string;
             /** Format: int32 */
             size: number;
+        };
+        /** @description What is absent or `null` is not limited by this group. */
+        Quotas: {
+            /** Format: int32 */
+            parallel?: number | null;
+            /** Format: int32 */
+            priority?: number | null;
+            /** Format: int64 */
+            requests_per_day?: number | null;
+            /** Format: int64 */
+            tokens_per_day?: number | null;
         };
         RecordPage: {
             items: components["schemas"]["RecordView"][];
@@ -1315,8 +4096,25 @@ export interface components {
             /** Format: int64 */
             seq: number;
         };
+        RecoveryCodes: {
+            /** @description Shown once; the earlier ones are void. */
+            recovery_codes: string[];
+        };
         Regeneration: {
             params?: components["schemas"]["Params"];
+        };
+        Report: {
+            /** @description Whether every step went well. */
+            ok: boolean;
+            steps: components["schemas"]["Step"][];
+        };
+        RightsView: {
+            /** @description Those that an analyst has. */
+            permissions: string[];
+            quotas: components["schemas"]["OwnQuotas"];
+            workspace: components["schemas"]["WorkspaceView"] | null;
+            /** @description Those that the person may choose from. */
+            workspaces: components["schemas"]["WorkspaceView"][];
         };
         /** @enum {string} */
         RoleView: "analyst" | "admin" | "auditor";
@@ -1334,12 +4132,14 @@ export interface components {
             /** @description The browser's own name for itself. */
             agent: string;
             created_at: string;
-            /** @description Whether it is the one that asks. */
+            /** @description Whether it is the one that asks; not told in an admin's list. */
             current: boolean;
             /** @description When it ends at the latest. */
             expires_at: string;
             id: string;
             last_seen_at: string;
+            /** @description Since when it is locked. */
+            locked_at: string | null;
         };
         SignedInView: {
             /** @description Shown once, after an authenticator was enrolled. */
@@ -1347,7 +4147,74 @@ export interface components {
             user: components["schemas"]["UserView"];
         };
         /** @enum {string} */
+        SourceView: "local" | "directory";
+        /** @enum {string} */
+        StateView: "active" | "disabled" | "locked" | "refused_by_directory";
+        /** @enum {string} */
         StatusView: "streaming" | "done" | "stopped" | "failed";
+        Step: {
+            /** @description What to do about it; only where it is not well. */
+            advice?: string | null;
+            /** Format: int64 */
+            elapsed_ms: number;
+            /** @description What was found, in one sentence. */
+            found: string;
+            name: components["schemas"]["StepName"];
+            ok: boolean;
+        };
+        /** @enum {string} */
+        StepName: "address" | "connect" | "tls" | "bind" | "search" | "groups";
+        System: {
+            /** @description The appliance's clock. */
+            clock: string;
+            /** @description How far the processes are locked in. */
+            lockdown: string;
+            models: components["schemas"]["SystemModel"][];
+            /** Format: int64 */
+            uptime_seconds: number;
+            version: string;
+        };
+        SystemModel: {
+            /** @description Whether its engine is running. */
+            available: boolean;
+            id: string;
+            title: string;
+        };
+        Total: {
+            /** Format: int64 */
+            completion_tokens: number;
+            /** @description The id. */
+            key: string;
+            name: string;
+            /** Format: int64 */
+            prompt_tokens: number;
+            /**
+             * Format: int64
+             * @description Requests beyond a quota.
+             */
+            refusals: number;
+            /** Format: int64 */
+            requests: number;
+        };
+        Totals: {
+            items: components["schemas"]["Total"][];
+        };
+        /** @description One of the two. */
+        Unlocking: {
+            code?: string;
+            password?: string;
+        };
+        UsageDay: {
+            /** Format: int64 */
+            completion_tokens: number;
+            /** @description UTC, `2026-11-23`. */
+            day: string;
+            model: string;
+            /** Format: int64 */
+            prompt_tokens: number;
+            /** Format: int64 */
+            requests: number;
+        };
         UsageView: {
             /**
              * Format: int32
@@ -1359,10 +4226,40 @@ export interface components {
             /** Format: int32 */
             prompt_tokens: number;
         };
+        /** @description Since midnight (UTC). */
+        Used: {
+            /** Format: int64 */
+            requests: number;
+            /** Format: int64 */
+            tokens: number;
+        };
         UserView: {
+            /** @description May be empty. */
+            display_name: string;
             id: string;
             role: components["schemas"]["RoleView"];
             username: string;
+        };
+        /** @description What is absent stays; what is there takes the place of all that was. */
+        WorkspaceChanges: {
+            groups?: string[];
+            marking?: components["schemas"]["NewMarking"] | null;
+            models?: string[];
+            name?: string;
+            people?: string[];
+            system_prompt?: string;
+        };
+        WorkspaceChoice: {
+            workspace: string;
+        };
+        WorkspacePerson: {
+            id: string;
+            username: string;
+        };
+        WorkspaceView: {
+            id: string;
+            marking: components["schemas"]["MarkingView"] | null;
+            name: string;
         };
     };
     responses: never;

@@ -10,8 +10,18 @@ export function showMe(): Promise<Me> {
   return json('/api/v1/me');
 }
 
-export function signIn(username: string, password: string): Promise<NextStep> {
-  return json('/api/v1/session', { method: 'POST', body: { username, password } });
+/** `notice` is the SHA-256 of the notice that was accepted. */
+export function signIn(username: string, password: string, notice: string | null): Promise<NextStep> {
+  return json('/api/v1/session', { method: 'POST', body: { username, password, ...accepted(notice) } });
+}
+
+/** With the client certificate that the browser has shown. */
+export function signInByCertificate(notice: string | null): Promise<NextStep> {
+  return json('/api/v1/session/certificate', { method: 'POST', body: accepted(notice) });
+}
+
+function accepted(notice: string | null): { notice_sha256?: string } {
+  return notice === null ? {} : { notice_sha256: notice };
 }
 
 export function confirmCode(code: string): Promise<SignedIn> {
@@ -24,6 +34,24 @@ export function confirmRecoveryCode(code: string): Promise<SignedIn> {
 
 export async function signOut(): Promise<void> {
   await send('/api/v1/session', { method: 'DELETE' });
+}
+
+/** Password and code once more, for what asks for them; without a password where a certificate came first. */
+export async function prove(code: string, password?: string): Promise<void> {
+  const body = password === undefined ? { code } : { password, code };
+  await send('/api/v1/session/proof', { method: 'POST', body });
+}
+
+export async function lock(): Promise<void> {
+  await send('/api/v1/session/lock', { method: 'POST' });
+}
+
+export async function unlock(by: { password: string } | { code: string }): Promise<void> {
+  await send('/api/v1/session/unlock', { method: 'POST', body: by });
+}
+
+export async function chooseWorkspace(workspace: string): Promise<void> {
+  await send('/api/v1/session/workspace', { method: 'POST', body: { workspace } });
 }
 
 export async function listSessions(): Promise<SessionInfo[]> {

@@ -8,13 +8,27 @@ type Schemas = components['schemas'];
 export type Role = Schemas['RoleView'];
 export type User = Schemas['UserView'];
 export type Marking = Schemas['MarkingView'];
-export type Appliance = Schemas['Appliance'];
+/** `certificates`: a client certificate is taken in place of name and password. */
+export type Appliance = Schemas['Appliance'] & { certificates?: boolean };
 export type Qr = Schemas['Qr'];
 export type NextStep = Schemas['NextStep'];
 export type Enrolment = Extract<NextStep, { next: 'enrol' }>;
 export type SignedIn = Schemas['SignedInView'];
 export type SessionInfo = Schemas['SessionView'];
-export type Me = Schemas['Me'];
+
+/** What a person may do besides chatting. */
+export type Permission =
+  'file_upload' | 'export' | 'api_keys' | 'model_parameters' | 'delete_own_chats' | 'see_usage';
+
+/** A compartment as its members see it. Without a marking it has the appliance's. */
+export type Workspace = Schemas['WorkspaceView'];
+/** `factor`: what came before the code. */
+export type Me = Schemas['Me'] & { session: { factor?: 'password' | 'certificate' } };
+export type Scope = Schemas['KeyScope'];
+export type ApiKey = Schemas['Key'];
+export type Prompt = Schemas['Prompt'];
+/** What was used on one day (UTC). */
+export type DayUsage = Schemas['UsageDay'];
 export type Model = Schemas['ModelView'];
 export type Usage = Schemas['UsageView'];
 export type MessageStatus = Schemas['StatusView'];

@@ -2,6 +2,10 @@
 
 const drafts = new Map<string, string>();
 
+export function hasDrafts(): boolean {
+  return drafts.size > 0;
+}
+
 export function draftOf(chat: string | null): string {
   return drafts.get(chat ?? '') ?? '';
 }

@@ -1,6 +1,8 @@
 // What the search dialog can lead to.
-import type { ChatSummary, SearchHit } from '../api/types';
+import type { Person } from '../api/admin-types';
+import type { ChatSummary, Role, SearchHit } from '../api/types';
 import { titleOf } from '../chat/title';
+import { pagesOf, type PageLink } from './pages';
 
 export interface Entry {
   key: string;
@@ -10,18 +12,25 @@ export interface Entry {
   snippet: { text: string; match: boolean }[];
 }
 
-const PLACES = [
-  { path: '/chats', title: 'New chat' },
-  { path: '/settings', title: 'Settings' },
-  { path: '/help', title: 'Help and keyboard shortcuts' },
-];
+const NEW_CHAT: PageLink = { path: '/chats', label: 'New chat', icon: 'plus' };
 
-/** Pages whose name has the words; with none, just the way to a new chat. */
-export function places(query: string): Entry[] {
+/** Pages whose name has the words; with none, what one most likely wants: a new chat, or the list of pages. */
+export function places(query: string, role: Role): Entry[] {
   const words = query.toLowerCase();
-  return PLACES.filter(({ title }, index) => (words ? title.toLowerCase().includes(words) : index === 0)).map(
-    ({ path, title }) => ({ key: path, path, title, time: null, snippet: [] }),
-  );
+  const all = role === 'analyst' ? [NEW_CHAT, ...pagesOf(role)] : pagesOf(role);
+  const wanted =
+    words || role !== 'analyst' ? all.filter(({ label }) => label.toLowerCase().includes(words)) : [NEW_CHAT];
+  return wanted.map(({ path, label }) => ({ key: path, path, title: label, time: null, snippet: [] }));
+}
+
+export function people(found: Person[]): Entry[] {
+  return found.map(({ id, username, display_name }) => ({
+    key: id,
+    path: `/admin/people/${id}`,
+    title: username,
+    time: null,
+    snippet: display_name ? [{ text: display_name, match: false }] : [],
+  }));
 }
 
 export function recent(chats: ChatSummary[], count = 8): Entry[] {

@@ -6,8 +6,10 @@ export interface Key {
 }
 
 export const KEYS: Key[] = [
-  { keys: ['Ctrl', 'K'], does: 'Search your chats and go to one' },
+  { keys: ['Ctrl', 'K'], does: 'Search, and go to what is found' },
   { keys: ['Ctrl', 'Shift', 'O'], does: 'New chat' },
+  { keys: ['Ctrl', 'L'], does: 'Lock the page' },
+  { keys: ['/'], does: 'In an empty message: choose one of your prompts' },
   { keys: ['Enter'], does: 'Send the message' },
   { keys: ['Shift', 'Enter'], does: 'New line in the message' },
   { keys: ['Esc'], does: 'Stop the answer, or close what is open' },

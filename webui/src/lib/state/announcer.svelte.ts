@@ -34,6 +34,10 @@ class Announcer {
     if (!text) return;
     this.lines = [...this.lines.slice(-9), { id: ++this.#last, text }];
   }
+
+  clear(): void {
+    this.lines = [];
+  }
 }
 
 export const announcer = new Announcer();

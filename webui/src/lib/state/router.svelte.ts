@@ -1,11 +1,32 @@
 // Where the person is: real paths, the browser's own history, and a table of pages.
 
-export type RouteName = 'home' | 'sign-in' | 'enrol' | 'chats' | 'settings' | 'audit' | 'help' | 'unknown';
+export type RouteName =
+  'home' | 'sign-in' | 'enrol' | 'chats' | 'settings' | 'admin' | 'audit' | 'help' | 'unknown';
+
+/** The pages under `/admin/`. */
+export const ADMIN_PARTS = [
+  'people',
+  'groups',
+  'workspaces',
+  'models',
+  'mappings',
+  'directory',
+  'usage',
+  'alerts',
+  'sessions',
+  'system',
+] as const;
+
+export type AdminPart = (typeof ADMIN_PARTS)[number];
+/** Those whose items have pages of their own. */
+const WITH_ITEMS: readonly AdminPart[] = ['people', 'groups', 'workspaces'];
 
 export interface Route {
   name: RouteName;
   /** The chat of `/chats/:id`. */
   chat: string | null;
+  /** Of `/admin/people/:id`: which page, and which item if any. */
+  admin: { part: AdminPart; item: string | null } | null;
 }
 
 const PAGES: Record<string, RouteName> = {
@@ -21,10 +42,19 @@ const PAGES: Record<string, RouteName> = {
 export function match(path: string): Route {
   const trimmed = path.length > 1 ? path.replace(/\/+$/, '') || '/' : path;
   const page = Object.hasOwn(PAGES, trimmed) ? PAGES[trimmed] : undefined;
-  if (page) return { name: page, chat: null };
+  if (page) return { name: page, chat: null, admin: null };
   const chat = /^\/chats\/([A-Za-z0-9-]{1,64})$/.exec(trimmed);
-  if (chat) return { name: 'chats', chat: chat[1] ?? null };
-  return { name: 'unknown', chat: null };
+  if (chat) return { name: 'chats', chat: chat[1] ?? null, admin: null };
+  const admin = matchAdmin(trimmed);
+  return { name: admin ? 'admin' : 'unknown', chat: null, admin };
+}
+
+function matchAdmin(path: string): Route['admin'] {
+  if (path === '/admin') return { part: 'people', item: null };
+  const [, name, item] = /^\/admin\/([a-z]+)(?:\/([A-Za-z0-9-]{1,64}))?$/.exec(path) ?? [];
+  const part = ADMIN_PARTS.find((known) => known === name);
+  if (!part || (item !== undefined && !WITH_ITEMS.includes(part))) return null;
+  return { part, item: item ?? null };
 }
 
 /** Only a path of this page may be gone to after signing in. */

@@ -17,6 +17,10 @@ class Toasts {
     return id;
   }
 
+  clear(): void {
+    this.items = [];
+  }
+
   dismiss(id: number): void {
     this.items = this.items.filter((toast) => toast.id !== id);
   }

@@ -14,6 +14,7 @@ const ADVICE: Record<string, string> = {
   not_found: 'It may have been deleted, or it is not yours.',
   too_large: 'Shorten it, or send it in parts.',
   context_exceeded: 'Shorten it, or send it in parts.',
+  proof_needed: 'Nothing was changed, because you did not confirm it.',
   internal: 'If it happens again, tell your operator the number below.',
 };
 

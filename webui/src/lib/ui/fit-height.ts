@@ -5,7 +5,17 @@ import type { Attachment } from 'svelte/attachments';
 export function fitHeight(text: () => string): Attachment<HTMLTextAreaElement> {
   return (field) => {
     text();
-    field.style.height = 'auto';
-    field.style.height = `${field.scrollHeight + field.offsetHeight - field.clientHeight}px`;
+    if (field.offsetHeight > 0) {
+      fit(field);
+      return;
+    }
+    // Not shown yet, as in a dialog that is about to open.
+    const frame = requestAnimationFrame(() => fit(field));
+    return () => cancelAnimationFrame(frame);
   };
+}
+
+function fit(field: HTMLTextAreaElement): void {
+  field.style.height = 'auto';
+  field.style.height = `${field.scrollHeight + field.offsetHeight - field.clientHeight}px`;
 }

@@ -1,6 +1,7 @@
 // Icons as paths in a 16 × 16 box, drawn with the colour of the text around them.
 
 export const ICONS = {
+  alert: 'M4 11.5V7.2a4 4 0 0 1 8 0v4.3zM2.8 11.5h10.4M6.8 13.8h2.4',
   archive: 'M2.5 3h11v3h-11zM3.5 6v7h9V6M6.5 8.5h3',
   back: 'M9.5 3.5 5 8l4.5 4.5',
   check: 'm3 8.5 3.2 3L13 4.5',
@@ -8,22 +9,38 @@ export const ICONS = {
   copy: 'M5.5 5.5h8v8h-8zM3.5 10.5h-1v-8h8v1',
   down: 'M8 3v9.5m-4-4 4 4 4-4',
   download: 'M8 2.5v7.5m-3-3 3 3 3-3M3 13h10',
+  directory: 'M8 2.5v4m-4.5 3v-3h9v3M2 9.5h3v4H2zm9 0h3v4h-3zm-4.5 0h3v4h-3zM8 6.5v3',
   edit: 'm3 13 .6-2.8 7.2-7.2 2.2 2.2-7.2 7.2zM9.5 4.5l2 2',
+  expand: 'm4.5 6.5 3.5 3.5 3.5-3.5',
   forward: 'M6.5 3.5 11 8l-4.5 4.5',
+  group:
+    'M5.8 2.8a2.4 2.4 0 1 1 0 4.8 2.4 2.4 0 0 1 0-4.8zM1.5 13.2c.2-2.6 1.8-4 4.3-4s4.1 1.4 4.3 4M10.5 3a2.3 2.3 0 0 1 0 4.4M12 9.5c1.5.5 2.4 1.8 2.5 3.7',
   help: 'M6 6a2 2 0 1 1 3 1.8c-.7.4-1 .8-1 1.6M8 11.5v.1M8 1.8a6.2 6.2 0 1 1 0 12.4A6.2 6.2 0 0 1 8 1.8z',
+  key: 'M5.2 7.2a2.9 2.9 0 1 1 0 5.8 2.9 2.9 0 0 1 0-5.8zM7.3 8 13 2.5m-2.6 2.6 2 2M12 3.5l1.5 1.5',
+  lock: 'M3.5 7.2h9v6.3h-9zM5.3 7.2V5a2.7 2.7 0 0 1 5.4 0v2.2M8 9.7v1.4',
+  mapping: 'M2.5 4h4m3 8h4M6.5 4c3 0 0 8 3 8M11.5 10l2 2-2 2M2.5 12h2',
   menu: 'M2.5 4.5h11M2.5 8h11m-11 3.5h11',
+  model:
+    'M4.5 4.5h7v7h-7zM6.2 2v2.5M9.8 2v2.5M6.2 11.5V14m3.6-2.5V14M2 6.2h2.5M2 9.8h2.5m7-3.6H14m-2.5 3.6H14',
   more: 'M3.2 8h.6m3.9 0h.6m3.9 0h.6',
+  person: 'M8 2.5a2.8 2.8 0 1 1 0 5.6 2.8 2.8 0 0 1 0-5.6zM2.8 13.8c.3-2.8 2.2-4.2 5.2-4.2s4.9 1.4 5.2 4.2',
   plus: 'M8 3v10M3 8h10',
   print: 'M4.5 6V2.5h7V6M4.5 11h-2V6h11v5h-2m-7-2h7v4.5h-7z',
   regenerate: 'M13 8a5 5 0 1 1-1.6-3.7L13 5.8M13 2.5v3.3H9.7',
+  prompt: 'M2.5 3h11v8h-6l-3 2.5V11h-2zM5.2 6h5.6M5.2 8.3h3.4',
   records: 'M3.5 2.5h9v11h-9zM6 5.5h4M6 8h4m-4 2.5h2.5',
   search: 'M7 2.8a4.2 4.2 0 1 1 0 8.4 4.2 4.2 0 0 1 0-8.4zM10.2 10.2l3.3 3.3',
   send: 'M8 13V3.5m-4 4 4-4 4 4',
   settings: 'M2.5 5h6m3 0h2m-2-1.7v3.4H10V3.3zM2.5 11h2m3 0h6m-6-1.7v3.4H6V9.3z',
+  session: 'M2.5 3h11v7.5h-11zM6 13.5h4M8 10.5v3',
   signout: 'M6.5 2.5h-4v11h4M6.5 8h7m-2.5-2.5L13.5 8 11 10.5',
   stop: 'M4.5 4.5h7v7h-7z',
+  switch: 'M2.5 5.5h10m-2.5-2.5 2.5 2.5L10 8M13.5 10.5h-10M6 8l-2.5 2.5L6 13',
+  system: 'M2.5 2.8h11v4.4h-11zm0 6h11v4.4h-11zM5 5h.1M5 11h.1',
   trash: 'M2.5 4.5h11M6 4.5v-2h4v2m-6 0 .6 9h6.8l.6-9M6.5 7v4m3-4v4',
+  usage: 'M2.5 13.5h11M4 13.5V9m4 4.5v-10m4 10V6.5',
   warning: 'M8 2.5 14 13H2zM8 6.5v3m0 1.8v.1',
+  workspace: 'M2.5 4.5h4l1.2 1.5h5.8v7h-11zM2.5 8.2h11',
 } as const;
 
 export type IconName = keyof typeof ICONS;

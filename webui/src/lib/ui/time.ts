@@ -23,6 +23,9 @@ export function period(iso: string, today = now()): Period {
 
 export function shortTime(iso: string, today = now()): string {
   const time = new Date(iso);
+  // An end that lies ahead needs its day as well.
+  const tomorrow = new Date(today.getFullYear(), today.getMonth(), today.getDate() + 1);
+  if (time >= tomorrow) return `${day.format(time)}, ${clock.format(time)}`;
   switch (period(iso, today)) {
     case 'Today':
       return clock.format(time);

@@ -5,11 +5,11 @@ use actix_web::web::{Data, Json, Path};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::access::{self, Explanation, Sources};
+use crate::access::{self, Explanation};
 use crate::app::App;
 use crate::http::error::Error;
 use crate::http::handlers::keys::KeyPage;
-use crate::identity::{Administrator, ProvenAdministrator, Reasons};
+use crate::identity::{Administrator, ProvenAdministrator};
 
 /// Something by its id and its name.
 #[derive(Serialize, ToSchema)]
@@ -102,8 +102,8 @@ pub(crate) async fn explain(
     app: Data<App>,
     id: Path<String>,
 ) -> Result<Json<ExplanationView>, Error> {
-    let Reasons { role, groups } = app.identity.reasons(&id).await?;
-    Ok(Json(app.access.explain(admin.by(), &id, Sources { role, groups }).await?.into()))
+    let reasons = app.identity.reasons(&id).await?;
+    Ok(Json(app.access.explain(admin.by(), &id, reasons).await?.into()))
 }
 
 /// `GET /api/v1/admin/people/{id}/keys`

@@ -1,4 +1,4 @@
-//! What admins do, one file a resource. Every change asks for a proof (`Proven<Admin>`) and goes through the service that
+//! What admins do, one file a resource. Every change asks for a proof (`ProvenAdministrator`) and goes through the service that
 //! the console uses, too.
 
 pub(in crate::http) mod access;

@@ -1,0 +1,27 @@
+// The shapes of the administration, by the names that its pages use. They come from the API's description.
+import type { components } from './schema';
+
+type Schemas = components['schemas'];
+
+export type Named = Schemas['Named'];
+export type Person = Schemas['Person'];
+export type PersonState = Schemas['StateView'];
+/** Where each right of a person comes from, in sentences. */
+export type Explanation = Schemas['Explanation'];
+export type Effect = Schemas['Effect'];
+export type Group = Schemas['Group'];
+/** `priority`: the place in the queue; higher comes first. */
+export type GroupQuotas = Schemas['Quotas'];
+export type Member = Schemas['GroupMember'];
+export type AdminModel = Schemas['AdminModel'];
+export type AdminWorkspace = Schemas['AdminWorkspace'];
+export type Mapping = Schemas['Mapping'];
+export type NewMapping = Schemas['NewMapping'];
+export type DryRun = Schemas['DryRun'];
+export type DirectoryStatus = Schemas['Directory'];
+export type DirectoryReport = Schemas['Report'];
+export type UsageBy = 'person' | 'model' | 'workspace';
+export type UsageRow = Schemas['Total'];
+export type Alert = Schemas['Alert'] & { rule: 'failed_sign_ins' | 'refusals' | 'quota' };
+export type AnySession = Schemas['PersonSession'];
+export type SystemStatus = Schemas['System'];

@@ -1,0 +1,21 @@
+// Something read from the appliance, with the states that every page of it has: loading, there, failed.
+
+export class Resource<T> {
+  value = $state.raw<T | null>(null);
+  error = $state.raw<unknown>(null);
+  #asked = 0;
+
+  constructor(readonly read: () => Promise<T>) {}
+
+  /** Reads it (again). What was there stays until the answer comes; a later call wins over an earlier one. */
+  async load(): Promise<void> {
+    const mine = ++this.#asked;
+    this.error = null;
+    try {
+      const value = await this.read();
+      if (mine === this.#asked) this.value = value;
+    } catch (error) {
+      if (mine === this.#asked) this.error = error;
+    }
+  }
+}
