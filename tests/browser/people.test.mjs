@@ -26,7 +26,7 @@ stage.test('one sees where one is signed in, and ends the session elsewhere', as
 
     await there.page.getByRole('navigation').getByRole('link', { name: 'Settings' }).click();
     await there.page.getByText(/Your session (was ended|has expired)/).waitFor();
-    there.expectRefusal('GET /api/v1/sessions 401');
+    assert.ok(there.takeRefusals('GET /api/v1/') > 0);
     // Back to where one was.
     await givePassword(there.page, person);
     await field(there.page, 'Code').fill(await freshCode(person));
