@@ -220,3 +220,20 @@ fn open_routes_answer_and_every_route_of_the_api_is_described() {
         );
     }
 }
+
+/// No route but the four of signing in takes a password or a code, so none is an oracle beside their lock.
+#[test]
+fn cve_2026_43914_no_other_route_takes_a_password_or_a_code() {
+    let takes_a_secret = |route: &Route| {
+        let Some((_, schema)) = &route.request else { return false };
+        let schema = serde_json::to_value(schema).unwrap();
+        let fields = schema["properties"].as_object().cloned().unwrap_or_default();
+        ["password", "code", "recovery_code"].iter().any(|name| fields.contains_key(*name))
+    };
+    let mut found: Vec<&str> =
+        routes().iter().filter(|route| takes_a_secret(route)).map(|route| route.path).collect();
+    found.sort_unstable();
+    let expected =
+        ["/api/v1/session", "/api/v1/session/proof", "/api/v1/session/totp", "/api/v1/session/unlock"];
+    assert_eq!(found, expected);
+}

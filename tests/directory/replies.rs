@@ -134,7 +134,7 @@ async fn a_reply_that_never_comes_ends_with_the_time() {
         let began = Instant::now();
         assert_unavailable(scripted.verify("alice", PASSWORD).await, "no answer in time");
         let elapsed = began.elapsed();
-        assert!(elapsed < Duration::from_millis(1500), "{elapsed:?}");
+        assert!(elapsed < Duration::from_secs(3), "{elapsed:?}");
     }
 }
 

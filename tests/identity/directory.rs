@@ -163,13 +163,11 @@ async fn cve_2025_31947_the_directory_sees_few_wrong_passwords() {
 async fn an_admin_lifts_the_throttle_too() {
     let (fixture, _scripted) = fixture();
     fixture.come_in("dora").await;
-    for _ in 0..2 {
-        for _ in 0..3 {
-            fixture.attempt("dora", "not the right password").await.err().unwrap();
-        }
-        fixture.clock.advance(14 * MINUTE + 59);
+    for _ in 0..3 {
+        fixture.attempt("dora", "not the right password").await.err().unwrap();
     }
-    fixture.clock.advance(1);
+    fixture.clock.advance(15 * MINUTE);
+    fixture.attempt("dora", "not the right password").await.err().unwrap();
     assert!(matches!(fixture.attempt("dora", PASSWORD).await, Err(Error::SignInFailed)), "throttled");
     assert_eq!(fixture.reasons("login.password").last().unwrap(), "throttled");
     fixture.identity.unlock_person(&By::console(), &fixture.user("dora").id).await.unwrap();
@@ -358,7 +356,7 @@ async fn a_silent_directory_is_not_waited_for_longer_than_three_seconds() {
     // The local admin comes in at once; only refusals take as long as the directory's.
     let started = Instant::now();
     fixture.sign_in_as("root").await;
-    assert!(started.elapsed() < Duration::from_secs(1));
+    assert!(started.elapsed() < Duration::from_millis(2400));
     let started = Instant::now();
     fixture.attempt("root", "not the right password").await.err().unwrap();
     assert!(started.elapsed() > Duration::from_millis(2400), "a local name would be told by its speed");
@@ -377,6 +375,11 @@ async fn a_locked_session_of_the_directory_opens_by_its_password_and_only_for_it
     let other = fixture.again(&token, Some(PASSWORD), None, Purpose::Unlock).await;
     assert!(matches!(other, Err(Error::SignInFailed)));
     assert_eq!(fixture.reasons("session.unlock"), ["", "somebody_else"]);
+    scripted.away(true);
+    for _ in 0..4 {
+        let silent = fixture.again(&token, Some(PASSWORD), None, Purpose::Unlock).await;
+        assert!(matches!(silent, Err(Error::DirectoryAway)), "and nothing of it is counted");
+    }
 }
 
 #[tokio::test]

@@ -1,5 +1,7 @@
 //! The lock after failures: when it comes, when it goes, and that nothing gets around it.
 
+use std::time::Duration;
+
 use redoubt::identity::Error;
 use redoubt_store::users::Role;
 
@@ -86,4 +88,22 @@ async fn thirty_failures_in_a_day_lock_until_it_is_over() {
     assert!(is_locked(&fixture).await, "the day's budget is used up");
     fixture.clock.advance(24 * 60 * MINUTE);
     fixture.sign_in().await;
+}
+
+/// Whoever goes away before the refusal comes has been counted all the same.
+#[tokio::test]
+async fn cve_2026_35597_an_attempt_that_is_given_up_is_counted() {
+    let fixture = Fixture::with(Role::Analyst);
+    for number in 1..=3 {
+        let recorded = async {
+            while fixture.records("login.password").len() < number {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        tokio::select! {
+            _ = fixture.password("not the right password") => {}
+            () = recorded => {}
+        }
+    }
+    assert!(is_locked(&fixture).await);
 }

@@ -67,7 +67,7 @@ async fn a_locked_session_ends_when_it_would_have_ended_unlocked() {
 }
 
 #[tokio::test]
-async fn unlocking_counts_like_signing_in_and_ends_a_session_in_which_somebody_guesses() {
+async fn cve_2026_27801_unlocking_counts_like_signing_in_and_ends_a_session_in_which_somebody_guesses() {
     let fixture = Fixture::with(Role::Analyst);
     let (token, other) = (fixture.sign_in().await, fixture.sign_in().await);
     fixture.lock(&token).await;

@@ -94,7 +94,7 @@ async fn with_the_directory_down_there_is_an_answer_in_three_seconds_and_the_loc
     }
     let started = Instant::now();
     fixture.sign_in_as("alice").await;
-    assert!(started.elapsed() < Duration::from_secs(1), "{:?}", started.elapsed());
+    assert!(started.elapsed() < Duration::from_secs(2), "{:?}", started.elapsed());
     for _ in 0..5 {
         next_check(&fixture).await;
     }
@@ -125,5 +125,5 @@ async fn two_hundred_people_of_the_directory_come_in_at_once() {
     println!("{came_in} of 200 at once: median {:?}, p99 {:?}", times[100], times[197]);
     // Ten of them are in groups that are mapped; the refusals of the others take their half second.
     assert_eq!(came_in, 10);
-    assert!(times[197] < Duration::from_secs(2), "{:?}", times[197]);
+    assert!(times[197] < Duration::from_millis(2500), "{:?}", times[197]);
 }

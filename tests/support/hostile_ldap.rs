@@ -6,6 +6,7 @@ mod ber;
 mod replies;
 mod world;
 
+use std::collections::HashMap;
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -60,7 +61,7 @@ struct Shared {
     plain: Mutex<Vec<u8>>,
     connections: AtomicUsize,
     /// For hanging up.
-    open: Mutex<Vec<TcpStream>>,
+    open: Mutex<HashMap<usize, TcpStream>>,
     ended: AtomicBool,
 }
 
@@ -95,10 +96,13 @@ impl Hostile {
                     return;
                 }
                 let (connection, serving) = (connection.unwrap(), Arc::clone(&serving));
-                serving.connections.fetch_add(1, Ordering::SeqCst);
-                serving.open.lock().unwrap().push(connection.try_clone().unwrap());
-                // A client that goes away is no fault here.
-                thread::spawn(move || drop(serving.serve(connection)));
+                let number = serving.connections.fetch_add(1, Ordering::SeqCst);
+                serving.open.lock().unwrap().insert(number, connection.try_clone().unwrap());
+                thread::spawn(move || {
+                    // A client that goes away is no fault here.
+                    let _gone = serving.serve(connection);
+                    serving.open.lock().unwrap().remove(&number);
+                });
             }
         });
         Self { port, shared }
@@ -124,7 +128,7 @@ impl Hostile {
 
     /// Ends every connection that there is.
     pub(crate) fn hang_up(&self) {
-        for connection in self.shared.open.lock().unwrap().drain(..) {
+        for connection in self.shared.open.lock().unwrap().values() {
             let _ended_already = connection.shutdown(Shutdown::Both);
         }
     }

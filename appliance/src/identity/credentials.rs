@@ -81,6 +81,11 @@ impl Checked {
         }
     }
 
+    /// The attempt that the directory did not answer.
+    pub(super) fn unanswered(&self) -> Option<&LockoutKey> {
+        self.bind.as_ref().filter(|_| self.result.as_ref().is_err_and(|refused| refused.away))
+    }
+
     /// Settles the attempt at the directory: a right password clears what was counted, silence gives it back.
     pub(super) fn settle(&self, tx: &mut Tx<'_>) -> Result<(), Error> {
         match (&self.bind, &self.result) {

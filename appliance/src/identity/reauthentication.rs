@@ -69,6 +69,7 @@ impl Identity {
         }
         let attempt = async {
             let given = self.compare(holder, password, code).await?;
+            self.require_word(&given).await?;
             self.renew(holder, given, purpose).await
         };
         self.slowly(attempt).await
@@ -93,6 +94,14 @@ impl Identity {
             None => None,
         };
         Ok(Given { password, code })
+    }
+
+    /// A directory that says nothing is no wrong password: whoever is signed in is told so, and it is not counted.
+    async fn require_word(&self, given: &Given) -> Result<(), Error> {
+        let Some(bind) = given.password.as_ref().and_then(Checked::unanswered) else { return Ok(()) };
+        let bind = bind.clone();
+        self.store.write(move |tx| Ok::<_, Error>(lockouts::return_attempt(tx, bind.as_str())?)).await?;
+        Err(Error::DirectoryAway)
     }
 
     async fn renew(
