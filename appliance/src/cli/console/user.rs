@@ -103,6 +103,17 @@ const KEY_COLUMNS: &[(&str, &str)] = &[
     ("LAST USED", "last_used_at"),
 ];
 
+/// A part of an explanation: its title, its field, and the columns to show.
+type Section = (&'static str, &'static str, &'static [(&'static str, &'static str)]);
+
+const EXPLANATION: [Section; 5] = [
+    ("Groups", "groups", &[("NAME", "name"), ("BECAUSE", "because")]),
+    ("Workspaces", "workspaces", &[("NAME", "name"), ("BECAUSE", "because")]),
+    ("Models", "models", &[("MODEL", "id"), ("WORKSPACE", "workspace"), ("BECAUSE", "because")]),
+    ("Permissions", "permissions", &[("PERMISSION", "name"), ("ALLOWED", "allowed"), ("BECAUSE", "because")]),
+    ("Quotas", "quotas", &[("QUOTA", "name"), ("VALUE", "value"), ("BECAUSE", "because")]),
+];
+
 impl Command for Arguments {
     fn target(&self) -> &Target {
         &self.target
@@ -123,12 +134,7 @@ impl Command for Arguments {
                 target.show(&person, |person| print::facts(FACTS, person));
             }
             Verb::Add { name, role, display_name } => {
-                let mut body = json!({"username": name, "role": role.as_str()});
-                if let Some(display_name) = display_name {
-                    body["display_name"] = json!(display_name);
-                }
-                let made = console.post("/api/v1/admin/people", &body)?;
-                target.show(&made, |made| told_password(name, made));
+                self.add(console, name, *role, display_name.as_deref())?;
             }
             Verb::Role { name, role } => {
                 let person = change(console, name, &json!({"role": role.as_str()}))?;
@@ -174,6 +180,22 @@ impl Command for Arguments {
 }
 
 impl Arguments {
+    fn add(
+        &self,
+        console: &Console,
+        name: &str,
+        role: Role,
+        display_name: Option<&str>,
+    ) -> anyhow::Result<()> {
+        let mut body = json!({"username": name, "role": role.as_str()});
+        if let Some(display_name) = display_name {
+            body["display_name"] = json!(display_name);
+        }
+        let made = console.post("/api/v1/admin/people", &body)?;
+        self.target.show(&made, |made| told_password(name, made));
+        Ok(())
+    }
+
     fn act(&self, console: &Console, name: &str, what: &str, told: &str) -> anyhow::Result<()> {
         let person = find(console, name)?;
         let answer = console.post(&path(&person, &format!("/{what}"))?, &json!({}))?;
@@ -213,18 +235,7 @@ fn explain(name: &str, answer: &Value) {
     let role = &answer["role"];
     let word = |value: &Value| value.as_str().unwrap_or("–").to_owned();
     print::sentence(&format!("{name} is {}: {}\n", word(&role["value"]), word(&role["because"])));
-    let sections: [(&str, &str, &[(&str, &str)]); 5] = [
-        ("Groups", "groups", &[("NAME", "name"), ("BECAUSE", "because")]),
-        ("Workspaces", "workspaces", &[("NAME", "name"), ("BECAUSE", "because")]),
-        ("Models", "models", &[("MODEL", "id"), ("WORKSPACE", "workspace"), ("BECAUSE", "because")]),
-        (
-            "Permissions",
-            "permissions",
-            &[("PERMISSION", "name"), ("ALLOWED", "allowed"), ("BECAUSE", "because")],
-        ),
-        ("Quotas", "quotas", &[("QUOTA", "name"), ("VALUE", "value"), ("BECAUSE", "because")]),
-    ];
-    for (title, field, columns) in sections {
+    for (title, field, columns) in EXPLANATION {
         print::sentence(title);
         print::table(columns, answer[field].as_array().map_or(&[][..], Vec::as_slice), "none");
         print::sentence("");
