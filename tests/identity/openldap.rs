@@ -8,7 +8,7 @@ use redoubt_store::users::Role;
 
 use super::appliance::{Fixture, PASSWORD};
 use crate::directory::asking::Asking;
-use crate::support::slapd::{self, GROUPS, PEOPLE, Slapd};
+use crate::support::slapd::{GROUPS, PEOPLE, Slapd};
 
 const FIVE_MINUTES: i64 = 5 * 60;
 
@@ -100,30 +100,4 @@ async fn with_the_directory_down_there_is_an_answer_in_three_seconds_and_the_loc
     }
     assert!(is_over(&fixture, &bob).await);
     assert_eq!(fixture.records("directory.away").len(), 1);
-}
-
-/// LDAP-3: the first step of two hundred people at once, everything but the network included.
-#[tokio::test]
-async fn two_hundred_people_of_the_directory_come_in_at_once() {
-    let slapd = slapd::shared();
-    let asking = Asking::slapd(slapd, |_| {});
-    let outer = Mapping { group: format!("cn=outer,{GROUPS}"), role: Some("analyst".to_owned()), to: None };
-    let assigned = config::Directory { map: vec![outer], ..asking.config().clone() };
-    let fixture = Fixture::with_directory(SignIn::default(), asking.directory.clone(), assigned);
-    let attempts = (0..200).map(|number| {
-        let (fixture, name) = (&fixture, format!("person{number}"));
-        async move {
-            let started = Instant::now();
-            let came_in = fixture.attempt(&name, PASSWORD).await.is_ok();
-            (came_in, started.elapsed())
-        }
-    });
-    let outcomes = futures_util::future::join_all(attempts).await;
-    let came_in = outcomes.iter().filter(|(came_in, _)| *came_in).count();
-    let mut times: Vec<Duration> = outcomes.into_iter().map(|(_, time)| time).collect();
-    times.sort();
-    println!("{came_in} of 200 at once: median {:?}, p99 {:?}", times[100], times[197]);
-    // Ten of them are in groups that are mapped; the refusals of the others take their half second.
-    assert_eq!(came_in, 10);
-    assert!(times[197] < Duration::from_millis(2500), "{:?}", times[197]);
 }

@@ -143,7 +143,9 @@ impl Identity {
             Some(password) => password,
             None => PlainPassword::parse("unusable".to_owned()).map_err(|_| Error::SignInFailed)?,
         };
+        let started = Instant::now();
         let matches = self.passwords.verify(candidate, stored.filter(|hash| !hash.is_empty())).await?;
+        self.presence.hashed_for(started.elapsed());
         Ok(match user {
             None => Err(Refused::because("unknown_name")),
             Some(user) if user.disabled => Err(Refused::because("disabled")),
@@ -173,7 +175,7 @@ impl Identity {
         let started = Instant::now();
         let answer = directory.verify(name.as_str(), Zeroizing::new(password.as_str().to_owned()));
         let answer = tokio::time::timeout(DIRECTORY_DEADLINE, answer).await;
-        self.presence.set_pace(started.elapsed());
+        self.presence.asked_for(started.elapsed());
         let result = match answer {
             Ok(Ok(person)) => Ok(Identified::Directory(Box::new(person))),
             Ok(Err(Refusal::Unavailable(_))) | Err(_) => {

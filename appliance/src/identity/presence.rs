@@ -13,8 +13,9 @@ struct State {
     silent_since_us: Option<i64>,
     /// The present absence is in the log.
     recorded: bool,
-    /// How long the last sign-in waited for it.
-    pace: Duration,
+    /// How long the last sign-in waited for it, and how long the last check of a local password took.
+    asking: Duration,
+    hashing: Duration,
 }
 
 /// For admins.
@@ -45,14 +46,19 @@ impl Presence {
         first.then_some(since)
     }
 
-    pub(super) fn set_pace(&self, pace: Duration) {
-        self.state().pace = pace;
+    pub(super) fn asked_for(&self, time: Duration) {
+        self.state().asking = time;
     }
 
-    /// A refusal takes no less time than the directory took last, so that names for which it is asked and names for which it
-    /// is not are alike.
+    pub(super) fn hashed_for(&self, time: Duration) {
+        self.state().hashing = time;
+    }
+
+    /// A refusal takes no less time than the slower of the two took last, so that names for which the directory is asked and
+    /// names for which it is not are alike, be it that the directory is slow or that this machine is busy.
     pub(super) fn pace(&self) -> Duration {
-        self.state().pace
+        let state = self.state();
+        state.asking.max(state.hashing)
     }
 
     pub(super) fn known(&self) -> Heard {

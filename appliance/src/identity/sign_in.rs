@@ -19,6 +19,8 @@ use crate::records::{self, Via};
 
 /// A refusal takes a whole number of these, so that its time tells nothing of its reason.
 const REFUSAL_STEP: Duration = Duration::from_millis(500);
+/// No refusal is held back for longer: everybody has an answer within three seconds.
+const LONGEST_REFUSAL: Duration = Duration::from_millis(2800);
 
 /// What the second step asks for.
 pub enum Next {
@@ -295,8 +297,8 @@ impl Identity {
         let started = tokio::time::Instant::now();
         let outcome = attempt.await;
         if matches!(outcome, Err(Error::SignInFailed | Error::CodeRefused | Error::Locked { .. })) {
-            let due = started + whole_steps(started.elapsed().max(self.presence.pace()));
-            tokio::time::sleep_until(due).await;
+            let taken = whole_steps(started.elapsed().max(self.presence.pace()));
+            tokio::time::sleep_until(started + taken.min(LONGEST_REFUSAL)).await;
         }
         outcome
     }
