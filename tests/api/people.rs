@@ -75,7 +75,7 @@ fn a_changed_role_stops_what_the_person_has_running() {
     let path = path_of(&client);
     let chat = client.new_chat();
     let question =
-        json!({"content": "Count from one to a thousand.", "params": {"max_tokens": 512, "temperature": 0}});
+        json!({"content": "Count from one to a thousand.", "params": {"max_tokens": 1500, "temperature": 0}});
     let running = client.begin(&chat, &question);
     let reader = std::thread::spawn(move || running.finish());
     // The answer is under way as soon as its events begin.
