@@ -74,18 +74,17 @@ fn a_changed_role_stops_what_the_person_has_running() {
     let client = demo.analyst();
     let path = path_of(&client);
     let chat = client.new_chat();
-    let question =
-        json!({"content": "Count from one to a thousand.", "params": {"max_tokens": 1500, "temperature": 0}});
-    let running = client.begin(&chat, &question);
-    let reader = std::thread::spawn(move || running.finish());
-    // The answer is under way as soon as its events begin.
-    std::thread::sleep(Duration::from_millis(300));
+    let long = "Write a very long story about a dragon and a lighthouse, with many chapters.";
+    let question = json!({"content": long, "params": {"max_tokens": 1000, "temperature": 0}});
+    let mut running = client.begin(&chat, &question);
+    running.until("token");
+    let reader = std::thread::spawn(move || running.until("end"));
     let changed = Instant::now();
     admin.patch(&path, &json!({"role": "auditor"})).is(200);
     client.get("/api/v1/me").refuses(401, "session_expired");
     let ended = reader.join().unwrap();
     assert!(changed.elapsed() < Duration::from_secs(2), "{:?}", changed.elapsed());
-    assert_eq!(ended.end["status"], "stopped");
+    assert_eq!(ended.json()["status"], "stopped");
     admin.patch(&path, &json!({"role": "analyst"})).is(200);
 }
 

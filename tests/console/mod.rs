@@ -110,7 +110,7 @@ fn the_socket_is_private_and_a_second_appliance_is_refused() {
     assert_eq!(mode(&data), 0o700);
     let second = Demo::command(&data, 1).output().unwrap();
     assert!(!second.status.success());
-    assert!(String::from_utf8_lossy(&second.stderr).contains("served already"));
+    assert!(String::from_utf8_lossy(&second.stderr).contains("in use by process"));
     assert!(demo.is_ready());
 }
 

@@ -60,6 +60,8 @@ pub(super) fn supervise(
     let policy = policy(&config);
     let directory = config.directory.is_configured().then(|| plan_directory(&config));
     let data_dir = config.data.dir.clone();
+    // Says who has it, where somebody has.
+    redoubt_store::check_free(&data_dir)?;
     let control =
         control::listen(&data_dir).with_context(|| format!("control.sock in {}", data_dir.display()))?;
     let read = read_outside(&config);
