@@ -174,6 +174,24 @@ impl Store {
         }
     }
 
+    /// [`Store::write`] for a caller who has to know: the outcome is awaited however long it takes, so an `Err` means that
+    /// nothing was written. A job that has not begun by the deadline never begins.
+    ///
+    /// # Errors
+    /// What the job returns, or [`Error::Unavailable`].
+    pub async fn write_settled<T, E>(
+        &self,
+        job: impl FnOnce(&mut Tx<'_>) -> Result<T, E> + Send + 'static,
+    ) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<Error> + Send + 'static,
+    {
+        let (reply, answer) = oneshot::channel();
+        self.submit_write(job, move |result| drop(reply.send(result)))?;
+        answer.await.unwrap_or_else(|_| Err(LOST.into()))
+    }
+
     /// [`Store::write`] for a caller without a runtime.
     pub fn write_blocking<T, E>(
         &self,
