@@ -2,11 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::io::{self, Read};
 use std::path::Path;
 use std::sync::Arc;
+use std::thread;
 use std::time::Duration;
 
 use serde_json::Value;
+use ureq::SendBody;
 use ureq::http::{HeaderMap, Request};
 use ureq::tls::{Certificate, RootCerts, TlsConfig};
 
@@ -63,6 +66,26 @@ impl Answer {
         assert_eq!(answer.header("content-type"), Some("application/problem+json"));
         assert_eq!(answer.header("x-request-id"), problem["request_id"].as_str());
         answer
+    }
+}
+
+/// A body that is sent after something else was done.
+struct Withheld<F> {
+    body: Vec<u8>,
+    sent: usize,
+    meanwhile: F,
+}
+
+impl<F: FnMut()> Read for Withheld<F> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if self.sent == 0 {
+            // The head is with the appliance, which has asked who this is.
+            thread::sleep(Duration::from_millis(300));
+            (self.meanwhile)();
+        }
+        let piece = (&self.body[self.sent..]).read(buffer)?;
+        self.sent += piece;
+        Ok(piece)
     }
 }
 
@@ -137,6 +160,29 @@ impl Client {
         let hasty = Self { agent: config.build().new_agent(), ..self.clone() };
         let body = Some(body.to_string().into_bytes());
         hasty.run("POST", path, &[("content-type", "application/json")], body).is_err()
+    }
+
+    /// Sends the head of a request, does something else, and only then sends the body.
+    pub(crate) fn withholds(
+        &self,
+        method: &str,
+        path: &str,
+        body: &Value,
+        meanwhile: impl FnMut(),
+    ) -> Answer {
+        let mut body = Withheld { body: body.to_string().into_bytes(), sent: 0, meanwhile };
+        let cookies: Vec<_> = self.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        let mut request = Request::builder()
+            .method(method)
+            .uri(format!("{}{path}", self.url))
+            .header("content-type", "application/json")
+            .header("cookie", cookies.join("; "));
+        if let Some(key) = &self.bearer {
+            request = request.header("authorization", format!("Bearer {key}"));
+        }
+        let response = self.agent.run(request.body(SendBody::from_reader(&mut body)).unwrap()).unwrap();
+        let (parts, mut body) = response.into_parts();
+        Answer { status: parts.status.as_u16(), headers: parts.headers, body: body.read_to_vec().unwrap() }
     }
 
     /// A response that is read event by event.

@@ -129,6 +129,7 @@ impl Access {
         let (by, id) = (by.clone(), id.to_owned());
         self.store
             .write(move |tx| {
+                by.confirm(tx)?;
                 let alert = alerts::find(tx, &id)?.ok_or(Error::NoSuch("alert"))?;
                 let now = tx.now_us();
                 if alerts::acknowledge(tx, &id, by.name(), now)? {

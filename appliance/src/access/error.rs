@@ -1,6 +1,6 @@
 //! Why somebody may not, or an admin's change is not made. Nothing here knows HTTP.
 
-use super::Permission;
+use super::{Lapse, NotConfirmed, Permission};
 use crate::random::NoRandomness;
 
 /// Which quota is used up.
@@ -27,6 +27,9 @@ pub enum Error {
     /// The session has chosen none, or its person is not in it any more.
     #[error("no workspace is chosen")]
     NoWorkspace,
+    /// Since the request was let in.
+    #[error("the right to it was lost ({})", .0.as_str())]
+    Lapsed(Lapse),
     #[error("the permission {0} is missing")]
     Missing(Permission),
     #[error("the key may not be used for {0}")]
@@ -44,6 +47,16 @@ pub enum Error {
     NoRandomness(#[from] NoRandomness),
     #[error(transparent)]
     Store(#[from] redoubt_store::Error),
+}
+
+impl From<NotConfirmed> for Error {
+    fn from(error: NotConfirmed) -> Self {
+        match error {
+            NotConfirmed::Lapsed(Lapse::Workspace) => Self::NoWorkspace,
+            NotConfirmed::Lapsed(lapse) => Self::Lapsed(lapse),
+            NotConfirmed::Store(error) => error.into(),
+        }
+    }
 }
 
 impl Error {

@@ -60,6 +60,7 @@ impl Access {
         let (by, user_id, models) = (by.clone(), user_id.to_owned(), self.models.clone());
         self.store
             .write(move |tx| {
+                by.confirm(tx)?;
                 let user = users::find(tx, &user_id)?.ok_or(Error::NoSuch("person"))?;
                 tx.audit(records::explained(&by, &user))?;
                 let known: Vec<&str> = models.iter().map(|model| model.id.as_str()).collect();

@@ -58,6 +58,7 @@ impl Access {
         let (by, id) = (by.clone(), random::id(self.random.as_ref())?);
         self.store
             .write(move |tx| {
+                by.confirm(tx)?;
                 let quotas = change.quotas.unwrap_or_default();
                 let group = Group { id, name, quotas, created_at: tx.now_us() };
                 groups::insert(tx, &group).map_err(name_taken)?;
@@ -72,13 +73,19 @@ impl Access {
     pub async fn change_group(&self, by: &By, id: &str, change: GroupChange) -> Result<GroupDetail, Error> {
         let change = self.checked(change)?;
         let (by, id) = (by.clone(), id.to_owned());
-        self.store.write(move |tx| change_group(tx, &by, &id, &change)).await
+        self.store
+            .write(move |tx| {
+                by.confirm(tx)?;
+                change_group(tx, &by, &id, &change)
+            })
+            .await
     }
 
     pub async fn delete_group(&self, by: &By, id: &str) -> Result<(), Error> {
         let (by, id) = (by.clone(), id.to_owned());
         self.store
             .write(move |tx| {
+                by.confirm(tx)?;
                 let detail = detail(tx, found(tx, &id)?)?;
                 not_everyone(&id)?;
                 groups::delete(tx, &id)?;
@@ -109,6 +116,7 @@ impl Access {
         let (by, id, user_id) = (by.clone(), id.to_owned(), user_id.to_owned());
         self.store
             .write(move |tx| {
+                by.confirm(tx)?;
                 let group = found(tx, &id)?;
                 let user = users::find(tx, &user_id)?.ok_or(Error::NoSuch("person"))?;
                 not_everyone(&id)?;

@@ -5,10 +5,10 @@ use std::ops::Deref;
 use redoubt_store::chats::Scope;
 use redoubt_store::usage::{self, Amount};
 use redoubt_store::workspaces::{self, Workspace};
-use redoubt_store::{Reader, sessions};
+use redoubt_store::{Reader, Tx, sessions};
 
 use super::rights::{self, Rights};
-use super::{Access, Error, Permission};
+use super::{Access, Error, NotConfirmed, Permission, Standing};
 use crate::identity::{Analyst, Caller};
 use crate::records;
 
@@ -47,6 +47,19 @@ impl Member {
     /// Whose chats, and in which workspace.
     pub fn scope(&self) -> Scope {
         Scope { owner: self.caller.id().to_owned(), workspace: self.workspace.id.clone() }
+    }
+
+    /// By what they may do what they do here.
+    pub fn standing(&self) -> Standing {
+        self.caller.standing().within(&self.workspace.id)
+    }
+
+    /// First in every transaction that writes for them: [`Caller::confirm`], and that they are still in the workspace.
+    ///
+    /// # Errors
+    /// [`NotConfirmed`]
+    pub fn confirm(&self, tx: &Tx<'_>) -> Result<(), NotConfirmed> {
+        self.standing().confirm(tx)
     }
 
     /// # Errors
@@ -109,6 +122,7 @@ impl Access {
         let (caller, asked) = (caller.clone(), asked.to_owned());
         self.store
             .write(move |tx| {
+                caller.confirm(tx)?;
                 let workspace = workspaces::find_of(tx, caller.id(), &asked)?;
                 let workspace = workspace.ok_or(Error::NoSuch("workspace"))?;
                 if !sessions::set_workspace(tx, &caller.session.id, &workspace.id)? {

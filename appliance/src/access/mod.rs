@@ -1,7 +1,7 @@
 //! Who may do what: groups with their permissions, models and quotas; workspaces; what was used; alerts.
 //!
-//! `rights` computes what somebody may, `Member` carries it to the handlers, `admission` counts against quotas. The rest
-//! is what an admin does; all of it takes `By`, so that the page and the console do the same. Nothing here knows HTTP.
+//! `rights` computes what somebody may, `Member` carries it to the handlers, `admission` counts against quotas,
+//! `standing` says whether it all still holds and `runs` ends what lost it. The rest is what an admin does; all of it takes `By`, so that the page and the console do the same. Nothing here knows HTTP.
 
 mod admission;
 mod alerts;
@@ -12,6 +12,8 @@ mod member;
 mod permission;
 mod prompts;
 mod rights;
+mod runs;
+mod standing;
 mod usage;
 mod workspaces;
 
@@ -30,6 +32,9 @@ pub use member::{Member, OwnRights};
 pub use permission::Permission;
 pub use prompts::PromptChange;
 pub use rights::Rights;
+pub use runs::{Notice, Run, Runs};
+pub(crate) use standing::key_lapse;
+pub use standing::{Lapse, NotConfirmed, Standing, Way};
 pub use usage::MOST_DAYS;
 pub use workspaces::{WorkspaceChange, WorkspaceDetail};
 
@@ -50,6 +55,7 @@ pub struct Access {
     models: Arc<[Manifest]>,
     marking: Marking,
     underway: Underway,
+    runs: Runs,
     watch: Watch,
 }
 
@@ -63,12 +69,18 @@ impl Access {
     ) -> Self {
         let (underway, watch) = (Underway::default(), Watch::new(config.alerts.clone()));
         let marking = config.marking.clone();
-        Self { store, clock, random, models: models.into(), marking, underway, watch }
+        let runs = Runs::default();
+        Self { store, clock, random, models: models.into(), marking, underway, runs, watch }
     }
 
     /// What is under way at the models.
     pub fn underway(&self) -> &Underway {
         &self.underway
+    }
+
+    /// What runs for somebody, and ends with the right to it.
+    pub fn runs(&self) -> &Runs {
+        &self.runs
     }
 
     /// Where what the alert rules count is counted.

@@ -52,6 +52,7 @@ impl Access {
             (change.name.ok_or_else(|| missing("name"))?, change.content.ok_or_else(|| missing("content"))?);
         self.store
             .write(move |tx| {
+                member.confirm(tx)?;
                 let (workspace_id, owner) = (member.workspace.id.clone(), member.id().to_owned());
                 if prompts::count_of(tx, &workspace_id, &owner)? >= MAX_EACH {
                     return Err(Error::Conflict("nobody keeps more than 500 prompts in a workspace"));
@@ -77,6 +78,7 @@ impl Access {
         let (id, member) = (id.to_owned(), member.clone());
         self.store
             .write(move |tx| {
+                member.confirm(tx)?;
                 let mut prompt = own(tx, &member, &id)?;
                 prompt.name = change.name.unwrap_or(prompt.name);
                 prompt.content = change.content.unwrap_or(prompt.content);
@@ -92,6 +94,7 @@ impl Access {
         let (id, member) = (id.to_owned(), member.clone());
         self.store
             .write(move |tx| {
+                member.confirm(tx)?;
                 let prompt = own(tx, &member, &id)?;
                 prompts::delete(tx, &prompt.workspace_id, &prompt.owner, &prompt.id)?;
                 tx.audit(records::prompt_deleted(&member, &prompt))?;

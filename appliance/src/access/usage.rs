@@ -22,6 +22,7 @@ impl Access {
         let (by, from) = (by.clone(), self.first_day(days));
         self.store
             .write(move |tx| {
+                by.confirm(tx)?;
                 tx.audit(records::usage_read(&by, grouping, days))?;
                 Ok(usage::totals(tx, from, grouping)?)
             })

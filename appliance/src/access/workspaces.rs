@@ -60,6 +60,7 @@ impl Access {
         let (by, id) = (by.clone(), random::id(self.random.as_ref())?);
         self.store
             .write(move |tx| {
+                by.confirm(tx)?;
                 let workspace = Workspace {
                     id,
                     name,
@@ -86,6 +87,7 @@ impl Access {
         let (by, id) = (by.clone(), id.to_owned());
         self.store
             .write(move |tx| {
+                by.confirm(tx)?;
                 let workspace = found(tx, &id)?;
                 apply(tx, &by, workspace, &change)
             })
@@ -98,6 +100,7 @@ impl Access {
         let (by, id) = (by.clone(), id.to_owned());
         self.store
             .write(move |tx| {
+                by.confirm(tx)?;
                 let workspace = found(tx, &id)?;
                 if id == GENERAL {
                     return Err(Error::Conflict("this workspace is always there"));

@@ -1,6 +1,6 @@
 //! Why a chat does not do what was asked. Nothing here knows HTTP.
 
-use crate::access;
+use crate::access::{self, Lapse, NotConfirmed};
 use crate::random::NoRandomness;
 
 #[derive(Debug, thiserror::Error)]
@@ -24,10 +24,19 @@ pub enum Error {
     Busy { retry_after_seconds: u64 },
     #[error("too many answers of one person are open")]
     Quota { retry_after_seconds: u64 },
+    /// While it was made.
+    #[error("the right to it was lost ({})", .0.as_str())]
+    Lapsed(Lapse),
     #[error(transparent)]
     Access(#[from] access::Error),
     #[error(transparent)]
     NoRandomness(#[from] NoRandomness),
     #[error(transparent)]
     Store(#[from] redoubt_store::Error),
+}
+
+impl From<NotConfirmed> for Error {
+    fn from(error: NotConfirmed) -> Self {
+        access::Error::from(error).into()
+    }
 }

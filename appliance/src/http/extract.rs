@@ -9,7 +9,7 @@ use redoubt_audit::{Actor, Source};
 use super::boundary::RequestId;
 use super::connection::Connection;
 use super::error::{Code, Error};
-use crate::access::{self, Member};
+use crate::access::{self, Lapse, Member};
 use crate::app::App;
 use crate::identity::{
     self, Admin, Administrator, Analyst, ApiCaller, Caller, PlainApiKey, PlainToken, Proven,
@@ -249,6 +249,7 @@ impl From<crate::chat::Error> for Error {
         use crate::chat::Error as E;
         match error {
             E::Access(error) => error.into(),
+            E::Lapsed(lapse) => lapse.into(),
             E::NoSuchChat | E::NoSuchMessage => Self::not_found(),
             E::NoSuchModel => Self::invalid("model", "There is no such model."),
             E::NotThere(why) => Self::invalid("parent", format!("{why}.")),
@@ -271,6 +272,7 @@ impl From<access::Error> for Error {
     fn from(error: access::Error) -> Self {
         use access::Error as E;
         match error {
+            E::Lapsed(lapse) => lapse.into(),
             E::NoWorkspace => Self::new(Code::WorkspaceNeeded),
             E::Missing(permission) => Self {
                 field: Some(permission.to_string()),
@@ -289,6 +291,22 @@ impl From<access::Error> for Error {
             E::Invalid { field, why } => Self::invalid(field, capital(&why)),
             E::NoRandomness(error) => Self::internal(error),
             E::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<Lapse> for Error {
+    fn from(lapse: Lapse) -> Self {
+        match lapse {
+            Lapse::Session | Lapse::Disabled | Lapse::DirectoryAway | Lapse::Role => {
+                Self::new(Code::SessionExpired)
+            }
+            Lapse::Locked => Self::new(Code::SessionLocked),
+            Lapse::Revoked | Lapse::Expired | Lapse::Permission => {
+                Self::new(Code::NotSignedIn).title("The API key is not valid any more.")
+            }
+            Lapse::Workspace => Self::new(Code::WorkspaceNeeded),
+            Lapse::Model => Self::new(Code::Forbidden).title("You may not use this model any more."),
         }
     }
 }

@@ -71,6 +71,7 @@ impl Identity {
         let person = self
             .store
             .write(move |tx| {
+                by.confirm(tx)?;
                 insert(tx, &by, &user)?;
                 PersonView::load(tx, user)
             })

@@ -2,7 +2,8 @@
 //! its person has there at the moment of the request.
 
 use data_encoding::BASE64URL_NOPAD;
-use redoubt_audit::Actor;
+use redoubt_audit::{Actor, Draft};
+use redoubt_store::Tx;
 use redoubt_store::api_keys::{self, ApiKey};
 use redoubt_store::chats::Scope;
 use redoubt_store::users::{self, Role, User};
@@ -10,7 +11,7 @@ use redoubt_store::workspaces::{self, Workspace};
 
 use super::session::sha256;
 use super::{Analyst, By, Caller, Error, Identity, Proven};
-use crate::access::{self, Member, Permission, Rights};
+use crate::access::{self, Member, NotConfirmed, Permission, Rights, Standing, Way, key_lapse};
 use crate::clock::DAY_US;
 use crate::random;
 use crate::records::{self, Via};
@@ -81,6 +82,19 @@ pub struct ApiCaller {
 impl ApiCaller {
     pub fn actor(&self) -> Actor {
         records::actor(&self.user, None)
+    }
+
+    /// By what it may have this model.
+    pub fn standing(&self, model: &str) -> Standing {
+        let way = Way::Key(self.key_id.clone());
+        let (user_id, role) = (self.user.id.clone(), self.user.role);
+        Standing {
+            user_id,
+            role,
+            way,
+            workspace: Some(self.workspace.id.clone()),
+            model: Some(model.to_owned()),
+        }
     }
 
     /// Whose blocks of the cache it may use.
@@ -185,6 +199,7 @@ impl Identity {
         let workspace = member.workspace.name.clone();
         self.store
             .write(move |tx| {
+                member.confirm(tx)?;
                 let keys = api_keys::list_by_user(tx, member.id())?;
                 if keys.iter().filter(|key| key.revoked_at.is_none()).count() >= MOST_KEYS {
                     return Err(access::Error::Conflict("nobody has more than 100 keys; revoke one first"));
@@ -222,33 +237,41 @@ impl Identity {
             .await
     }
 
-    /// Ends one of one's own keys; what it has running ends with its request.
+    /// Ends one of one's own keys; what it has running ends within a second.
     pub async fn revoke_own_key(&self, caller: &Caller<Analyst>, id: &str) -> Result<(), access::Error> {
         let by = caller.clone();
-        self.revoke_key(caller.id(), id, move |key| records::rights::key_revoked(&by, key)).await
+        let record = move |tx: &Tx<'_>, key: &ApiKey| {
+            by.confirm(tx)?;
+            Ok(records::rights::key_revoked(&by, key))
+        };
+        self.revoke_key(caller.id(), id, record).await
     }
 
     /// Ends somebody's key.
     pub async fn revoke_key_of(&self, by: &By, user_id: &str, id: &str) -> Result<(), access::Error> {
         let by = by.clone();
-        self.revoke_key(user_id, id, move |key| records::rights::key_taken(&by, key)).await
+        let record = move |tx: &Tx<'_>, key: &ApiKey| {
+            by.confirm(tx)?;
+            Ok(records::rights::key_taken(&by, key))
+        };
+        self.revoke_key(user_id, id, record).await
     }
 
     async fn revoke_key(
         &self,
         user_id: &str,
         id: &str,
-        record: impl FnOnce(&ApiKey) -> redoubt_audit::Draft + Send + 'static,
+        record: impl FnOnce(&Tx<'_>, &ApiKey) -> Result<Draft, NotConfirmed> + Send + 'static,
     ) -> Result<(), access::Error> {
         let (user_id, id) = (user_id.to_owned(), id.to_owned());
         self.store
             .write(move |tx| {
                 let key = api_keys::find_of(tx, &user_id, &id)?.ok_or(access::Error::NoSuch("key"))?;
-                let now = tx.now_us();
+                let (record, now) = (record(tx, &key)?, tx.now_us());
                 if !api_keys::revoke(tx, &user_id, &id, now)? {
                     return Err(access::Error::NoSuch("key"));
                 }
-                tx.audit(record(&key))?;
+                tx.audit(record)?;
                 Ok(())
             })
             .await
@@ -265,15 +288,14 @@ impl Identity {
                 let key = api_keys::find_by_hash(reader, &hash)?.ok_or_else(unknown)?;
                 let user = users::find(reader, &key.user_id)?.ok_or_else(unknown)?;
                 let within = access::within(reader, &user.id, &key.workspace)?;
-                let reason = match &within {
-                    _ if key.revoked_at.is_some() => Some("revoked"),
-                    _ if key.expires_at.is_some_and(|end| now >= end) => Some("expired"),
+                let reason = match (&within, key_lapse(&key, now)) {
+                    (_, Some(lapse)) => Some(lapse.as_str()),
                     _ if !user.is_active() => Some("disabled"),
                     _ if this.is_unheard_of(&user) => Some("directory_away"),
                     _ if user.role != Role::Analyst => Some("role"),
-                    None => Some("workspace"),
-                    Some((_, rights)) if !rights.may(Permission::ApiKeys) => Some("permission"),
-                    Some(_) => None,
+                    (None, None) => Some("workspace"),
+                    (Some((_, rights)), None) if !rights.may(Permission::ApiKeys) => Some("permission"),
+                    (Some(_), None) => None,
                 };
                 let (None, Some((workspace, rights))) = (reason, within) else {
                     let reason = reason.unwrap_or("unknown");

@@ -4,9 +4,11 @@
 use std::marker::PhantomData;
 
 use redoubt_audit::{Actor, Draft};
+use redoubt_store::Tx;
 use redoubt_store::users::{Role, User};
 
 use super::session::SignedInSession;
+use crate::access::{NotConfirmed, Standing, Way};
 use crate::records::Via;
 
 /// A set of roles, named by a type.
@@ -66,6 +68,26 @@ impl<R: RoleSet> Caller<R> {
     pub fn actor(&self) -> Actor {
         crate::records::actor(&self.user, Some(&self.session.token_hash))
     }
+
+    /// By what they may do what they do.
+    pub fn standing(&self) -> Standing {
+        Standing {
+            user_id: self.user.id.clone(),
+            role: self.user.role,
+            way: Way::Session(self.session.id.clone()),
+            workspace: None,
+            model: None,
+        }
+    }
+
+    /// First in every transaction that writes for them: whoever lost session, account or role since their request began
+    /// writes nothing.
+    ///
+    /// # Errors
+    /// [`NotConfirmed`]
+    pub fn confirm(&self, tx: &Tx<'_>) -> Result<(), NotConfirmed> {
+        self.standing().confirm(tx)
+    }
 }
 
 /// A caller who gave password and code in this session a short time ago.
@@ -114,12 +136,14 @@ impl<R: RoleSet> From<&Caller<R>> for SessionHolder {
 pub struct By {
     actor: Actor,
     via: Option<Via>,
+    /// `None` for the console.
+    standing: Option<Standing>,
 }
 
 impl By {
     /// Root, or the service's own user, by the command line.
     pub fn console() -> Self {
-        Self { actor: Actor::console(), via: None }
+        Self { actor: Actor::console(), via: None, standing: None }
     }
 
     /// The admin's own id; `None` for the console.
@@ -132,6 +156,14 @@ impl By {
         self.actor.name.as_deref().unwrap_or("console")
     }
 
+    /// First in every transaction of an admin's work: [`Caller::confirm`].
+    ///
+    /// # Errors
+    /// [`NotConfirmed`]
+    pub fn confirm(&self, tx: &Tx<'_>) -> Result<(), NotConfirmed> {
+        self.standing.as_ref().map_or(Ok(()), |standing| standing.confirm(tx))
+    }
+
     /// A record of this event with who did it and by which request.
     pub fn draft(&self, event: redoubt_audit::Event, outcome: redoubt_audit::Outcome) -> Draft {
         let draft = Draft::new(event, outcome, self.actor.clone());
@@ -141,7 +173,7 @@ impl By {
 
 impl From<&Caller<Admin>> for By {
     fn from(caller: &Caller<Admin>) -> Self {
-        Self { actor: caller.actor(), via: Some(caller.via.clone()) }
+        Self { actor: caller.actor(), via: Some(caller.via.clone()), standing: Some(caller.standing()) }
     }
 }
 

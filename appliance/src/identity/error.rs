@@ -2,6 +2,7 @@
 
 use super::password::{self, Weak};
 use super::{recovery, totp};
+use crate::access::{Lapse, NotConfirmed};
 use crate::random::NoRandomness;
 
 #[derive(Debug, thiserror::Error)]
@@ -73,4 +74,16 @@ pub enum Error {
     Qr(#[from] super::qr::TooLong),
     #[error(transparent)]
     Store(#[from] redoubt_store::Error),
+}
+
+impl From<NotConfirmed> for Error {
+    /// A session is over with its person, their role or the directory's word.
+    fn from(error: NotConfirmed) -> Self {
+        match error {
+            NotConfirmed::Lapsed(Lapse::Locked) => Self::SessionLocked,
+            NotConfirmed::Lapsed(Lapse::Workspace | Lapse::Permission | Lapse::Model) => Self::Forbidden,
+            NotConfirmed::Lapsed(_) => Self::SessionExpired,
+            NotConfirmed::Store(error) => error.into(),
+        }
+    }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use redoubt_audit::Draft;
 use redoubt_store::directory_mappings::{self, DirectoryMapping, Gives};
 use redoubt_store::users::{self, Origin, Role, User};
 use redoubt_store::{Reader, directory_groups};
@@ -51,8 +52,19 @@ impl Identity {
 
     /// Records that an admin had the directory tested.
     pub async fn directory_tested(&self, by: &By, ok: bool) -> Result<(), Error> {
-        let draft = records::directory_tested(by, ok);
-        self.store.write(move |tx| tx.audit(draft).map(|_| ())).await.map_err(Error::from)
+        self.record(by, records::directory_tested(by, ok)).await
+    }
+
+    /// Records what an admin is about to see, or has seen.
+    async fn record(&self, by: &By, draft: Draft) -> Result<(), Error> {
+        let by = by.clone();
+        self.store
+            .write(move |tx| {
+                by.confirm(tx)?;
+                tx.audit(draft)?;
+                Ok(())
+            })
+            .await
     }
 
     /// The rules in force: those of the configuration first.
@@ -70,6 +82,7 @@ impl Identity {
         let id = random::id(self.random.as_ref())?;
         let (this, by) = (self.clone(), by.clone());
         self.write_ending(move |tx, endings| {
+            by.confirm(tx)?;
             let gives = match gives {
                 NewMapping::Role(role) => Gives::Role(role),
                 NewMapping::Group(id) => {
@@ -105,6 +118,7 @@ impl Identity {
     pub async fn delete_mapping(&self, by: &By, id: &str) -> Result<(), Error> {
         let (this, by, id) = (self.clone(), by.clone(), id.to_owned());
         self.write_ending(move |tx, endings| {
+            by.confirm(tx)?;
             let rules = mapping::rules(tx, &this.directory_settings.map)?;
             let rule = rules.into_iter().find(|rule| rule.id == id).ok_or(Error::NoSuchMapping)?;
             if rule.configured {
@@ -125,8 +139,7 @@ impl Identity {
     /// # Errors
     /// [`Error::NoSuchPerson`] if nobody of the directory who signed in before has the name.
     pub async fn dry_run(&self, by: &By, username: Option<String>) -> Result<DryRun, Error> {
-        let draft = records::people_read(by, 1);
-        self.store.write(move |tx| tx.audit(draft).map(|_| ())).await.map_err(Error::from)?;
+        self.record(by, records::people_read(by, 1)).await?;
         let Some(username) = username else { return self.dry_run_of_all().await };
         let name = Username::parse(&username).ok_or(Error::NoSuchPerson)?;
         let found =

@@ -86,6 +86,7 @@ impl Identity {
         let (this, by) = (self.clone(), by.clone());
         self.store
             .write(move |tx| {
+                by.confirm(tx)?;
                 let page = users::search(tx, &query, limit, cursor.as_deref())?;
                 tx.audit(records::people_read(&by, page.items.len()))?;
                 let items = page.items.into_iter().map(|user| this.view(tx, user));
@@ -191,6 +192,7 @@ impl Identity {
         let by = by.clone();
         self.store
             .write(move |tx| {
+                by.confirm(tx)?;
                 let mut found = Vec::new();
                 for session in sessions::list(tx)?.into_iter().filter(|open| open.stage == Stage::Full) {
                     if let Some(user) = users::find(tx, &session.user_id)? {
@@ -206,6 +208,7 @@ impl Identity {
     pub async fn end_any_session(&self, by: &By, id: &str) -> Result<(), Error> {
         let (by, id) = (by.clone(), id.to_owned());
         self.write_ending(move |tx, endings| {
+            by.confirm(tx)?;
             let session = sessions::find(tx, &id)?.ok_or(Error::NoSuchSession)?;
             endings.end(tx, &session, records::session_revoked(&by, &session, "admin"))?;
             Ok(())
@@ -222,6 +225,7 @@ impl Identity {
     ) -> Result<T, Error> {
         let (this, by, id) = (self.clone(), by.clone(), id.to_owned());
         self.write_ending(move |tx, endings| {
+            by.confirm(tx)?;
             let user = users::find(tx, &id)?.ok_or(Error::NoSuchPerson)?;
             job(&this, tx, endings, &by, user)
         })

@@ -159,6 +159,7 @@ impl Identity {
         let (caller, hashes) = (caller.clone(), set.hashes);
         self.store
             .write(move |tx| {
+                caller.confirm(tx)?;
                 redoubt_store::recovery_codes::insert_all(tx, caller.id(), &hashes)?;
                 tx.audit(records::recovery_codes_issued(&caller, hashes.len()))?;
                 Ok::<_, Error>(())

@@ -26,6 +26,10 @@ impl Identity {
     ) -> Result<(), Error> {
         let (user, present, id, via) = (user.clone(), present.clone(), id.to_owned(), via.clone());
         self.write_ending(move |tx, endings| {
+            // Only for another one: that the present one is gone already is what signing out is for.
+            if id != present.id && sessions::find(tx, &present.id)?.is_none() {
+                return Err(Error::SessionExpired);
+            }
             let own = sessions::find(tx, &id)?.filter(|session| session.user_id == user.id);
             let session = own.ok_or(Error::NoSuchSession)?;
             let record = records::session_ended(&user, &present, &session, &via);
