@@ -6,7 +6,7 @@ use std::time::Duration;
 use redoubt_store::messages::{self, Finish, Status};
 use redoubt_store::{Clock, Store, lockouts};
 
-use crate::access::Access;
+use crate::access::{Access, Standing};
 use crate::chat::{Chats, Engines};
 use crate::clock::DAY_US;
 use crate::completions::Completions;
@@ -23,6 +23,8 @@ use crate::refusals::Refusals;
 
 /// How often limits are enforced that nobody's request would notice.
 const HOUSEKEEPING: Duration = Duration::from_secs(5);
+/// How often what runs is compared with the rights to it: an end is promised within a second.
+const RIGHTS_EVERY: Duration = Duration::from_millis(400);
 
 /// Application-wide parts. Clones share them.
 #[derive(Clone)]
@@ -79,7 +81,7 @@ impl App {
             access.clone(),
             model.clone(),
         );
-        let answering = chats.clone();
+        let runs = access.runs().clone();
         let identity = Identity::new(identity::Parts {
             store: store.clone(),
             clock: clock.clone(),
@@ -88,7 +90,7 @@ impl App {
             limits: config.sign_in.clone(),
             directory: directory.clone(),
             directory_settings: config.directory.clone(),
-            on_end: Arc::new(move |session_id| answering.stop_session(session_id)),
+            on_end: Arc::new(move |session_id| runs.end_session(session_id)),
         })?;
         let places = Places::default();
         let embeddings = Embeddings::new(
@@ -150,6 +152,29 @@ impl App {
                 tracing::warn!(%error, "people of the directory could not be checked; they are tried again");
             }
         }
+    }
+
+    /// Runs for as long as anything is served: ends what runs without the right to it, within a second of its loss.
+    pub async fn follow_rights(&self) {
+        loop {
+            tokio::time::sleep(RIGHTS_EVERY).await;
+            if let Err(error) = self.enforce_rights().await {
+                tracing::warn!(%error, "what runs could not be compared with the rights to it; tried again");
+            }
+        }
+    }
+
+    /// One round of [`App::follow_rights`].
+    pub async fn enforce_rights(&self) -> Result<(), identity::Error> {
+        let runs = self.access.runs();
+        let standings: Vec<Standing> = runs.standings().into_iter().collect();
+        if standings.is_empty() {
+            return Ok(());
+        }
+        for (standing, lapse) in self.identity.lapsed(standings).await? {
+            runs.lapsed(&standing, lapse);
+        }
+        Ok(())
     }
 
     /// One round of [`App::keep_house`].

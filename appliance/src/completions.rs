@@ -2,13 +2,15 @@
 
 use std::sync::Arc;
 
-use redoubt_engine::{End, Event, Finish, Reply, Request};
+use redoubt_engine::{End, Engine, Event, Finish, Reply, Request};
 use redoubt_store::usage::Account;
 use redoubt_store::{Clock, Store, api_keys};
+use tokio::sync::mpsc;
 
-use crate::access::{Access, Admission, Ask, Verdict};
+use crate::access::{Access, Admission, Ask, Lapse, Notice, Run, Verdict};
 use crate::chat::{self, Engines};
 use crate::clock::SECOND_US;
+use crate::durable::{Teller, insist, patiently};
 use crate::identity::ApiCaller;
 use crate::models::Manifest;
 use crate::places::{Place, Places};
@@ -36,19 +38,21 @@ pub struct Completion {
     pub model: String,
 }
 
-/// A completion that is being written. Dropping it ends it.
+/// A completion that is being written, as its request sees it. Dropping it ends it.
 pub struct Running {
     pub completion: Completion,
-    reply: Reply,
-    caller: ApiCaller,
+    words: mpsc::UnboundedReceiver<Result<Event, chat::Error>>,
+    notice: Notice,
+}
+
+/// The same as its own task sees it, which ends it in the log whoever hangs up when.
+struct Work {
     completions: Completions,
-    finished: bool,
-    prompt_tokens: u32,
-    /// Tokens written so far.
-    tokens: u32,
-    /// Until its end is recorded.
-    admission: Option<Admission>,
-    _place: Place,
+    caller: ApiCaller,
+    completion: Completion,
+    words: mpsc::UnboundedSender<Result<Event, chat::Error>>,
+    run: Run,
+    place: Place,
 }
 
 impl Completions {
@@ -65,29 +69,48 @@ impl Completions {
     }
 
     /// Records that an answer was asked for, then asks.
-    pub async fn start(&self, caller: ApiCaller, mut request: Request) -> Result<Running, chat::Error> {
+    pub async fn start(&self, caller: ApiCaller, request: Request) -> Result<Running, chat::Error> {
         let engine = self.engines.present().ok_or(chat::Error::Busy { retry_after_seconds: 2 })?;
         let place = self.places.take(&caller)?;
         let measure = engine.measure(request.prompt.clone(), request.sampling.max_tokens).await;
         let prompt_tokens = measure.map_err(chat::refusal)?.prompt_tokens;
-        let now = self.clock.now_us();
         let completion = Completion {
             id: random::id(self.random.as_ref())?,
-            created_s: now / SECOND_US,
+            created_s: self.clock.now_us() / SECOND_US,
             model: self.model.id.clone(),
         };
-        let draft = records::completion_started(&caller, &completion.id, &records::model(&self.model));
+        let run = self.access.runs().enter(caller.standing(&self.model.id));
+        let (words, received) = mpsc::unbounded_channel();
+        let running = Running { completion: completion.clone(), words: received, notice: run.notice() };
+        let (tell, told) = Teller::new();
+        let work = Work { completions: self.clone(), caller, completion, words, run, place };
+        tokio::spawn(work.run(engine, request, prompt_tokens, tell));
+        told.await.unwrap_or_else(|_| Err(chat::not_begun()))?;
+        Ok(running)
+    }
+
+    /// The record of the start, if there is room for it and the key still opens what it opened.
+    async fn record_start(
+        &self,
+        caller: &ApiCaller,
+        completion: &Completion,
+        request: &Request,
+        prompt_tokens: u32,
+    ) -> Result<Admission, chat::Error> {
+        let draft = records::completion_started(caller, &completion.id, &records::model(&self.model));
         let ask = Ask {
-            account: self.account(&caller),
+            account: self.account(caller),
             quotas: caller.rights.quotas,
             prompt_tokens: prompt_tokens.into(),
             further_tokens: request.sampling.max_tokens.into(),
-            refusal: records::key_request_refused(&caller, &records::model(&self.model)),
+            refusal: records::key_request_refused(caller, &records::model(&self.model)),
         };
         let (key_id, underway) = (caller.key_id.clone(), self.access.underway().clone());
+        let (standing, now) = (caller.standing(&self.model.id), self.clock.now_us());
         let verdict = self
             .store
-            .write(move |tx| {
+            .write_settled(move |tx| {
+                standing.confirm(tx)?;
                 api_keys::touch(tx, &key_id, now)?;
                 let verdict = underway.admit(tx, ask)?;
                 if matches!(verdict, Verdict::Admitted(_)) {
@@ -96,30 +119,7 @@ impl Completions {
                 Ok::<_, chat::Error>(verdict)
             })
             .await?;
-        let admission = verdict.admitted()?;
-        let most = admission.answer_tokens(prompt_tokens.into());
-        request.sampling.max_tokens = request.sampling.max_tokens.min(most);
-        let reply = match engine.submit(request).await {
-            Ok(reply) => reply,
-            Err(error) => {
-                let completion_id = &completion.id;
-                let (prompt_tokens, completion_tokens) = (0, 0);
-                let end = CompletionEnd { reason: "error", prompt_tokens, completion_tokens, completion_id };
-                self.record_end(&caller, &end).await?;
-                return Err(chat::refusal(error));
-            }
-        };
-        Ok(Running {
-            completion,
-            reply,
-            caller,
-            completions: self.clone(),
-            finished: false,
-            prompt_tokens,
-            tokens: 0,
-            admission: Some(admission),
-            _place: place,
-        })
+        Ok(verdict.admitted()?)
     }
 
     async fn record_end(&self, caller: &ApiCaller, end: &CompletionEnd<'_>) -> Result<(), chat::Error> {
@@ -128,7 +128,7 @@ impl Completions {
             (self.account(caller), end.prompt_tokens.into(), end.completion_tokens.into());
         let underway = self.access.underway().clone();
         self.store
-            .write(move |tx| {
+            .write_settled(move |tx| {
                 tx.audit(draft)?;
                 Ok(underway.settle(tx, &account, prompt_tokens, completion_tokens)?)
             })
@@ -142,49 +142,113 @@ impl Completions {
 }
 
 impl Running {
-    pub async fn next(&mut self) -> Option<Event> {
-        let event = self.reply.next().await;
-        self.tokens += u32::from(matches!(event, Some(Event::Token { .. })));
-        if matches!(event, Some(Event::Started { .. })) {
-            self.admission.iter().for_each(Admission::start);
+    /// The next event; an error is the last one. The end comes when it is recorded.
+    pub async fn next(&mut self) -> Option<Result<Event, chat::Error>> {
+        tokio::select! {
+            biased;
+            // What is written but not yet sent is not sent any more either.
+            lapse = self.notice.lapsed() => Some(Err(chat::Error::Lapsed(lapse))),
+            word = self.words.recv() => word,
         }
-        event
-    }
-
-    /// Records how it ended. The caller tells the client only after that.
-    pub async fn finish(&mut self, end: &End) -> Result<(), chat::Error> {
-        self.finished = true;
-        let end = CompletionEnd {
-            reason: reason(end.reason),
-            prompt_tokens: end.prompt_tokens,
-            completion_tokens: end.completion_tokens,
-            completion_id: &self.completion.id,
-        };
-        self.completions.record_end(&self.caller, &end).await?;
-        // Whoever hears of the end may ask again at once: there is room then.
-        self.admission = None;
-        Ok(())
     }
 }
 
-impl Drop for Running {
-    /// The client went away in the middle: the engine stops, and the record says so.
-    fn drop(&mut self) {
-        if self.finished {
-            return;
+impl Work {
+    async fn run(
+        self,
+        engine: Engine,
+        mut request: Request,
+        prompt_tokens: u32,
+        mut tell: Teller<Result<(), chat::Error>>,
+    ) {
+        let start = self.completions.record_start(&self.caller, &self.completion, &request, prompt_tokens);
+        let admission = match patiently(start, || tell.tell(Err(chat::not_begun()))).await {
+            Ok(admission) => admission,
+            Err(error) => return tell.tell(Err(error)),
+        };
+        let most = admission.answer_tokens(prompt_tokens.into());
+        request.sampling.max_tokens = request.sampling.max_tokens.min(most);
+        // Nobody waits for it any more.
+        if tell.has_told() || self.words.is_closed() {
+            return self.end("cancelled", None, admission, |_| ()).await;
         }
-        self.reply.cancel();
-        let (completions, caller, id) =
-            (self.completions.clone(), self.caller.clone(), self.completion.id.clone());
-        // What was read and written counts, whoever waits for it.
-        let (prompt_tokens, completion_tokens) = (self.prompt_tokens, self.tokens);
-        tokio::spawn(async move {
-            let reason = "cancelled";
-            let end = CompletionEnd { reason, prompt_tokens, completion_tokens, completion_id: &id };
-            if let Err(error) = completions.record_end(&caller, &end).await {
-                tracing::error!(%error, completion = id, "the end of a completion is not recorded");
+        match engine.submit(request).await {
+            Ok(reply) => {
+                tell.tell(Ok(()));
+                let (end, why) = self.pump(reply, &admission).await;
+                let tokens = Some((end.prompt_tokens, end.completion_tokens));
+                let words = self.words.clone();
+                let first = |written| {
+                    let last = if written { Ok(Event::End(end)) } else { Err(chat::not_begun()) };
+                    // Whoever is gone need not be told.
+                    let _gone = words.send(last);
+                };
+                self.end(why, tokens, admission, first).await;
             }
-        });
+            Err(error) => {
+                let refuse = |_| tell.tell(Err(chat::refusal(error)));
+                self.end("error", None, admission, refuse).await;
+            }
+        }
+    }
+
+    /// Hands the engine's words on until it ends, which it does within a token of the client's going or the loss of the
+    /// right to it. Returns the end, and how it came.
+    async fn pump(&self, mut reply: Reply, admission: &Admission) -> (End, &'static str) {
+        let (mut notice, mut is_cancelled) = (self.run.notice(), false);
+        loop {
+            let event = tokio::select! {
+                event = reply.next() => event,
+                _ = notice.lapsed(), if !is_cancelled => {
+                    is_cancelled = true;
+                    reply.cancel();
+                    continue;
+                }
+                () = self.words.closed(), if !is_cancelled => {
+                    is_cancelled = true;
+                    reply.cancel();
+                    continue;
+                }
+            };
+            match event {
+                Some(Event::End(end)) => {
+                    let lapse = notice.lapse().filter(|_| end.reason == Finish::Cancelled);
+                    let why = lapse.map_or(reason(end.reason), Lapse::as_str);
+                    return (end, why);
+                }
+                Some(event) => {
+                    if matches!(event, Event::Started { .. }) {
+                        admission.start();
+                    }
+                    // Its going is noticed above.
+                    let _gone = self.words.send(Ok(event));
+                }
+                None => {}
+            }
+        }
+    }
+
+    /// Records the end; the places are free again, and `first` hears of it, when that is done.
+    async fn end(
+        self,
+        reason: &'static str,
+        tokens: Option<(u32, u32)>,
+        admission: Admission,
+        first: impl FnOnce(bool),
+    ) {
+        let Self { completions, caller, completion, place, .. } = self;
+        let (prompt_tokens, completion_tokens) = tokens.unwrap_or_default();
+        let end = CompletionEnd { reason, prompt_tokens, completion_tokens, completion_id: &completion.id };
+        let mut places = Some((admission, place));
+        let first = |written| {
+            if written {
+                // Whoever hears of the end may ask again at once: there is room then.
+                places = None;
+            }
+            first(written);
+        };
+        insist(&completion.id, || completions.record_end(&caller, &end), first).await;
+        drop(places);
     }
 }
 

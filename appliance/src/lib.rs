@@ -12,6 +12,7 @@ pub mod completions;
 pub mod config;
 pub mod control;
 pub mod directory;
+pub mod durable;
 pub mod embeddings;
 pub mod front;
 pub mod http;

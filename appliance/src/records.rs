@@ -21,6 +21,7 @@ pub use directory::*;
 pub use people::*;
 pub use sessions::*;
 
+use crate::access::Lapse;
 use crate::identity::{Analyst, ApiCaller, Auditor, Caller, SignedInSession};
 use crate::models::Manifest;
 
@@ -190,12 +191,14 @@ pub fn inference_started(caller: &Caller<Analyst>, chat: &Chat, answer: &Message
     on_answer(event::INFERENCE_START, caller, chat, &answer.id, model)
 }
 
+/// `lapse`: what its person lost while it was written, where that ended it.
 pub fn inference_ended(
     caller: &Caller<Analyst>,
     chat: &Chat,
     answer_id: &str,
     model: &ModelRef,
     finish: &Finish,
+    lapse: Option<Lapse>,
 ) -> Draft {
     let draft = on_answer(event::INFERENCE_END, caller, chat, answer_id, model)
         .data("status", finish.status.as_str())
@@ -203,7 +206,11 @@ pub fn inference_ended(
         .data("completion_tokens", finish.completion_tokens.unwrap_or_default())
         .data("elapsed_ms", finish.elapsed_ms.unwrap_or_default())
         .data("content_hmac", content_digest(chat, &finish.content));
-    if finish.status == Status::Failed { draft.reason("engine_failed") } else { draft }
+    match lapse {
+        Some(lapse) => draft.reason(lapse.as_str()),
+        None if finish.status == Status::Failed => draft.reason("engine_failed"),
+        None => draft,
+    }
 }
 
 fn on_answer(

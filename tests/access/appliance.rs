@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::net::TcpListener;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, mpsc};
 use std::thread::{self, JoinHandle};
 
 use redoubt::app::{App, Parts};
@@ -17,6 +17,8 @@ use redoubt::random::Random;
 use redoubt::{control, models};
 use redoubt_audit::Origin;
 use redoubt_engine::{Engine, worker};
+use redoubt_store::audit_log::{self, Filter};
+use redoubt_store::messages::{self, Message};
 use redoubt_store::users::{Role, User};
 use redoubt_store::{DataKey, Options, Store};
 use ring::rand::SystemRandom;
@@ -203,9 +205,59 @@ impl House {
         records
     }
 
+    /// The same without a sign-in: the clock stands still.
+    pub(super) fn log(&self, act: &str) -> Vec<Value> {
+        let filter = Filter { act: Some(act.to_owned()), ..Filter::default() };
+        let page =
+            self.store.read_blocking(move |reader| audit_log::list(reader, &filter, None, 1000)).unwrap();
+        let mut records: Vec<Value> =
+            page.items.iter().map(|entry| serde_json::from_slice(entry.record.bytes()).unwrap()).collect();
+        records.reverse();
+        records
+    }
+
+    /// Keeps the store from writing until the hold is dropped. Writes wait for two seconds at most.
+    pub(super) fn hold(&self) -> Hold {
+        let ((holding, held), (release, released)) = (mpsc::channel(), mpsc::channel::<()>());
+        let store = self.store.clone();
+        let job = move || {
+            store.write_blocking(move |_| {
+                holding.send(()).unwrap();
+                let _dropped = released.recv();
+                Ok::<_, redoubt_store::Error>(())
+            })
+        };
+        let thread = thread::spawn(job);
+        held.recv().unwrap();
+        Hold { release: Some(release), thread: Some(thread) }
+    }
+
+    /// A message as it is stored.
+    pub(super) fn stored(&self, name: &str, chat: &str, id: &str) -> Message {
+        let (owner, chat, id) = (self.person(name, Role::Analyst).id, chat.to_owned(), id.to_owned());
+        let found = self.store.read_blocking(move |reader| messages::find(reader, &owner, &chat, &id));
+        found.unwrap().unwrap()
+    }
+
     /// What an analyst is told of themself.
     pub(super) fn me(client: &Client) -> Value {
         client.get("/api/v1/me").is(200).json()
+    }
+}
+
+/// The store's writer, kept busy.
+pub(super) struct Hold {
+    release: Option<mpsc::Sender<()>>,
+    thread: Option<JoinHandle<Result<(), redoubt_store::Error>>>,
+}
+
+impl Drop for Hold {
+    fn drop(&mut self) {
+        drop(self.release.take());
+        let ended = self.thread.take().map(JoinHandle::join);
+        if !thread::panicking() {
+            ended.unwrap().unwrap().unwrap();
+        }
     }
 }
 

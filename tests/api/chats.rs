@@ -99,3 +99,21 @@ fn exports_are_files_with_the_whole_chat() {
         exported["messages"].as_array().unwrap().iter().map(|m| m["content"].as_str()).collect();
     assert_eq!(contents, BTreeSet::from([Some("Say **yes**."), Some(asked.text().as_str())]));
 }
+
+/// What somebody reads of an answer that has ended is an opened chat, whichever way they came by it.
+#[test]
+fn reading_an_ended_answer_is_recorded_before_it_is_shown() {
+    let demo = shared();
+    let person = demo.next_analyst();
+    let client = demo.sign_in(&person);
+    let chat = client.new_chat();
+    let asked = client.ask(&chat, "Say yes.");
+    let opened = || {
+        let path = format!("/api/v1/audit/records?act=chat.open&actor={}", person.username);
+        demo.signed_in("auditor").get(&path).is(200).json()["items"].as_array().unwrap().len()
+    };
+    let before = opened();
+    let events = format!("/api/v1/chats/{chat}/messages/{}/events", asked.answer);
+    let read = client.stream("GET", &events, None).finish();
+    assert_eq!((read.text(), opened()), (asked.text(), before + 1));
+}

@@ -11,6 +11,7 @@ mod export;
 mod prompt;
 mod send;
 mod title;
+mod writing;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -25,7 +26,7 @@ pub use engines::Engines;
 pub use error::Error;
 pub use export::{Export, Format};
 pub use send::{NewQuestion, Parent};
-pub(crate) use send::{cache_scope, check_sampling, refusal};
+pub(crate) use send::{cache_scope, check_sampling, not_begun, refusal};
 pub use title::Title;
 
 use crate::access::{Access, Member, Permission};
@@ -49,7 +50,6 @@ pub struct Chats {
 #[derive(Clone)]
 struct Running {
     chat_id: String,
-    session_id: String,
     answer: Answer,
 }
 
@@ -110,6 +110,7 @@ impl Chats {
         let (member, created) = (member.clone(), chat.clone());
         self.store
             .write(move |tx| {
+                member.confirm(tx)?;
                 let seq = tx.audit(records::chat_created(&member, &created))?;
                 chats::insert(tx, &created, seq)?;
                 Ok::<_, Error>(())
@@ -175,6 +176,7 @@ impl Chats {
         let (scope, deleting, id) = (member.scope(), member.clone(), chat_id.to_owned());
         self.store
             .write(move |tx| {
+                deleting.confirm(tx)?;
                 let chat = chats::find(tx, &scope, &id)?.ok_or(Error::NoSuchChat)?;
                 let messages = chats::delete(tx, &scope, &chat.id)?.ok_or(Error::NoSuchChat)?;
                 tx.audit(records::chat_deleted(&deleting, &chat, messages))?;
@@ -215,11 +217,6 @@ impl Chats {
         found.ok_or(Error::NoSuchChat)?;
         self.stop_where(|running| running.chat_id == chat_id);
         Ok(())
-    }
-
-    /// Stops the answers of a session that has ended.
-    pub fn stop_session(&self, session_id: &str) {
-        self.stop_where(|running| running.session_id == session_id);
     }
 
     fn stop_where(&self, matches: impl Fn(&Running) -> bool) {

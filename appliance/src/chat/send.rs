@@ -1,26 +1,23 @@
-//! The way of one message: written and recorded, answered by the engine, written and recorded again.
-//!
-//! The answer is written by a task of its own, so that it goes on without a reader and can be re-attached.
+//! The way of one message up to its answer: where it hangs, what the model reads, whether there is room, and the record
+//! of its start. `writing` takes it from there.
 
-use std::time::Duration;
-
-use redoubt_engine::{CacheScope, Event, Finish, Prompt, Reply, Request, Sampling, Turn};
+use redoubt_engine::{CacheScope, Prompt, Sampling, Turn};
 use redoubt_store::chats::{self, Chat, Scope};
 use redoubt_store::messages::{self, Message, Role, Status};
 use redoubt_store::usage::Account;
 
-use super::answer::{Answer, Ended, Failure, Place, Usage};
+use super::answer::{Answer, Ended, Usage};
 use super::prompt::{branch, turns};
 use super::title::Title;
+use super::writing::Reservation;
 use super::{Chats, Error, OpenChat, Running};
 use crate::access::{self, Admission, Ask, Member, Permission, Rights, Verdict};
+use crate::durable::Teller;
 use crate::random;
 use crate::records;
 
 /// The longest question, in bytes; what fits into a context is far less.
 pub(super) const MAX_QUESTION_BYTES: usize = 256 << 10;
-/// How often an outcome that could not be stored is tried again, a second apart.
-const STORE_ATTEMPTS: u32 = 300;
 
 /// Where a new question hangs in the tree of messages.
 pub enum Parent {
@@ -40,17 +37,17 @@ pub struct NewQuestion {
 }
 
 /// Everything known before the first word is written.
-struct Plan {
-    chat: Chat,
+pub(super) struct Plan {
+    pub(super) chat: Chat,
     /// The question, if it is new.
-    new_question: Option<Message>,
-    answer: Message,
-    title: Option<String>,
-    turns: Vec<Turn>,
-    sampling: Sampling,
-    dropped_turns: u32,
+    pub(super) new_question: Option<Message>,
+    pub(super) answer: Message,
+    pub(super) title: Option<String>,
+    pub(super) turns: Vec<Turn>,
+    pub(super) sampling: Sampling,
+    pub(super) dropped_turns: u32,
     /// Tokens of the prompt as it will be read.
-    prompt_tokens: u32,
+    pub(super) prompt_tokens: u32,
 }
 
 impl Chats {
@@ -118,17 +115,28 @@ impl Chats {
         self.start(member, plan).await
     }
 
-    /// An answer to follow from its beginning, running or long ended.
+    /// An answer to follow from its beginning, running or long ended. Reading one that has ended is opening its chat, and
+    /// recorded before it is shown.
     pub async fn attach(&self, member: &Member, chat_id: &str, answer_id: &str) -> Result<Answer, Error> {
         let open = self.peek(member, chat_id).await?;
-        let message = open.messages.into_iter().find(|message| message.id == answer_id);
-        let message =
-            message.filter(|message| message.role == Role::Assistant).ok_or(Error::NoSuchMessage)?;
+        let found = open.messages.iter().find(|message| message.id == answer_id);
+        found.filter(|message| message.role == Role::Assistant).ok_or(Error::NoSuchMessage)?;
         let running = self.running().get(chat_id).map(|running| running.answer.clone());
         if let Some(answer) = running.filter(|answer| answer.answer_id == answer_id) {
             return Ok(answer);
         }
-        Ok(finished(message))
+        let (scope, member) = (member.scope(), member.clone());
+        let (chat_id, answer_id) = (chat_id.to_owned(), answer_id.to_owned());
+        self.store
+            .write(move |tx| {
+                member.confirm(tx)?;
+                let chat = chats::find(tx, &scope, &chat_id)?.ok_or(Error::NoSuchChat)?;
+                let message = messages::find(tx, &chat.owner, &chat.id, &answer_id)?;
+                let message = message.ok_or(Error::NoSuchMessage)?;
+                tx.audit(records::chat_opened(&member, &chat))?;
+                Ok(finished(message))
+            })
+            .await
     }
 
     /// The chat for the caller's own next action; that action is what gets recorded.
@@ -180,30 +188,12 @@ impl Chats {
         (plan.dropped_turns, plan.prompt_tokens) = (measure.dropped_turns, measure.prompt_tokens);
         let question_id = plan.answer.parent.clone().unwrap_or_default();
         let answer = Answer::new(question_id, plan.answer.id.clone(), plan.dropped_turns, plan.title.clone());
-        let mut reserved = self.reserve(member, &plan.chat.id, &answer)?;
-        let admission = self.write_start(member, &plan).await?;
-        let most = admission.answer_tokens(plan.prompt_tokens.into());
-        plan.sampling.max_tokens = plan.sampling.max_tokens.min(most);
-        reserved.admission = Some(admission);
-        let request = Request {
-            prompt: Prompt::Chat(std::mem::take(&mut plan.turns)),
-            sampling: plan.sampling.clone(),
-            cache_scope: cache_scope(&self.model.id, &plan.chat.scope()),
-            party: member.id().to_owned(),
-            priority: member.rights.priority(),
-        };
-        match engine.submit(request).await {
-            Ok(reply) => {
-                tokio::spawn(self.clone().run(reply, member.clone(), plan, reserved));
-                Ok(answer)
-            }
-            // The question stays, its answer has failed: both are as recorded.
-            Err(error) => {
-                let ended = outcome(Finish::Error, Usage::default(), Some(Failure::Engine));
-                self.write_end(member, &plan, &answer, &ended).await?;
-                Err(refusal(error))
-            }
-        }
+        let reserved = self.reserve(member, &plan.chat.id, &answer)?;
+        let (tell, told) = Teller::new();
+        // Whoever asks may hang up from here on; what is written for them has its end all the same.
+        tokio::spawn(self.clone().write(engine, member.clone(), plan, reserved, tell));
+        told.await.unwrap_or_else(|_| Err(not_begun()))?;
+        Ok(answer)
     }
 
     /// One answer at a time in a chat; the place is free again when the reservation is dropped.
@@ -212,16 +202,15 @@ impl Chats {
         if running.contains_key(chat_id) {
             return Err(Error::StillAnswering);
         }
-        let session_id = member.session.id.clone();
-        let place = Running { chat_id: chat_id.to_owned(), session_id, answer: answer.clone() };
-        running.insert(chat_id.to_owned(), place);
+        running.insert(chat_id.to_owned(), Running { chat_id: chat_id.to_owned(), answer: answer.clone() });
+        let run = self.access.runs().enter(member.standing().using(&self.model.id));
         let (chats, chat_id, answer) = (self.clone(), chat_id.to_owned(), answer.clone());
-        Ok(Reservation { chats, chat_id, answer, admission: None })
+        Ok(Reservation { chats, chat_id, answer, run, admission: None })
     }
 
     /// Step 1 of the way: the message and its records, one transaction, on disk before the engine hears of it. A quota
     /// that is used up is found in the same one.
-    async fn write_start(&self, member: &Member, plan: &Plan) -> Result<Admission, Error> {
+    pub(super) async fn write_start(&self, member: &Member, plan: &Plan) -> Result<Admission, Error> {
         let (member, chat, title) = (member.clone(), plan.chat.clone(), plan.title.clone());
         let (question, answer) = (plan.new_question.clone(), plan.answer.clone());
         let model = records::model(&self.model);
@@ -229,8 +218,9 @@ impl Chats {
         let (ask, underway) = (self.ask(&member, plan), self.access.underway().clone());
         let verdict = self
             .store
-            .write(move |tx| {
+            .write_settled(move |tx| {
                 let scope = chat.scope();
+                member.standing().using(&model.id).confirm(tx)?;
                 chats::find(tx, &scope, &chat.id)?.ok_or(Error::NoSuchChat)?;
                 let admission = match underway.admit(tx, ask)? {
                     Verdict::Admitted(admission) => admission,
@@ -263,120 +253,10 @@ impl Chats {
             refusal: records::rights::request_refused(member.actor(), &member.via, object, model),
         }
     }
-
-    /// Steps 3 and 4: the engine's words into the answer, then the outcome into the store.
-    async fn run(self, reply: Reply, member: Member, plan: Plan, mut reserved: Reservation) {
-        let answer = reserved.answer.clone();
-        let mut ended = follow(reply, &answer, reserved.admission.as_ref()).await;
-        ended.elapsed_ms =
-            u64::try_from((self.clock.now_us() - plan.answer.created_at) / 1000).unwrap_or_default();
-        if self.write_end(&member, &plan, &answer, &ended).await.is_ok() {
-            // Whoever hears of the end may ask again at once: there is room then.
-            reserved.admission = None;
-            answer.end(ended);
-            return;
-        }
-        // No record, no answer: readers are told so, while the outcome waits for the store to work again.
-        answer.end(Ended { status: Status::Failed, error: Some(Failure::Unrecorded), ..ended.clone() });
-        for _ in 0..STORE_ATTEMPTS {
-            tokio::time::sleep(Duration::from_secs(1)).await;
-            if self.write_end(&member, &plan, &answer, &ended).await.is_ok() {
-                return;
-            }
-        }
-        tracing::error!(answer = answer.answer_id, "the outcome of an answer could not be stored");
-    }
-
-    async fn write_end(
-        &self,
-        member: &Member,
-        plan: &Plan,
-        answer: &Answer,
-        ended: &Ended,
-    ) -> Result<(), Error> {
-        let (member, chat, message) = (member.clone(), plan.chat.clone(), plan.answer.clone());
-        let (model, usage) = (records::model(&self.model), ended.usage);
-        let (account, underway) = (account(&plan.chat, &self.model.id), self.access.underway().clone());
-        let finish = messages::Finish {
-            status: ended.status,
-            finish_reason: Some(ended.finish_reason.to_owned()),
-            content: answer.text(),
-            prompt_tokens: Some(ended.usage.prompt_tokens),
-            completion_tokens: Some(ended.usage.completion_tokens),
-            cached_tokens: Some(ended.usage.cached_tokens),
-            dropped_turns: Some(plan.dropped_turns),
-            elapsed_ms: Some(ended.elapsed_ms),
-        };
-        self.store
-            .write(move |tx| {
-                tx.audit(records::inference_ended(&member, &chat, &message.id, &model, &finish))?;
-                let (prompt_tokens, completion_tokens) = (usage.prompt_tokens, usage.completion_tokens);
-                underway.settle(tx, &account, prompt_tokens.into(), completion_tokens.into())?;
-                // The chat may have been deleted meanwhile; then there is nothing left to write into.
-                messages::finish(tx, &message.id, &finish)?;
-                Ok(())
-            })
-            .await
-    }
-}
-
-/// Holds a chat's one place for a running answer, and the person's place among what is under way.
-struct Reservation {
-    chats: Chats,
-    chat_id: String,
-    answer: Answer,
-    admission: Option<Admission>,
-}
-
-impl Drop for Reservation {
-    fn drop(&mut self) {
-        self.chats.running().remove(&self.chat_id);
-    }
-}
-
-/// Copies the engine's words into the answer until it ends; a stop ends it within a token.
-async fn follow(mut reply: Reply, answer: &Answer, admission: Option<&Admission>) -> Ended {
-    loop {
-        let event = tokio::select! {
-            event = reply.next() => event,
-            () = answer.stopped() => {
-                reply.cancel();
-                continue;
-            }
-        };
-        match event {
-            Some(Event::Queued { position, wait_s }) => answer.queued(Place { position, wait_s }),
-            Some(Event::Started { .. }) => {
-                answer.started();
-                admission.into_iter().for_each(Admission::start);
-            }
-            Some(Event::Token { text, .. }) => answer.push(&text),
-            Some(Event::End(end)) => {
-                let usage = Usage {
-                    prompt_tokens: end.prompt_tokens,
-                    completion_tokens: end.completion_tokens,
-                    cached_tokens: end.cached_tokens,
-                };
-                let failure = (end.reason == Finish::Error).then_some(Failure::Engine);
-                return outcome(end.reason, usage, failure);
-            }
-            None => return outcome(Finish::Error, Usage::default(), Some(Failure::Engine)),
-        }
-    }
-}
-
-fn outcome(reason: Finish, usage: Usage, error: Option<Failure>) -> Ended {
-    let (status, finish_reason) = match reason {
-        Finish::Stop => (Status::Done, "stop"),
-        Finish::Length => (Status::Done, "length"),
-        Finish::Cancelled => (Status::Stopped, "cancelled"),
-        Finish::Error => (Status::Failed, "error"),
-    };
-    Ended { status, finish_reason, usage, elapsed_ms: 0, error }
 }
 
 /// Whose use of which model an answer in this chat is.
-fn account(chat: &Chat, model: &str) -> Account {
+pub(super) fn account(chat: &Chat, model: &str) -> Account {
     let Scope { owner, workspace } = chat.scope();
     Account { user_id: owner, workspace, model: model.to_owned() }
 }
@@ -399,6 +279,11 @@ pub(crate) fn check_sampling(
 pub(crate) fn cache_scope(model: &str, scope: &Scope) -> CacheScope {
     let Scope { owner, workspace } = scope;
     CacheScope { shared: format!("{model}/{workspace}"), private: format!("{owner}/{workspace}") }
+}
+
+/// Of a request whose start was not recorded in time: what is written of it late is ended at once.
+pub(crate) fn not_begun() -> Error {
+    redoubt_store::Error::Unavailable("the start was not recorded in time").into()
 }
 
 /// The engine's refusals as the chat's own.

@@ -56,13 +56,14 @@ pub struct Listeners {
     pub console: UnixListener,
 }
 
-/// Serves until `shutdown` resolves, then lets running requests end for a few seconds.
+/// Serves, and ends what loses its right, until `shutdown` resolves; then lets running requests end for a few seconds.
 pub async fn run(
     app: App,
     listeners: Listeners,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> std::io::Result<()> {
     let connections = Connections::default();
+    let following = app.clone();
     let data = web::Data::new(app);
     let mut server = HttpServer::new(move || {
         actix_web::App::new().wrap(middleware::from_fn(boundary::around)).configure(configure(data.clone()))
@@ -89,5 +90,8 @@ pub async fn run(
         shutdown.await;
         handle.stop(true).await;
     });
-    server.await
+    let following = actix_web::rt::spawn(async move { following.follow_rights().await });
+    let served = server.await;
+    following.abort();
+    served
 }

@@ -1,6 +1,7 @@
 //! The end of sessions: the row, its record and whoever has to know of it, in one place.
 //!
-//! **Invariant:** a session is deleted nowhere else, so nothing can end one and leave its answers running.
+//! **Invariant:** a session is deleted nowhere else. Who is told here is told at once; that may fail to come, where the
+//! request is dropped before its write is answered, and then `App::follow_rights` finds the session gone.
 
 use std::sync::Arc;
 

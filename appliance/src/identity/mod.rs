@@ -11,6 +11,7 @@ mod credentials;
 mod ending;
 mod error;
 mod factor;
+mod lapses;
 mod limits;
 mod lockout;
 mod mapping;

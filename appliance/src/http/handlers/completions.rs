@@ -162,10 +162,9 @@ fn sampling(body: CompletionRequest, default: Sampling) -> Sampling {
 async fn whole(mut running: Running) -> Result<HttpResponse, Error> {
     let mut text = String::new();
     while let Some(event) = running.next().await {
-        match event {
+        match event? {
             Event::Token { text: token, .. } => text.push_str(&token),
             Event::End(end) => {
-                running.finish(&end).await?;
                 if end.reason == Finish::Error {
                     break;
                 }
@@ -241,20 +240,18 @@ impl Feed {
                 return None;
             }
             match self.running.next().await {
-                Some(Event::Token { text, .. }) => {
+                Some(Ok(Event::Token { text, .. })) => {
                     return Some(chunk(&self.running.completion, json!({"content": text}), None));
                 }
-                Some(Event::End(end)) => self.end(&end).await,
-                Some(Event::Queued { .. } | Event::Started { .. }) => {}
+                Some(Ok(Event::End(end))) => self.end(&end),
+                Some(Ok(Event::Queued { .. } | Event::Started { .. })) => {}
+                Some(Err(error)) => self.fail(&error.into()),
                 None => self.fail(&engine_failed()),
             }
         }
     }
 
-    async fn end(&mut self, end: &End) {
-        if let Err(error) = self.running.finish(end).await {
-            return self.fail(&error.into());
-        }
+    fn end(&mut self, end: &End) {
         if end.reason == Finish::Error {
             return self.fail(&engine_failed());
         }

@@ -11,7 +11,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use utoipa::ToSchema;
 
 use super::chats::{StatusView, UsageView};
-use crate::access::Member;
+use crate::access::{Lapse, Member, Notice, Run};
 use crate::app::App;
 use crate::chat::{Answer, Ended, Failure, NewQuestion, Parent, Place, Step, Watcher};
 use crate::http::body::Body;
@@ -19,6 +19,8 @@ use crate::http::error::{Code, Error, Problem};
 use crate::http::sse;
 
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
+/// How long a reader who lost the right to an answer waits for its end.
+const END_COMES_WITHIN: Duration = Duration::from_millis(400);
 /// The longest answer unless the caller says otherwise, in tokens.
 const DEFAULT_MAX_TOKENS: u32 = 1024;
 
@@ -132,7 +134,7 @@ pub(crate) async fn create(
         sampling: params.unwrap_or_default().over(app.chats.model().sampling()),
     };
     let answer = app.chats.send(&member, &id, question).await?;
-    Ok(stream(&request, &member, &answer))
+    Ok(stream(&request, &app, &member, &answer))
 }
 
 /// `POST /api/v1/chats/{id}/messages/{mid}/regenerate`
@@ -145,7 +147,7 @@ pub(crate) async fn regenerate(
 ) -> Result<HttpResponse, Error> {
     let sampling = body.0.params.unwrap_or_default().over(app.chats.model().sampling());
     let answer = app.chats.regenerate(&member, &ids.0, &ids.1, sampling).await?;
-    Ok(stream(&request, &member, &answer))
+    Ok(stream(&request, &app, &member, &answer))
 }
 
 /// `GET /api/v1/chats/{id}/messages/{mid}/events`
@@ -156,7 +158,7 @@ pub(crate) async fn events(
     request: HttpRequest,
 ) -> Result<HttpResponse, Error> {
     let answer = app.chats.attach(&member, &ids.0, &ids.1).await?;
-    Ok(stream(&request, &member, &answer))
+    Ok(stream(&request, &app, &member, &answer))
 }
 
 /// `POST /api/v1/chats/{id}/stop`
@@ -171,20 +173,29 @@ struct Feed {
     start: Option<Bytes>,
     end: Option<Bytes>,
     request_id: String,
+    /// The reader's own right to it, which may end before the answer does.
+    notice: Notice,
+    is_over: bool,
+    _run: Run,
 }
 
-fn stream(request: &HttpRequest, member: &Member, answer: &Answer) -> HttpResponse {
+fn stream(request: &HttpRequest, app: &App, member: &Member, answer: &Answer) -> HttpResponse {
     let start = Start {
         question: &answer.question_id,
         answer: &answer.answer_id,
         dropped_turns: answer.dropped_turns,
         title: answer.title.as_deref(),
     };
+    // What is read needs no model: one that is lost ends the answer, and that is read.
+    let run = app.access.runs().enter(member.standing());
     let feed = Feed {
         watcher: answer.watch(),
         start: Some(sse::event("start", &start)),
         end: None,
         request_id: member.via.request.clone(),
+        notice: run.notice(),
+        is_over: false,
+        _run: run,
     };
     sse::response(request, stream::unfold(feed, |mut feed| async move { Some((feed.next().await?, feed)) }))
 }
@@ -194,7 +205,15 @@ impl Feed {
         if let Some(waiting) = self.start.take().or_else(|| self.end.take()) {
             return Some(waiting);
         }
-        match tokio::time::timeout(KEEP_ALIVE, self.watcher.next()).await {
+        if self.is_over {
+            return None;
+        }
+        let step = tokio::select! {
+            biased;
+            lapse = self.notice.lapsed() => return Some(self.cut(lapse).await),
+            step = tokio::time::timeout(KEEP_ALIVE, self.watcher.next()) => step,
+        };
+        match step {
             Err(_) => Some(sse::keep_alive()),
             Ok(None) => None,
             Ok(Some(Step::Queued(Place { position, wait_s }))) => {
@@ -202,6 +221,25 @@ impl Feed {
             }
             Ok(Some(Step::Text(text))) => Some(sse::event("token", &Token { text })),
             Ok(Some(Step::Ended(ended))) => Some(self.end(&ended)),
+        }
+    }
+
+    /// The reader lost the right to read on: no further word, but that the answer was stopped, if it was and that is known
+    /// soon; else why there is no more.
+    async fn cut(&mut self, lapse: Lapse) -> Bytes {
+        self.is_over = true;
+        let end = async {
+            loop {
+                match self.watcher.next().await {
+                    Some(Step::Ended(ended)) => return Some(ended),
+                    Some(Step::Text(_) | Step::Queued(_)) => {}
+                    None => return None,
+                }
+            }
+        };
+        match tokio::time::timeout(END_COMES_WITHIN, end).await {
+            Ok(Some(ended)) => self.end(&ended),
+            _ => sse::event("error", &Failed { problem: Error::from(lapse).problem(&self.request_id) }),
         }
     }
 

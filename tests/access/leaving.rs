@@ -1,0 +1,119 @@
+//! Clients that go away: whatever was begun for them has its one end in the log, and no place is lost.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use redoubt_store::messages;
+use serde_json::{Value, json};
+
+use super::appliance::House;
+use crate::support::{Client, await_some};
+
+const EMBEDDINGS: &str = "/v1/embeddings";
+
+fn short() -> Value {
+    json!({"content": "Say yes.", "params": {"temperature": 0, "max_tokens": 4}})
+}
+
+/// Every start has one end, no message waits for one, and all places are free again.
+fn balances(house: &House, least: usize) {
+    let is_quiet = || {
+        let streaming = house.store.read_blocking(messages::list_streaming).unwrap();
+        let ids = |act: &str| {
+            let mut counts: BTreeMap<String, usize> = BTreeMap::new();
+            for record in house.log(act).iter().filter(|record| record["outcome"] != "deny") {
+                *counts.entry(record["obj"]["id"].as_str().unwrap().to_owned()).or_default() += 1;
+            }
+            counts
+        };
+        let (starts, ends) = (ids("inference.start"), ids("inference.end"));
+        let counts = house.app.access.underway().counts();
+        let is_quiet = streaming.is_empty() && starts == ends && counts == (0, 0) && starts.len() >= least;
+        let told = (streaming.len(), starts.len(), ends.len(), counts);
+        if is_quiet { Ok(starts) } else { Err(told) }
+    };
+    let mut told = None;
+    for _ in 0..40 {
+        match is_quiet() {
+            Ok(starts) => {
+                assert!(starts.values().all(|count| *count == 1), "{starts:?}");
+                return;
+            }
+            Err(counts) => told = Some(counts),
+        }
+        std::thread::sleep(Duration::from_millis(250));
+    }
+    panic!("streaming, starts, ends, under way: {told:?}, and not at least {least} starts with an end each");
+}
+
+/// The client is gone while the record of the start waits for the disk.
+fn leaves(kind: impl FnOnce(&House, &Client, &Client) -> (bool, String, Value)) {
+    let house = House::open();
+    let (alice, program) = (house.analyst("alice"), house.program("alice", 1));
+    let (is_chat, path, body) = kind(&house, &alice, &program);
+    let client = if is_chat { &alice } else { &program };
+    let hold = house.hold();
+    assert!(client.gives_up(&path, &body, Duration::from_millis(700)));
+    // Until the appliance has noticed.
+    std::thread::sleep(Duration::from_millis(300));
+    drop(hold);
+    balances(&house, 1);
+    // The key's one place is free again, too.
+    await_some("the key's place", || {
+        let answer = program.post("/v1/chat/completions", &house.completion("x", 1));
+        (answer.status == 200).then_some(())
+    });
+}
+
+#[test]
+fn a_chat_s_question_whose_asker_is_gone_before_it_is_written_has_an_end() {
+    leaves(|_, alice, _| (true, format!("/api/v1/chats/{}/messages", alice.new_chat()), short()));
+}
+
+#[test]
+fn a_completion_whose_program_is_gone_before_it_is_written_has_an_end() {
+    leaves(|house, _, _| (false, "/v1/chat/completions".to_owned(), house.completion("Say yes.", 4)));
+}
+
+#[test]
+fn embeddings_whose_program_is_gone_before_they_are_written_have_an_end() {
+    leaves(|house, _, _| {
+        (false, EMBEDDINGS.to_owned(), json!({"model": house.embedding, "input": "the harbour"}))
+    });
+}
+
+#[test]
+fn whoever_goes_away_at_any_moment_leaves_nothing_behind() {
+    let house = House::open();
+    let (alice, program) = (house.analyst("alice"), house.program("alice", 64));
+    let embedding = json!({"model": house.embedding, "input": vec!["the boats are on the mud"; 8]});
+    let completion = house.completion("Say yes.", 6);
+    // A connection takes some milliseconds; then come the record, the engine, the words and the end.
+    for round in 0..60_u64 {
+        let after = Duration::from_millis(4 + round * 37 % 90);
+        let (client, path, body) = match round % 3 {
+            0 => (&alice, format!("/api/v1/chats/{}/messages", alice.new_chat()), &short()),
+            1 => (&program, "/v1/chat/completions".to_owned(), &completion),
+            _ => (&program, EMBEDDINGS.to_owned(), &embedding),
+        };
+        client.gives_up(&path, body, after);
+    }
+    balances(&house, 10);
+}
+
+/// What the model did for somebody who did not wait for it is theirs all the same.
+#[test]
+fn cancelled_embeddings_count() {
+    let house = House::open();
+    let (alice, program) = (house.analyst("alice"), house.program("alice", 1));
+    let text = "the sea falls back again and leaves the boats on the mud ".repeat(6);
+    let much = json!({"model": house.embedding, "input": vec![text; 400]});
+    assert!(program.gives_up(EMBEDDINGS, &much, Duration::from_millis(500)));
+    balances(&house, 1);
+    let end = house.log("inference.end").pop().unwrap();
+    assert_eq!(end["reason"], "cancelled");
+    let tokens = House::me(&alice)["quotas"]["used"]["tokens"].as_u64().unwrap();
+    assert_eq!(end["d"]["prompt_tokens"], tokens);
+    // 400 texts of some 80 tokens.
+    assert!((10_000..100_000).contains(&tokens), "{tokens}");
+}
