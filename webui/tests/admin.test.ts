@@ -111,15 +111,15 @@ describe('lists', () => {
     const people = new Listing<Person>(
       () => new Promise((tell) => answers.push((items) => tell({ items, next: 'more' }))),
     );
-    const [first, second] = [people.load('m'), people.load('ma')];
+    const [first, second] = [people.search('m'), people.search('ma')];
     answers[1]?.([person('mara')]);
     answers[0]?.([person('mike')]);
     await Promise.all([first, second]);
-    expect(people.items).toEqual([person('mara')]);
-    const third = people.more('ma');
+    expect(people.value).toEqual([person('mara')]);
+    const third = people.more();
     answers[2]?.([person('mara'), person('marek')]);
     await third;
-    expect(people.items?.map(({ id }) => id)).toEqual(['mara', 'marek']);
+    expect(people.value?.map(({ id }) => id)).toEqual(['mara', 'marek']);
   });
 
   test('a failure keeps what was there', async () => {
