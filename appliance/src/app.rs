@@ -13,6 +13,7 @@ use crate::completions::Completions;
 use crate::config::Config;
 use crate::directory::Directory;
 use crate::embeddings::Embeddings;
+use crate::identity::certificate::Authority;
 use crate::identity::{self, Identity};
 use crate::metrics::Metrics;
 use crate::models::Manifest;
@@ -25,6 +26,8 @@ use crate::refusals::Refusals;
 const HOUSEKEEPING: Duration = Duration::from_secs(5);
 /// How often what runs is compared with the rights to it: an end is promised within a second.
 const RIGHTS_EVERY: Duration = Duration::from_millis(400);
+/// How soon a session ends whose certificate was revoked.
+const CERTIFICATES: Duration = Duration::from_secs(20);
 
 /// Application-wide parts. Clones share them.
 #[derive(Clone)]
@@ -61,6 +64,8 @@ pub struct Parts {
     pub embedding: Option<Manifest>,
     /// The directory, if one is configured.
     pub directory: Option<Directory>,
+    /// Whose certificates let people sign in, if any do.
+    pub certificates: Option<Authority>,
     /// How far the processes are locked in, in words.
     pub lockdown: String,
 }
@@ -68,7 +73,7 @@ pub struct Parts {
 impl App {
     /// Joins the parts and closes what the last process left open.
     pub fn build(parts: Parts) -> anyhow::Result<Self> {
-        let Parts { config, store, clock, random, engines, model, embedding, directory, lockdown } = parts;
+        let Parts { config, store, clock, random, engines, model, embedding, .. } = parts;
         close_interrupted_answers(&store)?;
         let refusals = Refusals::default();
         let models = [Some(model.clone()), embedding.clone()].into_iter().flatten().collect();
@@ -88,8 +93,9 @@ impl App {
             random: random.clone(),
             refusals: refusals.clone(),
             limits: config.sign_in.clone(),
-            directory: directory.clone(),
+            directory: parts.directory.clone(),
             directory_settings: config.directory.clone(),
+            certificates: parts.certificates,
             on_end: Arc::new(move |session_id| runs.end_session(session_id)),
         })?;
         let places = Places::default();
@@ -122,10 +128,10 @@ impl App {
             chats,
             completions,
             embeddings,
-            directory,
+            directory: parts.directory,
             refusals,
             metrics: Metrics::default(),
-            lockdown: lockdown.into(),
+            lockdown: parts.lockdown.into(),
         })
     }
 
@@ -150,6 +156,16 @@ impl App {
             tokio::time::sleep(HOUSEKEEPING).await;
             if let Err(error) = self.identity.recheck_due().await {
                 tracing::warn!(%error, "people of the directory could not be checked; they are tried again");
+            }
+        }
+    }
+
+    /// Looks again at the certificates with which sessions began, again and again.
+    pub async fn follow_certificates(&self) {
+        loop {
+            tokio::time::sleep(CERTIFICATES).await;
+            if let Err(error) = self.identity.recheck_certificates().await {
+                tracing::warn!(%error, "the certificates of sessions could not be checked; they are tried again");
             }
         }
     }

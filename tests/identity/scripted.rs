@@ -115,6 +115,8 @@ impl Scripted {
                 let wrong = (!right && known.refusal.is_none()).then(|| json!("WrongPassword"));
                 Known { refusal: known.refusal.or(wrong), ..known }
             })
+        } else if let Some(find) = ask.get("Find") {
+            state.people.get(find["name"].as_str().unwrap()).cloned()
         } else {
             state.look_ups += 1;
             let id = ask["LookUp"]["id"].as_str().unwrap();

@@ -107,6 +107,14 @@ impl Directory {
         self.person(Ask::LookUp { id: id.clone() }).await
     }
 
+    /// Who has this name, for somebody who has proved by a certificate that it is theirs.
+    ///
+    /// # Errors
+    /// As for [`Directory::look_up`].
+    pub async fn find(&self, name: &str) -> Result<Person, Refusal> {
+        self.person(Ask::Find { name: name.to_owned() }).await
+    }
+
     /// Takes every step of a sign-in but the person's own bind, and says what each found. With a name, that person is
     /// searched, too.
     pub async fn test(&self, name: Option<&str>) -> Report {

@@ -20,6 +20,8 @@ const MAX_NAME: usize = 128;
 pub(super) struct People {
     base: String,
     filter: Template,
+    /// Of the name in a certificate.
+    certificate_filter: Template,
     id: String,
     name: String,
     display_name: String,
@@ -27,10 +29,11 @@ pub(super) struct People {
 }
 
 impl People {
-    pub(super) fn new(config: &config::Directory, filter: Template) -> Self {
+    pub(super) fn new(config: &config::Directory, filter: Template, certificate_filter: Template) -> Self {
         Self {
             base: config.base.clone(),
             filter,
+            certificate_filter,
             id: config.attribute_id.clone(),
             name: config.attribute_name.clone(),
             display_name: config.attribute_display_name.clone(),
@@ -40,13 +43,32 @@ impl People {
 
     /// Whom the name means: exactly one entry, below the base.
     pub(super) async fn by_name(&self, connection: &mut Connection, name: &str) -> Result<Entry, Refusal> {
+        self.by_filter(connection, &self.filter, name).await
+    }
+
+    /// The same for the name in a certificate; the filter for people must let them in as well.
+    pub(super) async fn by_certificate_name(
+        &self,
+        connection: &mut Connection,
+        name: &str,
+    ) -> Result<Entry, Refusal> {
+        let entry = self.by_filter(connection, &self.certificate_filter, name).await?;
+        self.admit(connection, &entry).await?;
+        Ok(entry)
+    }
+
+    async fn by_filter(
+        &self,
+        connection: &mut Connection,
+        filter: &Template,
+        name: &str,
+    ) -> Result<Entry, Refusal> {
         if !is_name(name) {
             return Err(Refusal::Unknown);
         }
         // One more than there may be.
-        let found = connection
-            .search(&self.base, Scope::Subtree, &self.filter.with(name), &self.attributes(), 2)
-            .await?;
+        let found =
+            connection.search(&self.base, Scope::Subtree, &filter.with(name), &self.attributes(), 2).await?;
         self.only(found.entries, found.limited)
     }
 

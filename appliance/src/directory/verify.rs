@@ -1,4 +1,4 @@
-//! A sign-in's question to the directory: who has this name and this password?
+//! A sign-in's questions to the directory: who has this name and this password, and whose name is this?
 
 use zeroize::Zeroizing;
 
@@ -118,6 +118,19 @@ pub(super) async fn look_up(service: &Service, id: &DirectoryId) -> Result<Perso
     let looked_up = looked_up.await;
     service.servers.give_back(connection);
     looked_up
+}
+
+/// Whom the name of a certificate means. The state of a password, which they may not even have, does not count.
+pub(super) async fn find(service: &Service, name: &str) -> Result<Person, Refusal> {
+    let mut connection = service.servers.lease().await?;
+    let found = async {
+        let entry = service.people.by_certificate_name(&mut connection, name).await?;
+        account::standing_without_password(&entry, service.clock.now_us())?;
+        person(service, &mut connection, &entry, name).await
+    };
+    let found = found.await;
+    service.servers.give_back(connection);
+    found
 }
 
 /// Reads what we keep of an entry, with the service account.

@@ -1,15 +1,18 @@
 //! The one function of the appliance that checks a password: here for local accounts, by the directory for everybody else.
+//! What comes of it says as well who a certificate is of (`certificate`).
 //!
 //! **Invariant:** signing in, re-authentication and unlocking all come through [`Identity::check_password`], so no route is
 //! an oracle beside the lock, and none reaches the directory around the throttle.
 
 use std::time::Duration;
 
+use redoubt_store::sessions::FirstFactor;
 use redoubt_store::users::{self, Source, User};
 use redoubt_store::{Tx, lockouts};
 use tokio::time::Instant;
 use zeroize::Zeroizing;
 
+use super::certificate::Shown;
 use super::lockout::LockoutKey;
 use super::name::Username;
 use super::password::PlainPassword;
@@ -22,8 +25,44 @@ use crate::directory::{Directory, Person, Refusal};
 /// half seconds, so this is a little below one.
 const DIRECTORY_DEADLINE: Duration = Duration::from_millis(2400);
 
-/// What came of a name and a password.
+/// What somebody came with.
+#[derive(Clone)]
+pub enum First {
+    Password,
+    /// With the number by which its authority knows it, in hex.
+    Certificate {
+        shown: Shown,
+        serial: String,
+    },
+}
+
+impl First {
+    pub(super) fn factor(&self) -> FirstFactor {
+        match self {
+            Self::Password => FirstFactor::Password,
+            Self::Certificate { .. } => FirstFactor::Certificate,
+        }
+    }
+
+    pub(super) fn certificate(&self) -> Option<&Shown> {
+        match self {
+            Self::Password => None,
+            Self::Certificate { shown, .. } => Some(shown),
+        }
+    }
+
+    /// What whoever came with it is told.
+    pub(super) fn refusal(&self) -> Error {
+        match self {
+            Self::Password => Error::SignInFailed,
+            Self::Certificate { .. } => Error::CertificateRefused(None),
+        }
+    }
+}
+
+/// What came of a name and a password, or of a certificate.
 pub(super) struct Checked {
+    pub first: First,
     /// What failures are counted under.
     pub key: LockoutKey,
     /// Whose name it is, if anybody's.
@@ -34,32 +73,36 @@ pub(super) struct Checked {
     pub result: Result<Identified, Refused>,
 }
 
-/// Who gave the right password.
+/// Who gave the right password, or has the certificate's key.
 pub(super) enum Identified {
     Local(User),
     /// Whether they may come in here is for their groups to say.
     Directory(Box<Person>),
 }
 
-/// Why a password was not accepted.
+/// Why somebody was not accepted.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Refused {
     pub reason: &'static str,
-    /// The directory says so of the person, whatever the password: their sessions end, too.
+    /// The directory says so of the person, whatever they came with: their sessions end, too.
     pub is_final: bool,
     /// The directory said nothing.
     pub away: bool,
 }
 
 impl Refused {
-    fn because(reason: &'static str) -> Self {
+    pub(super) fn because(reason: &'static str) -> Self {
         Self { reason, is_final: false, away: false }
     }
 }
 
 impl Checked {
-    fn new(key: LockoutKey, user: Option<User>, result: Result<Identified, Refused>) -> Self {
-        Self { key, user, bind: None, result }
+    pub(super) fn new(key: LockoutKey, user: Option<User>, result: Result<Identified, Refused>) -> Self {
+        Self { first: First::Password, key, user, bind: None, result }
+    }
+
+    pub(super) fn with(self, first: First) -> Self {
+        Self { first, ..self }
     }
 
     /// What a failure is counted under. While the directory says nothing, failures lock as always, and are forgotten when it
@@ -72,7 +115,7 @@ impl Checked {
         }
     }
 
-    /// Whether a right password was this person's: the directory may have given the name to somebody else.
+    /// Whether what was right was this person's: the directory may have given the name to somebody else.
     pub(super) fn is_of(&self, user: &User) -> bool {
         match &self.result {
             Ok(Identified::Local(checked)) => checked.id == user.id,
@@ -172,8 +215,17 @@ impl Identity {
         if !self.take_bind(&bind).await? {
             return Ok(Checked::new(key, user, Err(Refused::because("throttled"))));
         }
-        let started = Instant::now();
         let answer = directory.verify(name.as_str(), Zeroizing::new(password.as_str().to_owned()));
+        let result = self.hear(answer).await?;
+        Ok(Checked { bind: Some(bind), ..Checked::new(key, user, result) })
+    }
+
+    /// What the directory says of somebody, within its share of the time.
+    pub(super) async fn hear(
+        &self,
+        answer: impl Future<Output = Result<Person, Refusal>>,
+    ) -> Result<Result<Identified, Refused>, Error> {
+        let started = Instant::now();
         let answer = tokio::time::timeout(DIRECTORY_DEADLINE, answer).await;
         self.presence.asked_for(started.elapsed());
         let result = match answer {
@@ -189,7 +241,7 @@ impl Identity {
             Err(refused) if refused.away => self.presence.silent(self.clock.now_us()),
             _ => self.heard().await?,
         }
-        Ok(Checked { bind: Some(bind), ..Checked::new(key, user, result) })
+        Ok(result)
     }
 
     /// Takes one of the few attempts that may reach the directory for a person, before it does: however many come at once, it

@@ -5,12 +5,13 @@ use rusqlite_migration::{M, Migrations};
 
 use crate::Error;
 
-const FILES: [&str; 3] = [
+const FILES: [&str; 4] = [
     include_str!("../migrations/0001-initial.sql"),
     include_str!("../migrations/0002-identity.sql"),
     include_str!("../migrations/0003-directory-groups.sql"),
+    include_str!("../migrations/0004-certificates.sql"),
 ];
-const STEPS: &[M<'static>] = &[M::up(FILES[0]), M::up(FILES[1]), M::up(FILES[2])];
+const STEPS: &[M<'static>] = &[M::up(FILES[0]), M::up(FILES[1]), M::up(FILES[2]), M::up(FILES[3])];
 
 /// Applies what is missing, each step in its own transaction.
 ///
