@@ -1,6 +1,7 @@
 //! Clients that go away: whatever was begun for them has its one end in the log, and no place is lost.
 
 use std::collections::BTreeMap;
+use std::thread;
 use std::time::Duration;
 
 use redoubt_store::messages;
@@ -41,7 +42,7 @@ fn balances(house: &House, least: usize) {
             }
             Err(counts) => told = Some(counts),
         }
-        std::thread::sleep(Duration::from_millis(250));
+        thread::sleep(Duration::from_millis(250));
     }
     panic!("streaming, starts, ends, under way: {told:?}, and not at least {least} starts with an end each");
 }
@@ -55,7 +56,7 @@ fn leaves(kind: impl FnOnce(&House, &Client, &Client) -> (bool, String, Value)) 
     let hold = house.hold();
     assert!(client.gives_up(&path, &body, Duration::from_millis(700)));
     // Until the appliance has noticed.
-    std::thread::sleep(Duration::from_millis(300));
+    thread::sleep(Duration::from_millis(300));
     drop(hold);
     balances(&house, 1);
     // The key's one place is free again, too.
@@ -99,6 +100,53 @@ fn whoever_goes_away_at_any_moment_leaves_nothing_behind() {
         client.gives_up(&path, body, after);
     }
     balances(&house, 10);
+}
+
+/// A start that the store began in time and finished too late: it was refused, and is written.
+#[test]
+fn a_start_that_is_written_too_late_has_an_end() {
+    let house = House::open();
+    let (alice, program) = (house.analyst("alice"), house.program("alice", 64));
+    let chat = format!("/api/v1/chats/{}/messages", alice.new_chat());
+    let embedding = json!({"model": house.embedding, "input": "the harbour"});
+    let requests = [
+        (&alice, chat.as_str(), short()),
+        (&program, "/v1/chat/completions", house.completion("Say yes.", 4)),
+        (&program, EMBEDDINGS, embedding),
+    ];
+    let before = house.hold();
+    thread::scope(|scope| {
+        for (client, path, body) in &requests {
+            scope.spawn(move || assert_eq!(client.post(path, body).status, 503, "{path}"));
+        }
+        // All of them wait for the writer; behind them somebody who keeps their commit.
+        thread::sleep(Duration::from_millis(700));
+        let keeping = scope.spawn(|| house.hold());
+        thread::sleep(Duration::from_millis(300));
+        drop(before);
+        let after = keeping.join().unwrap();
+        thread::sleep(Duration::from_millis(1800));
+        drop(after);
+    });
+    balances(&house, 3);
+}
+
+/// The end comes while the store takes nothing: no answer without its record, and no record lost.
+#[test]
+fn an_end_that_the_store_does_not_take_is_recorded_when_it_does() {
+    let house = House::open();
+    let (alice, program) = (house.analyst("alice"), house.program("alice", 1));
+    let mut body = house.completion("Say yes.", 30);
+    body["stream"] = json!(true);
+    let mut events = program.stream("POST", "/v1/chat/completions", Some(&body));
+    events.next().unwrap();
+    let hold = house.hold();
+    let last = events.last().unwrap();
+    assert_eq!(last.json()["error"]["code"], "audit_unavailable");
+    drop(hold);
+    balances(&house, 1);
+    let tokens = House::me(&alice)["quotas"]["used"]["tokens"].as_u64().unwrap();
+    assert!(tokens > 30, "{tokens}: the prompt and all that was written");
 }
 
 /// What the model did for somebody who did not wait for it is theirs all the same.
