@@ -85,7 +85,7 @@ impl Completions {
         let (tell, told) = Teller::new();
         let work = Work { completions: self.clone(), caller, completion, words, run, place };
         tokio::spawn(work.run(engine, request, prompt_tokens, tell));
-        told.await.unwrap_or_else(|_| Err(chat::not_begun()))?;
+        told.await.unwrap_or_else(|_| Err(chat::not_recorded()))?;
         Ok(running)
     }
 
@@ -162,7 +162,7 @@ impl Work {
         mut tell: Teller<Result<(), chat::Error>>,
     ) {
         let start = self.completions.record_start(&self.caller, &self.completion, &request, prompt_tokens);
-        let admission = match patiently(start, || tell.tell(Err(chat::not_begun()))).await {
+        let admission = match patiently(start, || tell.tell(Err(chat::not_recorded()))).await {
             Ok(admission) => admission,
             Err(error) => return tell.tell(Err(error)),
         };
@@ -179,7 +179,7 @@ impl Work {
                 let tokens = Some((end.prompt_tokens, end.completion_tokens));
                 let words = self.words.clone();
                 let first = |written| {
-                    let last = if written { Ok(Event::End(end)) } else { Err(chat::not_begun()) };
+                    let last = if written { Ok(Event::End(end)) } else { Err(chat::not_recorded()) };
                     // Whoever is gone need not be told.
                     let _gone = words.send(last);
                 };

@@ -64,7 +64,7 @@ impl Embeddings {
         let (tell, told) = Teller::new();
         let work = Work { embeddings: self.clone(), model, caller, id, run, place };
         tokio::spawn(work.run(engine, inputs, tell));
-        told.await.unwrap_or_else(|_| Err(chat::not_begun()))
+        told.await.unwrap_or_else(|_| Err(chat::not_recorded()))
     }
 }
 
@@ -84,7 +84,7 @@ struct Work {
 impl Work {
     async fn run(self, engine: Engine, inputs: Vec<String>, mut tell: Teller<Made>) {
         let start = self.record_start(&inputs);
-        let admission = match patiently(start, || tell.tell(Err(chat::not_begun()))).await {
+        let admission = match patiently(start, || tell.tell(Err(chat::not_recorded()))).await {
             Ok(admission) => admission,
             Err(error) => return tell.tell(Err(error)),
         };
@@ -99,13 +99,13 @@ impl Work {
         let (reason, tokens, made) = tokio::select! {
             biased;
             lapse = notice.lapsed() => (lapse.as_str(), estimate, Err(chat::Error::Lapsed(lapse))),
-            () = tell.is_alone() => ("cancelled", estimate, Err(chat::not_begun())),
+            () = tell.is_alone() => ("cancelled", estimate, Err(chat::not_recorded())),
             made = engine.embed(request) => match made {
                 Ok(made) => ("stop", made.prompt_tokens, Ok(made)),
                 Err(error) => ("error", 0, Err(chat::refusal(error))),
             },
         };
-        let first = |written| tell.tell(if written { made } else { Err(chat::not_begun()) });
+        let first = |written| tell.tell(if written { made } else { Err(chat::not_recorded()) });
         self.end(reason, tokens, admission, first).await;
     }
 

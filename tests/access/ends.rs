@@ -6,7 +6,7 @@ use redoubt_store::messages::Status;
 use redoubt_store::users::Role;
 use serde_json::{Value, json};
 
-use super::appliance::House;
+use super::appliance::{House, block_on};
 use crate::support::{Client, Events, await_some};
 
 /// The model goes on about this for hundreds of tokens.
@@ -129,6 +129,44 @@ fn an_answer_ends_with_its_session_whoever_hung_up_on_the_end() {
             open.unwrap().is_empty().then_some(())
         });
     });
+}
+
+/// Who deletes is gone before the chat is.
+#[test]
+fn an_answer_ends_with_its_chat_whoever_hung_up_on_the_deletion() {
+    let house = House::open();
+    let alice = house.analyst("alice");
+    let mut running = Answering::begin(&alice);
+    let hold = house.hold();
+    let path = format!("/api/v1/chats/{}", running.chat);
+    assert!(alice.hangs_up("DELETE", &path, None, Duration::from_millis(400)));
+    drop(hold);
+    let before = Instant::now();
+    assert_eq!(running.events.until("end").json()["status"], "stopped");
+    assert!(before.elapsed() < AT_ONCE, "{:?}", before.elapsed());
+}
+
+/// Also of programs, whose requests no restart repairs.
+#[test]
+fn an_orderly_stop_ends_and_records_what_runs() {
+    let house = House::open();
+    let (alice, program) = (house.analyst("alice"), house.program("alice", 1));
+    let running = Answering::begin(&alice);
+    let mut body = house.completion(LONG, 1500);
+    body["stream"] = json!(true);
+    let mut events = program.stream("POST", CHAT, Some(&body));
+    for _ in 0..4 {
+        events.next().unwrap();
+    }
+    block_on(house.app.access.runs().shut());
+    let last = events.last().unwrap();
+    assert_eq!(last.json()["error"]["code"], "busy");
+    let reasons: Vec<Value> =
+        house.log("inference.end").iter().map(|record| record["reason"].clone()).collect();
+    assert_eq!(reasons, ["shutdown", "shutdown"]);
+    assert_eq!(house.stored("alice", &running.chat, &running.answer).status, Status::Stopped);
+    // Nothing more begins.
+    program.post(CHAT, &house.completion("x", 1)).is(503);
 }
 
 /// A running completion of a key, after its first words; what takes the key's right away; and why it ended.

@@ -1,6 +1,7 @@
 //! Clients that go away: whatever was begun for them has its one end in the log, and no place is lost.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
@@ -90,15 +91,27 @@ fn whoever_goes_away_at_any_moment_leaves_nothing_behind() {
     let embedding = json!({"model": house.embedding, "input": vec!["the boats are on the mud"; 8]});
     let completion = house.completion("Say yes.", 6);
     // A connection takes some milliseconds; then come the record, the engine, the words and the end.
-    for round in 0..60_u64 {
-        let after = Duration::from_millis(4 + round * 37 % 90);
-        let (client, path, body) = match round % 3 {
-            0 => (&alice, format!("/api/v1/chats/{}/messages", alice.new_chat()), &short()),
-            1 => (&program, "/v1/chat/completions".to_owned(), &completion),
-            _ => (&program, EMBEDDINGS.to_owned(), &embedding),
-        };
-        client.gives_up(&path, body, after);
-    }
+    // The store is slow, so that many are gone while something is written for them.
+    let over = AtomicBool::new(false);
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            while !over.load(Ordering::Relaxed) {
+                let hold = house.hold();
+                thread::sleep(Duration::from_millis(30));
+                drop(hold);
+            }
+        });
+        for round in 0..90_u64 {
+            let after = Duration::from_millis(10 + round * 37 % 150);
+            let (client, path, body) = match round % 3 {
+                0 => (&alice, format!("/api/v1/chats/{}/messages", alice.new_chat()), &short()),
+                1 => (&program, "/v1/chat/completions".to_owned(), &completion),
+                _ => (&program, EMBEDDINGS.to_owned(), &embedding),
+            };
+            client.gives_up(&path, body, after);
+        }
+        over.store(true, Ordering::Relaxed);
+    });
     balances(&house, 10);
 }
 

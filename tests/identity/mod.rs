@@ -5,6 +5,7 @@ mod certificates;
 mod codes;
 mod directory;
 mod enumeration;
+mod lapses;
 mod lockout;
 mod locks;
 mod openldap;

@@ -175,11 +175,16 @@ impl Client {
 
     /// Asks, waits so long and goes away; whether it was without an answer.
     pub(crate) fn gives_up(&self, path: &str, body: &Value, after: Duration) -> bool {
+        self.hangs_up("POST", path, Some(body), after)
+    }
+
+    /// The same with any method.
+    pub(crate) fn hangs_up(&self, method: &str, path: &str, body: Option<&Value>, after: Duration) -> bool {
         let tls = self.agent.config().tls_config().clone();
         let config = ureq::Agent::config_builder().tls_config(tls).timeout_global(Some(after));
         let hasty = Self { agent: config.build().new_agent(), ..self.clone() };
-        let body = Some(body.to_string().into_bytes());
-        hasty.run("POST", path, &[("content-type", "application/json")], body).is_err()
+        let body = body.map(|body| body.to_string().into_bytes());
+        hasty.run(method, path, &[("content-type", "application/json")], body).is_err()
     }
 
     /// Sends the head of a request, does something else, and only then sends the body.

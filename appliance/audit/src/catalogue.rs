@@ -177,7 +177,7 @@ events! {
     /// chat), or a program's request (`d.apikey`; `d.inputs`: how many texts). Refused for a quota: `reason` says which,
     /// the object is the chat or the key.
     INFERENCE_START = "model" "inference.start";
-    /// That ended. `reason`: how; `d`: tokens and times.
+    /// That ended. `reason`: how, or which right to it was lost; `d`: tokens and times.
     INFERENCE_END = "model" "inference.end";
 
     /// A request was refused for want of a session or of a right. `d.route`.

@@ -2,14 +2,19 @@
 //!
 //! **Invariant:** whatever runs holds a [`Run`], so that it can be told that the right to it is lost. Two ways lead there:
 //! the end of a session tells at once (`identity/ending.rs`), and `http::run` has all of them compared with the store
-//! twice a second (`App::follow_rights`), whoever lost which right in whatever way.
+//! twice a second (`App::follow_rights`), whoever lost which right in whatever way. When the appliance stops, all of them are told.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use tokio::sync::watch;
 
 use super::standing::{Lapse, Standing, Way};
+
+/// How often, and at what distance, it is looked whether everything has ended before the appliance stops.
+const SHUT_LOOKS: u32 = 30;
+const SHUT_LOOK_EVERY: Duration = Duration::from_millis(100);
 
 /// What runs. Clones share it.
 #[derive(Clone, Default)]
@@ -17,6 +22,8 @@ pub struct Runs(Arc<Mutex<Open>>);
 
 #[derive(Default)]
 struct Open {
+    /// From then on nothing begins that could not end.
+    is_shut: bool,
     last: u64,
     by_number: HashMap<u64, Running>,
 }
@@ -40,8 +47,8 @@ pub struct Notice(watch::Receiver<Option<Lapse>>);
 impl Runs {
     /// Before the right to it is looked at, so that no loss falls between.
     pub fn enter(&self, standing: Standing) -> Run {
-        let (tell, hear) = watch::channel(None);
         let mut open = self.open();
+        let (tell, hear) = watch::channel(open.is_shut.then_some(Lapse::Shutdown));
         open.last += 1;
         let number = open.last;
         open.by_number.insert(number, Running { standing, tell });
@@ -57,6 +64,18 @@ impl Runs {
     /// What runs by this standing is told what is lost of it.
     pub fn lapsed(&self, standing: &Standing, lapse: Lapse) {
         self.end(|of| of == standing, lapse);
+    }
+
+    /// Ends everything, because the appliance stops, and gives it a moment to be recorded.
+    pub async fn shut(&self) {
+        self.open().is_shut = true;
+        self.end(|_| true, Lapse::Shutdown);
+        for _ in 0..SHUT_LOOKS {
+            if self.open().by_number.is_empty() {
+                return;
+            }
+            tokio::time::sleep(SHUT_LOOK_EVERY).await;
+        }
     }
 
     fn end(&self, matches: impl Fn(&Standing) -> bool, lapse: Lapse) {

@@ -48,6 +48,8 @@ pub enum Lapse {
     /// Of a key's person, for keys.
     Permission,
     Model,
+    /// Nobody lost anything: the appliance stops.
+    Shutdown,
 }
 
 impl Lapse {
@@ -64,6 +66,7 @@ impl Lapse {
             Self::Workspace => "workspace",
             Self::Permission => "permission",
             Self::Model => "model",
+            Self::Shutdown => "shutdown",
         }
     }
 }

@@ -19,17 +19,18 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use redoubt_store::chats::{self, Chat};
 use redoubt_store::messages::{self, Message};
 use redoubt_store::search::{self, Hit};
-use redoubt_store::{Clock, Page, Store};
+use redoubt_store::{Clock, Page, Store, Tx};
 
 pub use answer::{Answer, Ended, Failure, Place, Step, Usage, Watcher};
 pub use engines::Engines;
 pub use error::Error;
 pub use export::{Export, Format};
 pub use send::{NewQuestion, Parent};
-pub(crate) use send::{cache_scope, check_sampling, not_begun, refusal};
+pub(crate) use send::{cache_scope, check_sampling, not_recorded, refusal};
 pub use title::Title;
 
 use crate::access::{Access, Member, Permission};
+use crate::durable::{Teller, patiently};
 use crate::models::Manifest;
 use crate::random::{self, Random};
 use crate::records;
@@ -170,21 +171,29 @@ impl Chats {
             .await
     }
 
-    /// Deletes a chat, its messages and their traces in the search index; a running answer ends first.
+    /// Deletes a chat, its messages and their traces in the search index; a running answer ends with it.
     pub async fn delete(&self, member: &Member, chat_id: &str) -> Result<(), Error> {
         member.require(Permission::DeleteOwnChats)?;
-        let (scope, deleting, id) = (member.scope(), member.clone(), chat_id.to_owned());
-        self.store
-            .write(move |tx| {
-                deleting.confirm(tx)?;
-                let chat = chats::find(tx, &scope, &id)?.ok_or(Error::NoSuchChat)?;
-                let messages = chats::delete(tx, &scope, &chat.id)?.ok_or(Error::NoSuchChat)?;
-                tx.audit(records::chat_deleted(&deleting, &chat, messages))?;
-                Ok::<_, Error>(())
-            })
-            .await?;
-        self.stop_where(|running| running.chat_id == chat_id);
-        Ok(())
+        let (this, chat_id) = (self.clone(), chat_id.to_owned());
+        let (scope, deleting, id) = (member.scope(), member.clone(), chat_id.clone());
+        let job = move |tx: &mut Tx<'_>| {
+            deleting.confirm(tx)?;
+            let chat = chats::find(tx, &scope, &id)?.ok_or(Error::NoSuchChat)?;
+            let messages = chats::delete(tx, &scope, &chat.id)?.ok_or(Error::NoSuchChat)?;
+            tx.audit(records::chat_deleted(&deleting, &chat, messages))?;
+            Ok::<_, Error>(())
+        };
+        let (mut tell, told) = Teller::new();
+        // Whoever deletes may hang up: the answer is stopped all the same.
+        tokio::spawn(async move {
+            let deletion = this.store.write_settled(job);
+            let deleted = patiently(deletion, || tell.tell(Err(not_recorded()))).await;
+            if deleted.is_ok() {
+                this.stop_where(|running| running.chat_id == chat_id);
+            }
+            tell.tell(deleted);
+        });
+        told.await.unwrap_or_else(|_| Err(not_recorded()))
     }
 
     /// Searches the caller's own chats: like listing them, not recorded.

@@ -192,7 +192,7 @@ impl Chats {
         let (tell, told) = Teller::new();
         // Whoever asks may hang up from here on; what is written for them has its end all the same.
         tokio::spawn(self.clone().write(engine, member.clone(), plan, reserved, tell));
-        told.await.unwrap_or_else(|_| Err(not_begun()))?;
+        told.await.unwrap_or_else(|_| Err(not_recorded()))?;
         Ok(answer)
     }
 
@@ -281,9 +281,9 @@ pub(crate) fn cache_scope(model: &str, scope: &Scope) -> CacheScope {
     CacheScope { shared: format!("{model}/{workspace}"), private: format!("{owner}/{workspace}") }
 }
 
-/// Of a request whose start was not recorded in time: what is written of it late is ended at once.
-pub(crate) fn not_begun() -> Error {
-    redoubt_store::Error::Unavailable("the start was not recorded in time").into()
+/// Of what the store did not take in time. A start that it takes late is ended at once.
+pub(crate) fn not_recorded() -> Error {
+    redoubt_store::Error::Unavailable("it was not recorded in time").into()
 }
 
 /// The engine's refusals as the chat's own.

@@ -5,7 +5,7 @@ use redoubt_engine::{Engine, Event, Finish, Prompt, Reply, Request};
 use redoubt_store::messages::{self, Status};
 
 use super::answer::{Answer, Ended, Failure, Place, Usage};
-use super::send::{Plan, account, cache_scope, not_begun, refusal};
+use super::send::{Plan, account, cache_scope, not_recorded, refusal};
 use super::{Chats, Error};
 use crate::access::{Admission, Lapse, Member, Run};
 use crate::durable::{Teller, insist, patiently};
@@ -38,7 +38,7 @@ impl Chats {
         mut tell: Teller<Result<(), Error>>,
     ) {
         let admission =
-            match patiently(self.write_start(&member, &plan), || tell.tell(Err(not_begun()))).await {
+            match patiently(self.write_start(&member, &plan), || tell.tell(Err(not_recorded()))).await {
                 Ok(admission) => admission,
                 Err(error) => return tell.tell(Err(error)),
             };
@@ -47,7 +47,7 @@ impl Chats {
         reserved.admission = Some(admission);
         // Whoever was told that nothing began does not wait for an answer.
         let submitted = match tell.has_told() {
-            true => Err(not_begun()),
+            true => Err(not_recorded()),
             false => engine.submit(self.request(&member, &mut plan)).await.map_err(refusal),
         };
         match submitted {

@@ -315,6 +315,9 @@ impl From<Lapse> for Error {
                 Self::new(Code::NotSignedIn).title("The API key is not valid any more.")
             }
             Lapse::Workspace => Self::new(Code::WorkspaceNeeded),
+            Lapse::Shutdown => {
+                Self::new(Code::Busy).title("The appliance stops. Ask again when it is back.").retry_after(5)
+            }
             Lapse::Model => Self::new(Code::Forbidden).title("You may not use this model any more."),
         }
     }

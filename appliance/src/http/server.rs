@@ -63,7 +63,7 @@ pub async fn run(
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> std::io::Result<()> {
     let connections = Connections::default();
-    let following = app.clone();
+    let (following, runs) = (app.clone(), app.access.runs().clone());
     let data = web::Data::new(app);
     let mut server = HttpServer::new(move || {
         actix_web::App::new().wrap(middleware::from_fn(boundary::around)).configure(configure(data.clone()))
@@ -88,6 +88,8 @@ pub async fn run(
     let handle = server.handle();
     actix_web::rt::spawn(async move {
         shutdown.await;
+        // While there is still somebody to record it.
+        runs.shut().await;
         handle.stop(true).await;
     });
     let following = actix_web::rt::spawn(async move { following.follow_rights().await });
