@@ -76,7 +76,7 @@ async fn the_directory_s_silence_ends_what_runs_after_the_grace() {
 
 #[tokio::test]
 async fn a_session_s_limits_end_what_runs_in_it_before_housekeeping_comes() {
-    let fixture = Fixture::with(SignIn { screen_lock_seconds: 3600, ..SignIn::default() });
+    let fixture = Fixture::limited(Role::Analyst, SignIn { screen_lock_seconds: 3600, ..SignIn::default() });
     let token = fixture.sign_in().await;
     let standing = fixture.caller::<Analyst>(&token).await.unwrap().standing();
     let present = || fixture.identity.lapsed(vec![standing.clone()]);
