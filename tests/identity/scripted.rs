@@ -87,6 +87,12 @@ impl Scripted {
         self.0.lock().unwrap().people.get_mut(name).unwrap().refusal = Some(json!(refusal));
     }
 
+    /// The directory answers, with an entry that cannot be used.
+    pub(super) fn spoil(&self, name: &str) {
+        let refusal = json!({"Unusable": "a test spoilt it"});
+        self.0.lock().unwrap().people.get_mut(name).unwrap().refusal = Some(refusal);
+    }
+
     pub(super) fn away(&self, away: bool) {
         self.0.lock().unwrap().refusal = away.then(|| json!({"Unavailable": "a test took it away"}));
     }

@@ -187,5 +187,5 @@ fn unavailable(why: &str, is_test: bool) -> Reply {
     if is_test {
         return Reply::Report(Report::not_asked(why.to_owned()));
     }
-    Reply::Person(Err(Refusal::Unavailable(why.to_owned())))
+    Reply::Person(Err(Refusal::Unanswered(why.to_owned())))
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use redoubt_store::sessions::FirstFactor;
 use redoubt_store::users::{self, Source, User};
-use redoubt_store::{Tx, lockouts};
+use redoubt_store::{Reader, Tx, lockouts};
 use tokio::time::Instant;
 use zeroize::Zeroizing;
 
@@ -88,11 +88,13 @@ pub(super) struct Refused {
     pub is_final: bool,
     /// The directory said nothing.
     pub away: bool,
+    /// And it cannot have counted a wrong password.
+    pub unasked: bool,
 }
 
 impl Refused {
     pub(super) fn because(reason: &'static str) -> Self {
-        Self { reason, is_final: false, away: false }
+        Self { reason, is_final: false, away: false, unasked: false }
     }
 }
 
@@ -124,19 +126,20 @@ impl Checked {
         }
     }
 
-    /// The attempt that the directory did not answer.
-    pub(super) fn unanswered(&self) -> Option<&LockoutKey> {
-        self.bind.as_ref().filter(|_| self.result.as_ref().is_err_and(|refused| refused.away))
+    /// The attempt that never reached the directory.
+    pub(super) fn unasked(&self) -> Option<&LockoutKey> {
+        self.bind.as_ref().filter(|_| self.result.as_ref().is_err_and(|refused| refused.unasked))
     }
 
-    /// Settles the attempt at the directory: a right password clears what was counted, silence gives it back.
+    /// Settles the attempt at the directory: a right password clears what was counted; one that did not reach it is given
+    /// back.
     pub(super) fn settle(&self, tx: &mut Tx<'_>) -> Result<(), Error> {
         match (&self.bind, &self.result) {
             (Some(bind), Ok(_)) => {
                 lockouts::clear(tx, bind.as_str())?;
                 lockouts::clear(tx, self.key.away().as_str())?;
             }
-            (Some(bind), Err(refused)) if refused.away => lockouts::return_attempt(tx, bind.as_str())?,
+            (Some(bind), Err(refused)) if refused.unasked => lockouts::return_attempt(tx, bind.as_str())?,
             _ => {}
         }
         Ok(())
@@ -156,10 +159,10 @@ impl Identity {
                     Some(name) => users::find_by_name(reader, name.as_str())?,
                     None => None,
                 };
-                Ok::<_, Error>((user, this.locked_seconds_at(reader, &of, this.clock.now_us())?))
+                Ok::<_, Error>((user, this.is_locked_out(reader, &of)?))
             })
             .await?;
-        if locked.is_some() {
+        if locked {
             return Ok(Checked::new(key, user, Err(Refused::because("locked"))));
         }
         let local = user.as_ref().is_some_and(|user| user.source == Source::Local);
@@ -168,14 +171,20 @@ impl Identity {
                 self.ask_directory(directory, key, user, &name, password).await
             }
             _ => {
-                let result = self.check_local(user.as_ref(), password).await?;
+                let result = self.check_local(&key, user.as_ref(), password).await?;
                 Ok(Checked::new(key, user, result))
             }
         }
     }
 
+    /// Whether the name goes no further.
+    fn is_locked_out(&self, reader: &Reader, key: &LockoutKey) -> Result<bool, Error> {
+        Ok(self.locked_seconds_at(reader, key, self.clock.now_us())?.is_some())
+    }
+
     async fn check_local(
         &self,
+        key: &LockoutKey,
         user: Option<&User>,
         password: String,
     ) -> Result<Result<Identified, Refused>, Error> {
@@ -187,7 +196,14 @@ impl Identity {
             None => PlainPassword::parse("unusable".to_owned()).map_err(|_| Error::SignInFailed)?,
         };
         let started = Instant::now();
-        let matches = self.passwords.verify(candidate, stored.filter(|hash| !hash.is_empty())).await?;
+        let (this, key) = (self.clone(), key.clone());
+        // Of many at once for a name, those that come after the lock cost no time by which the name could be told.
+        let wanted = move || {
+            let (asked, store) = (this.clone(), &this.store);
+            store.read_blocking(move |reader| asked.is_locked_out(reader, &key)).is_ok_and(|locked| !locked)
+        };
+        let stored = stored.filter(|hash| !hash.is_empty());
+        let matches = self.passwords.verify(candidate, stored, wanted).await?;
         self.presence.hashed_for(started.elapsed());
         Ok(match user {
             None => Err(Refused::because("unknown_name")),
@@ -230,12 +246,13 @@ impl Identity {
         self.presence.asked_for(started.elapsed());
         let result = match answer {
             Ok(Ok(person)) => Ok(Identified::Directory(Box::new(person))),
-            Ok(Err(Refusal::Unavailable(_))) | Err(_) => {
-                Err(Refused { reason: "directory_unavailable", is_final: false, away: true })
-            }
-            Ok(Err(refusal)) => {
-                Err(Refused { reason: refusal.reason(), is_final: is_final(&refusal), away: false })
-            }
+            Ok(Err(refusal)) => Err(Refused {
+                is_final: is_final(&refusal),
+                away: refusal.is_silence(),
+                unasked: matches!(refusal, Refusal::Unavailable(_)),
+                ..Refused::because(refusal.reason())
+            }),
+            Err(_) => Err(Refused { away: true, ..Refused::because("directory_unavailable") }),
         };
         match &result {
             Err(refused) if refused.away => self.presence.silent(self.clock.now_us()),

@@ -87,11 +87,12 @@ impl Identity {
         let window_us = i64::from(self.limits.window_seconds) * SECOND_US;
         let lock_us = i64::from(self.limits.lock_seconds) * SECOND_US;
         let max = self.limits.max_failures;
-        let lockout = lockouts::record_failure(tx, &key.0, now, max, window_us, lock_us)?;
+        let was_locked = self.locked_seconds(tx, key)?.is_some();
+        lockouts::record_failure(tx, &key.0, now, max, window_us, lock_us)?;
         if let Some(failure) = failure {
             tx.audit(failure)?;
         }
-        if lockout.is_locked(now) {
+        if !was_locked && self.locked_seconds(tx, key)?.is_some() {
             tx.audit(lock)?;
         }
         Ok(())

@@ -126,7 +126,7 @@ impl Identity {
     async fn require_word(&self, given: &Given) -> Result<(), Error> {
         let silent = |checked: &&Checked| checked.result.as_ref().is_err_and(|refused| refused.away);
         let Some(checked) = given.first.as_ref().filter(silent) else { return Ok(()) };
-        if let Some(bind) = checked.unanswered().cloned() {
+        if let Some(bind) = checked.unasked().cloned() {
             self.store.write(move |tx| Ok::<_, Error>(lockouts::return_attempt(tx, bind.as_str())?)).await?;
         }
         Err(Error::DirectoryAway)

@@ -115,14 +115,16 @@ impl Identity {
         refused: Refused,
         via: &Via,
     ) -> Result<Error, Error> {
+        if let Some(user) = checked.user.as_ref().filter(|_| refused.is_final) {
+            // The name may be somebody else's now, or nobody's: only what is said of the person themselves counts.
+            self.recheck(user).await?;
+        }
         let (single, refusal) = (self.is_single(via), checked.first.refusal());
         let (this, via) = (self.clone(), via.clone());
         let verdict: Verdict<()> = self
-            .write_ending(move |tx, endings| {
+            .store
+            .write(move |tx| {
                 checked.settle(tx)?;
-                if let Some(user) = checked.user.as_ref().filter(|_| refused.is_final) {
-                    this.refuse_by_directory(tx, endings, user, refused.reason)?;
-                }
                 this.refuse(tx, &checked, checked.user.as_ref(), refused.reason, single, &via)
             })
             .await?;

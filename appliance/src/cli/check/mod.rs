@@ -72,7 +72,7 @@ const SUBJECTS: [&str; 13] = [
     "devices",
     "listen",
     "certificate",
-    "client certificates",
+    "smart cards",
     "lockdown",
 ];
 
