@@ -53,6 +53,9 @@ impl Identity {
 
     /// Records that an admin had the directory tested.
     pub async fn directory_tested(&self, by: &By, ok: bool) -> Result<(), Error> {
+        if ok {
+            self.heard().await?;
+        }
         self.record(by, records::directory_tested(by, ok)).await
     }
 

@@ -148,6 +148,36 @@ fn async_callers_get_the_same_answers_and_the_same_deadline() {
     });
 }
 
+/// One write that was begun in time ends after the deadline: whoever waits patiently learns that it was written.
+#[test]
+fn a_settled_write_tells_the_outcome_however_late() {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let key = redoubt_store::DataKey::generate(&ring::rand::SystemRandom::new()).unwrap();
+    let mut options = Options::at(folder.path().join("redoubt.db"));
+    options.write_deadline = Duration::from_millis(200);
+    let store = Store::create(options, key, TestClock::new(), origin()).unwrap();
+    let slow = |tx: &mut redoubt_store::Tx<'_>| {
+        thread::sleep(Duration::from_millis(600));
+        tx.audit(refused())
+    };
+    runtime.block_on(async {
+        assert!(matches!(store.write(slow).await, Err(Error::Unavailable(_))));
+        assert_eq!(store.write_settled(slow).await.unwrap(), 1, "the one before was written, too");
+        // What could not begin in time never begins.
+        let (release, holder) = hold_writer(&store);
+        let never = store.write_settled(|tx| tx.audit(refused()));
+        let letting_go = thread::spawn(move || {
+            thread::sleep(Duration::from_millis(600));
+            drop(release);
+        });
+        assert!(matches!(never.await, Err(Error::Unavailable(_))));
+        letting_go.join().unwrap();
+        let _late = holder.join().unwrap();
+        assert_eq!(store.read(audit_log::size).await.unwrap(), 2);
+    });
+}
+
 #[test]
 fn a_reader_sees_one_moment_while_the_writer_goes_on() {
     let place = Place::new();
