@@ -163,6 +163,7 @@ fn a_settled_write_tells_the_outcome_however_late() {
     };
     runtime.block_on(async {
         assert!(matches!(store.write(slow).await, Err(Error::Unavailable(_))));
+        thread::sleep(Duration::from_millis(700));
         assert_eq!(store.write_settled(slow).await.unwrap(), 1, "the one before was written, too");
         // What could not begin in time never begins.
         let (release, holder) = hold_writer(&store);
