@@ -31,12 +31,14 @@ mod readers;
 pub mod recovery_codes;
 pub mod search;
 pub mod sessions;
+mod snippet;
 mod store;
 mod text_enum;
 pub mod totp;
 mod tx;
 pub mod usage;
 pub mod users;
+mod words;
 pub mod workspaces;
 mod writer;
 

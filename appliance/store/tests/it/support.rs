@@ -148,18 +148,22 @@ pub(crate) fn scope(owner: &str) -> Scope {
 
 /// A chat with its record.
 pub(crate) fn insert_chat(tx: &mut Tx<'_>, owner: &str, id: &str, title: &str) -> Result<(), Error> {
+    insert_chat_in(tx, &scope(owner), id, title)
+}
+
+pub(crate) fn insert_chat_in(tx: &mut Tx<'_>, scope: &Scope, id: &str, title: &str) -> Result<(), Error> {
     let seq = tx.audit(draft(catalogue::CHAT_CREATE, "chat", id))?;
     let now = tx.now_us();
     let chat = Chat {
         id: id.to_owned(),
-        owner: owner.to_owned(),
+        owner: scope.owner.clone(),
         title: title.to_owned(),
         model: "smollm2".to_owned(),
         head: None,
         salt: [7; 16],
         created_at: now,
         updated_at: now,
-        workspace: workspaces::GENERAL.to_owned(),
+        workspace: scope.workspace.clone(),
     };
     chats::insert(tx, &chat, seq)
 }
