@@ -10,7 +10,7 @@ use redoubt_store::{Tx, lockouts};
 use tokio::time::Instant;
 use zeroize::Zeroizing;
 
-use super::lockout::LockoutKey;
+use super::lockout::{LockoutKey, Standing, Whose};
 use super::name::Username;
 use super::password::PlainPassword;
 use super::recheck::is_final;
@@ -52,6 +52,8 @@ pub(super) struct Refused {
 }
 
 impl Refused {
+    const UNANSWERED: Self = Self { reason: "directory_unavailable", is_final: false, away: true };
+
     fn because(reason: &'static str) -> Self {
         Self { reason, is_final: false, away: false }
     }
@@ -62,13 +64,13 @@ impl Checked {
         Self { key, user, bind: None, result }
     }
 
-    /// What a failure is counted under. While the directory says nothing, failures lock as always, and are forgotten when it
+    /// Whose failure it is. While the directory says nothing, failures lock as always, and are forgotten when it
     /// is back: an outage neither tells local names from others nor locks everybody out after it.
-    pub(super) fn failure_key(&self) -> LockoutKey {
+    pub(super) fn whose(&self) -> Whose {
         if self.result.as_ref().is_err_and(|refused| refused.away) {
-            self.key.away()
+            Whose::Away
         } else {
-            self.key.clone()
+            whose(self.user.as_ref())
         }
     }
 
@@ -81,23 +83,18 @@ impl Checked {
         }
     }
 
-    /// The attempt that the directory did not answer.
-    pub(super) fn unanswered(&self) -> Option<&LockoutKey> {
-        self.bind.as_ref().filter(|_| self.result.as_ref().is_err_and(|refused| refused.away))
-    }
-
-    /// Settles the attempt at the directory: a right password clears what was counted, silence gives it back.
+    /// Settles the attempt at the directory: a right password clears what was counted.
     pub(super) fn settle(&self, tx: &mut Tx<'_>) -> Result<(), Error> {
-        match (&self.bind, &self.result) {
-            (Some(bind), Ok(_)) => {
-                lockouts::clear(tx, bind.as_str())?;
-                lockouts::clear(tx, self.key.away().as_str())?;
-            }
-            (Some(bind), Err(refused)) if refused.away => lockouts::return_attempt(tx, bind.as_str())?,
-            _ => {}
+        if let (Some(bind), Ok(_)) = (&self.bind, &self.result) {
+            lockouts::clear(tx, bind.as_str())?;
+            lockouts::clear(tx, self.key.away().as_str())?;
         }
         Ok(())
     }
+}
+
+fn whose(user: Option<&User>) -> Whose {
+    if user.is_some() { Whose::Account } else { Whose::Nobody }
 }
 
 impl Identity {
@@ -106,17 +103,18 @@ impl Identity {
         let key = LockoutKey::of(typed);
         let (this, of, name) = (self.clone(), key.clone(), Username::parse(typed));
         let asked = name.clone();
-        let (user, locked) = self
+        let (user, standing) = self
             .store
             .read(move |reader| {
                 let user = match &asked {
                     Some(name) => users::find_by_name(reader, name.as_str())?,
                     None => None,
                 };
-                Ok::<_, Error>((user, this.locked_seconds_at(reader, &of, this.clock.now_us())?))
+                let standing = this.standing(reader, &of, whose(user.as_ref()), this.clock.now_us())?;
+                Ok::<_, Error>((user, standing))
             })
             .await?;
-        if locked.is_some() {
+        if standing != Standing::Open {
             return Ok(Checked::new(key, user, Err(Refused::because("locked"))));
         }
         let local = user.as_ref().is_some_and(|user| user.source == Source::Local);
@@ -172,24 +170,45 @@ impl Identity {
         if !self.take_bind(&bind).await? {
             return Ok(Checked::new(key, user, Err(Refused::because("throttled"))));
         }
-        let started = Instant::now();
-        let answer = directory.verify(name.as_str(), Zeroizing::new(password.as_str().to_owned()));
-        let answer = tokio::time::timeout(DIRECTORY_DEADLINE, answer).await;
-        self.presence.asked_for(started.elapsed());
-        let result = match answer {
-            Ok(Ok(person)) => Ok(Identified::Directory(Box::new(person))),
-            Ok(Err(Refusal::Unavailable(_))) | Err(_) => {
-                Err(Refused { reason: "directory_unavailable", is_final: false, away: true })
-            }
-            Ok(Err(refusal)) => {
-                Err(Refused { reason: refusal.reason(), is_final: is_final(&refusal), away: false })
-            }
+        let (this, directory, of, name) = (self.clone(), directory.clone(), bind.clone(), name.clone());
+        // To its end, though whoever asked may go: what comes of an attempt decides whether it stays counted.
+        let asked = tokio::spawn(async move { this.verify(&directory, &of, &name, password).await });
+        let result = match asked.await {
+            Ok(answer) => match answer? {
+                Ok(person) => Ok(Identified::Directory(Box::new(person))),
+                Err(Refusal::Unavailable(_)) => Err(Refused::UNANSWERED),
+                Err(refusal) => {
+                    Err(Refused { reason: refusal.reason(), is_final: is_final(&refusal), away: false })
+                }
+            },
+            Err(_) => Err(Refused::UNANSWERED),
         };
         match &result {
             Err(refused) if refused.away => self.presence.silent(self.clock.now_us()),
             _ => self.heard().await?,
         }
         Ok(Checked { bind: Some(bind), ..Checked::new(key, user, result) })
+    }
+
+    /// Asks the directory. The attempt is given back where no password reached it: it said nothing, or has nobody of that
+    /// name. So made-up names leave nothing.
+    async fn verify(
+        &self,
+        directory: &Directory,
+        bind: &LockoutKey,
+        name: &Username,
+        password: PlainPassword,
+    ) -> Result<Result<Person, Refusal>, Error> {
+        let started = Instant::now();
+        let answer = directory.verify(name.as_str(), Zeroizing::new(password.as_str().to_owned()));
+        let answer = tokio::time::timeout(DIRECTORY_DEADLINE, answer).await;
+        self.presence.asked_for(started.elapsed());
+        let answer = answer.unwrap_or_else(|_| Err(Refusal::Unavailable("no answer in time".to_owned())));
+        if matches!(answer, Err(Refusal::Unavailable(_) | Refusal::Unknown)) {
+            let bind = bind.clone();
+            self.store.write(move |tx| lockouts::return_attempt(tx, bind.as_str())).await?;
+        }
+        Ok(answer)
     }
 
     /// Takes one of the few attempts that may reach the directory for a person, before it does: however many come at once, it

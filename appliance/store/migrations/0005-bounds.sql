@@ -44,3 +44,13 @@ CREATE TRIGGER messages_indexed_update AFTER UPDATE OF content ON messages BEGIN
     INSERT INTO message_index (rowid, words)
         SELECT new.pk, indexed_words(new.owner, workspace, new.content) FROM chats WHERE id = new.chat_id;
 END;
+
+-- What is counted of an account has no number in `typed`; what is told of a name that somebody typed, be it anybody's or
+-- nobody's, has the number of its making, and the lowest go when there are too many.
+ALTER TABLE lockouts ADD COLUMN typed INTEGER;
+CREATE UNIQUE INDEX lockouts_by_typed ON lockouts (typed) WHERE typed IS NOT NULL;
+CREATE INDEX lockouts_by_update ON lockouts (updated_at);
+
+-- Times are found by halving (src/audit_log.rs), which needs no index.
+CREATE INDEX audit_by_outcome ON audit (outcome, seq);
+DROP INDEX audit_by_time;
