@@ -5,6 +5,7 @@ mod administration;
 mod advisories;
 mod alerts;
 mod appliance;
+mod bounds;
 mod keys;
 mod quotas;
 mod rights;

@@ -19,6 +19,9 @@ use crate::records;
 
 /// The longest question, in bytes; what fits into a context is far less.
 pub(super) const MAX_QUESTION_BYTES: usize = 256 << 10;
+/// How long a chat gets: it is read as a whole whenever it is opened, asked in or exported.
+const MAX_MESSAGES: usize = 2_000;
+const MAX_CHAT_BYTES: usize = 8 << 20;
 /// How often an outcome that could not be stored is tried again, a second apart.
 const STORE_ATTEMPTS: u32 = 300;
 
@@ -58,7 +61,8 @@ impl Chats {
     pub async fn send(&self, member: &Member, chat_id: &str, new: NewQuestion) -> Result<Answer, Error> {
         self.check_model(member, new.model.as_deref())?;
         check_question(&new.content)?;
-        let open = self.peek(member, chat_id).await?;
+        let open = self.load(member, chat_id).await?;
+        check_room(&open, &new.content)?;
         let parent = resolve_parent(&open, &new.parent)?;
         let now = self.clock.now_us();
         let question = Message {
@@ -93,7 +97,8 @@ impl Chats {
         sampling: Sampling,
     ) -> Result<Answer, Error> {
         self.check_model(member, None)?;
-        let open = self.peek(member, chat_id).await?;
+        let open = self.load(member, chat_id).await?;
+        check_room(&open, "")?;
         let named = open.messages.iter().find(|message| message.id == message_id);
         let question = match named.ok_or(Error::NoSuchMessage)? {
             message if message.role == Role::User => message,
@@ -120,7 +125,7 @@ impl Chats {
 
     /// An answer to follow from its beginning, running or long ended.
     pub async fn attach(&self, member: &Member, chat_id: &str, answer_id: &str) -> Result<Answer, Error> {
-        let open = self.peek(member, chat_id).await?;
+        let open = self.load(member, chat_id).await?;
         let message = open.messages.into_iter().find(|message| message.id == answer_id);
         let message =
             message.filter(|message| message.role == Role::Assistant).ok_or(Error::NoSuchMessage)?;
@@ -129,18 +134,6 @@ impl Chats {
             return Ok(answer);
         }
         Ok(finished(message))
-    }
-
-    /// The chat for the caller's own next action; that action is what gets recorded.
-    async fn peek(&self, member: &Member, chat_id: &str) -> Result<OpenChat, Error> {
-        let (scope, chat_id) = (member.scope(), chat_id.to_owned());
-        self.store
-            .read(move |reader| {
-                let chat = chats::find(reader, &scope, &chat_id)?.ok_or(Error::NoSuchChat)?;
-                let messages = messages::list(reader, &scope.owner, &chat.id)?;
-                Ok(OpenChat { chat, messages })
-            })
-            .await
     }
 
     fn new_answer(&self, chat: &Chat, question_id: &str, now: i64) -> Result<Message, Error> {
@@ -430,6 +423,19 @@ fn check_question(content: &str) -> Result<(), Error> {
         return Ok(());
     };
     Err(Error::Invalid { field: "content".to_owned(), why })
+}
+
+/// Whether a question and its answer have room in the chat; of the answer's length nothing is known yet.
+fn check_room(open: &OpenChat, question: &str) -> Result<(), Error> {
+    let bytes: usize = open.messages.iter().map(|message| message.content.len()).sum();
+    if open.messages.len() + 2 <= MAX_MESSAGES && bytes + question.len() <= MAX_CHAT_BYTES {
+        return Ok(());
+    }
+    let why = format!(
+        "this chat is full: a chat has at most {MAX_MESSAGES} messages and {} MiB of text. Begin a new chat",
+        MAX_CHAT_BYTES >> 20
+    );
+    Err(Error::Invalid { field: "chat".to_owned(), why })
 }
 
 /// The id of the answer below which a question goes; `None` is the top.
