@@ -9,7 +9,7 @@ const FILES: [&str; 4] = [
     include_str!("../migrations/0001-initial.sql"),
     include_str!("../migrations/0002-identity.sql"),
     include_str!("../migrations/0003-directory-groups.sql"),
-    include_str!("../migrations/0005-separate.sql"),
+    include_str!("../migrations/0005-bounds.sql"),
 ];
 const STEPS: &[M<'static>] = &[M::up(FILES[0]), M::up(FILES[1]), M::up(FILES[2]), M::up(FILES[3])];
 
