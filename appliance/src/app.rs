@@ -8,11 +8,12 @@ use redoubt_store::{Clock, Store, lockouts};
 
 use crate::access::Access;
 use crate::chat::{Chats, Engines};
-use crate::clock::DAY_US;
+use crate::clock::{DAY_US, SECOND_US};
 use crate::completions::Completions;
 use crate::config::Config;
 use crate::directory::Directory;
 use crate::embeddings::Embeddings;
+use crate::identity::certificate::Authority;
 use crate::identity::{self, Identity};
 use crate::metrics::Metrics;
 use crate::models::Manifest;
@@ -23,6 +24,9 @@ use crate::refusals::Refusals;
 
 /// How often limits are enforced that nobody's request would notice.
 const HOUSEKEEPING: Duration = Duration::from_secs(5);
+
+/// How soon a session ends whose certificate was revoked.
+const CERTIFICATES: Duration = Duration::from_secs(20);
 
 /// Application-wide parts. Clones share them.
 #[derive(Clone)]
@@ -59,6 +63,8 @@ pub struct Parts {
     pub embedding: Option<Manifest>,
     /// The directory, if one is configured.
     pub directory: Option<Directory>,
+    /// Whose certificates let people sign in, if any do.
+    pub certificates: Option<Authority>,
     /// How far the processes are locked in, in words.
     pub lockdown: String,
 }
@@ -66,7 +72,7 @@ pub struct Parts {
 impl App {
     /// Joins the parts and closes what the last process left open.
     pub fn build(parts: Parts) -> anyhow::Result<Self> {
-        let Parts { config, store, clock, random, engines, model, embedding, directory, lockdown } = parts;
+        let Parts { config, store, clock, random, engines, model, embedding, .. } = parts;
         close_interrupted_answers(&store)?;
         let refusals = Refusals::default();
         let models = [Some(model.clone()), embedding.clone()].into_iter().flatten().collect();
@@ -86,8 +92,9 @@ impl App {
             random: random.clone(),
             refusals: refusals.clone(),
             limits: config.sign_in.clone(),
-            directory: directory.clone(),
+            directory: parts.directory.clone(),
             directory_settings: config.directory.clone(),
+            certificates: parts.certificates,
             on_end: Arc::new(move |session_id| answering.stop_session(session_id)),
         })?;
         let places = Places::default();
@@ -120,10 +127,10 @@ impl App {
             chats,
             completions,
             embeddings,
-            directory,
+            directory: parts.directory,
             refusals,
             metrics: Metrics::default(),
-            lockdown: lockdown.into(),
+            lockdown: parts.lockdown.into(),
         })
     }
 
@@ -152,18 +159,30 @@ impl App {
         }
     }
 
+    /// Looks again at the certificates with which sessions began, again and again.
+    pub async fn follow_certificates(&self) {
+        loop {
+            tokio::time::sleep(CERTIFICATES).await;
+            if let Err(error) = self.identity.recheck_certificates().await {
+                tracing::warn!(%error, "the certificates of sessions could not be checked; they are tried again");
+            }
+        }
+    }
+
     /// One round of [`App::keep_house`].
     pub async fn tidy(&self) -> anyhow::Result<()> {
         self.identity.enforce_limits().await?;
         self.access.raise_alerts().await?;
         let now = self.clock.now_us();
         let refusals = self.refusals.take_finished(now);
+        let attempts_us = i64::from(self.config.directory.failed_binds_window_seconds) * SECOND_US;
         self.store
             .write(move |tx| {
                 for (ip, count) in &refusals {
                     tx.audit(records::refusals_counted(ip, *count))?;
                 }
                 lockouts::delete_stale(tx, now - 2 * DAY_US)?;
+                lockouts::delete_attempts(tx, now - attempts_us)?;
                 Ok::<_, redoubt_store::Error>(())
             })
             .await?;

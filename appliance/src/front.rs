@@ -19,6 +19,7 @@ use crate::clock::SystemClock;
 use crate::config::Config;
 use crate::directory::Directory;
 use crate::http::{self, tls};
+use crate::identity::certificate::Authority;
 use crate::logs::{self, Logs};
 use crate::models::Manifest;
 use crate::processes::FrontParts;
@@ -73,7 +74,8 @@ pub fn serve(parts: FrontParts) -> anyhow::Result<()> {
     let store =
         open_store(&config.data.dir, &config.keys.file, &settings.software, clock.clone(), random.as_ref())?;
     let unseal = |purpose: &str, aad: &[u8], sealed: &[u8]| store.unseal(purpose, aad, sealed);
-    let tls = tls::server_config(&config.data.dir, &config.listen, unseal)?;
+    let certificates = Authority::load(&config.certificates)?;
+    let tls = tls::server_config(&config.data.dir, &config.listen, certificates.as_ref(), unseal)?;
     let engines = Engines::default();
     let (model, embedding) = (settings.model, settings.embedding);
     let directory = config.directory.is_configured().then(|| Directory::new(&config.directory));
@@ -88,6 +90,7 @@ pub fn serve(parts: FrontParts) -> anyhow::Result<()> {
         model,
         embedding,
         directory,
+        certificates,
         lockdown: lockdown.clone(),
     })?;
     let model = records::model(app.chats.model());
@@ -113,9 +116,10 @@ async fn run(
     }
     connect_next(&mut sockets, &engines).await.context("the supervisor gave no engine")??;
     let (keeper, restarts) = (app.clone(), app.clone());
-    let follower = app.clone();
+    let (follower, judge) = (app.clone(), app.clone());
     actix_web::rt::spawn(async move { keeper.keep_house().await });
     actix_web::rt::spawn(async move { follower.follow_directory().await });
+    actix_web::rt::spawn(async move { judge.follow_certificates().await });
     actix_web::rt::spawn(follow_engines(sockets, engines, restarts));
     actix_web::rt::spawn(keep_logs_small(logs));
     control.ready(serde_json::json!({"ca": tls::ca_path(&app.config.data.dir)}))?;

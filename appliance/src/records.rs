@@ -21,7 +21,7 @@ pub use directory::*;
 pub use people::*;
 pub use sessions::*;
 
-use crate::identity::{Analyst, ApiCaller, Auditor, Caller, SignedInSession};
+use crate::identity::{Analyst, ApiCaller, Auditor, Caller, First, SignedInSession};
 use crate::models::Manifest;
 
 /// What an unauthenticated name may take of a record.
@@ -83,8 +83,17 @@ fn sign_in(event: Event, outcome: Outcome, user: Option<&User>, via: &Via) -> Dr
     via.stamp(Draft::new(event, outcome, actor))
 }
 
-pub fn password_accepted(user: &User, notice_sha256: Option<&str>, via: &Via) -> Draft {
-    let draft = sign_in(event::LOGIN_PASSWORD, Outcome::Ok, Some(user), via);
+fn first_step(first: &First, outcome: Outcome, user: Option<&User>, via: &Via) -> Draft {
+    match first {
+        First::Password => sign_in(event::LOGIN_PASSWORD, outcome, user, via),
+        First::Certificate { shown, serial } => sign_in(event::LOGIN_CERTIFICATE, outcome, user, via)
+            .data("certificate_sha256", shown.sha256())
+            .data("serial", serial.as_str()),
+    }
+}
+
+pub fn first_accepted(first: &First, user: &User, notice_sha256: Option<&str>, via: &Via) -> Draft {
+    let draft = first_step(first, Outcome::Ok, Some(user), via);
     match notice_sha256 {
         // What the person accepted before they were let in (AC-8).
         Some(sha256) => draft.data("notice_sha256", sha256),
@@ -93,8 +102,15 @@ pub fn password_accepted(user: &User, notice_sha256: Option<&str>, via: &Via) ->
 }
 
 /// `user`: whose name it was, if anybody's.
-pub fn password_refused(user: Option<&User>, reason: &'static str, via: &Via) -> Draft {
-    sign_in(event::LOGIN_PASSWORD, Outcome::Deny, user, via).reason(reason)
+pub fn first_refused(first: &First, user: Option<&User>, reason: &'static str, via: &Via) -> Draft {
+    first_step(first, Outcome::Deny, user, via).reason(reason)
+}
+
+/// A certificate that does not count, so that nothing in it is believed.
+pub fn certificate_refused(sha256: &str, reason: &'static str, via: &Via) -> Draft {
+    sign_in(event::LOGIN_CERTIFICATE, Outcome::Deny, None, via)
+        .reason(reason)
+        .data("certificate_sha256", sha256)
 }
 
 pub fn account_locked(user: Option<&User>, via: &Via) -> Draft {

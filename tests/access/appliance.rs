@@ -64,7 +64,7 @@ impl House {
         let store = Store::create(options, key, clock.clone(), origin).unwrap();
         tls::create(&config.data.dir, &["127.0.0.1".to_owned()], &store, clock.as_ref()).unwrap();
         let unseal = |purpose: &str, aad: &[u8], sealed: &[u8]| store.unseal(purpose, aad, sealed);
-        let tls = tls::server_config(&config.data.dir, &config.listen, unseal).unwrap();
+        let tls = tls::server_config(&config.data.dir, &config.listen, None, unseal).unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("https://{}", listener.local_addr().unwrap());
         let console = control::listen(&config.data.dir).unwrap();
@@ -89,6 +89,7 @@ impl House {
             model: chat,
             embedding: Some(embedding.manifest),
             directory: None,
+            certificates: None,
             lockdown: "not locked in: a test".to_owned(),
         })
         .unwrap();

@@ -3,7 +3,7 @@
 use super::place::Place;
 use crate::support::executable_with;
 
-const SUBJECTS: [&str; 12] = [
+const SUBJECTS: [&str; 13] = [
     "configuration",
     "clock",
     "keys",
@@ -15,6 +15,7 @@ const SUBJECTS: [&str; 12] = [
     "devices",
     "listen",
     "certificate",
+    "smart cards",
     "lockdown",
 ];
 
@@ -54,7 +55,7 @@ fn the_table_fits_eighty_columns_and_advises() {
         assert!(line.chars().count() <= 80 || has_long_word, "{line:?}");
     }
     assert!(text.contains("> put the key file back"), "{text}");
-    assert!(text.contains("12 checks: 1 failed") && text.contains("Nothing was changed."), "{text}");
+    assert!(text.contains("13 checks: 1 failed") && text.contains("Nothing was changed."), "{text}");
     assert!(!text.contains('\x1b'), "colours belong to terminals");
     assert!(String::from_utf8(output.stderr).unwrap().contains("failed: keys"));
 }

@@ -1,9 +1,12 @@
 //! Active Directory's answers, which no free server gives: its flags, its codes, its rule for groups, its ids.
 
+use redoubt::config::{self, Method};
 use redoubt::directory::{DirectoryId, Refusal};
 
 use super::asking::{Scripted, assert_unavailable};
-use crate::support::hostile_ldap::{Filter, Operation, SERVICE, Somebody, World, bind, extended};
+use crate::support::hostile_ldap::{
+    Filter, Operation, Request, SERVICE, Somebody, World, bind, done, entry, extended,
+};
 
 const PASSWORD: &str = "salt marsh, nine herons";
 /// {3f79048f-42cd-4c77-8426-835cd9f8a3ad} as it comes over the wire.
@@ -29,7 +32,7 @@ fn world(alice: Somebody) -> World {
 }
 
 fn scripted(alice: Somebody, refuse: Option<&'static str>) -> Scripted {
-    let script = move |request: &crate::support::hostile_ldap::Request| match (&request.operation, refuse) {
+    let script = move |request: &Request| match (&request.operation, refuse) {
         (Operation::Bind { dn, .. }, Some(code)) if dn != SERVICE => {
             let text = format!(
                 "80090308: LdapErr: DSID-0C09044E, comment: AcceptSecurityContext error, data {code}, v4563"
@@ -39,13 +42,15 @@ fn scripted(alice: Somebody, refuse: Option<&'static str>) -> Scripted {
         (Operation::Extended { .. }, _) => Some(extended(request.id, 0, "u:EXAMPLE\\alice")),
         _ => None,
     };
-    Scripted::configured(world(alice), script, |config| {
-        config.user_filter = "(&(objectClass=user)(sAMAccountName={name}))".to_owned();
-        config.group_filter = "(&(objectClass=group)(member={dn}))".to_owned();
-        config.base = "dc=example,dc=org".to_owned();
-        config.attribute_name = "sAMAccountName".to_owned();
-        config.attribute_display_name = "displayName".to_owned();
-    })
+    Scripted::configured(world(alice), script, configure)
+}
+
+fn configure(config: &mut config::Directory) {
+    config.user_filter = "(&(objectClass=user)(sAMAccountName={name}))".to_owned();
+    config.group_filter = "(&(objectClass=group)(member={dn}))".to_owned();
+    config.base = "dc=example,dc=org".to_owned();
+    config.attribute_name = "sAMAccountName".to_owned();
+    config.attribute_display_name = "displayName".to_owned();
 }
 
 #[tokio::test]
@@ -111,6 +116,41 @@ async fn cve_2025_0604_active_directorys_flags_refuse_at_sign_in_and_at_every_lo
         let id = DirectoryId::parse(GUID_TEXT).unwrap();
         assert_eq!(scripted.asking.directory.look_up(&id).await, Err(expected), "{attribute}");
     }
+}
+
+/// Active Directory compares without accents. Each spelling would have a lock and a throttle of its own, so none but the
+/// kept one is hers, and no other reaches her account.
+#[tokio::test]
+async fn cve_2025_31947_a_spelling_that_only_the_server_takes_for_a_name_is_nobody() {
+    for method in [Method::Search, Method::Direct] {
+        let mut somebody = alice();
+        somebody.dn = "CN=Alice,dc=example,dc=org".to_owned();
+        let (dn, attributes) = (somebody.dn.clone(), somebody.attributes.clone());
+        let script = move |request: &Request| match &request.operation {
+            Operation::Search { filter, .. } if filter.leaves().iter().any(|leaf| is_accented(leaf)) => {
+                Some([entry(request.id, &dn, &attributes), done(request.id, 0)].concat())
+            }
+            Operation::Extended { .. } => Some(extended(request.id, 0, "u:EXAMPLE\\alice")),
+            _ => None,
+        };
+        let scripted = Scripted::configured(world(somebody), script, |config| {
+            configure(config);
+            config.method = method;
+            config.user_dn = "{name}@example.org".to_owned();
+        });
+        for spelling in ["álice", "alìce", "ALICÉ"] {
+            assert_eq!(scripted.verify(spelling, PASSWORD).await, Err(Refusal::Unknown), "{spelling}");
+        }
+        let bound = scripted.server.requests().into_iter().filter_map(|request| match request.operation {
+            Operation::Bind { dn, .. } if dn != SERVICE => Some(dn),
+            _ => None,
+        });
+        assert!(bound.into_iter().all(|dn| dn.contains("redoubt-nobody")), "{method:?}");
+    }
+}
+
+fn is_accented(leaf: &Filter) -> bool {
+    matches!(leaf, Filter::Equality { attribute, value } if attribute == "sAMAccountName" && !value.is_ascii())
 }
 
 #[tokio::test]

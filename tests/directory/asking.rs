@@ -126,7 +126,9 @@ pub(super) fn good_certificate() -> (TempDir, PathBuf, Issued) {
 #[track_caller]
 pub(super) fn assert_unavailable(answer: Result<Person, Refusal>, words: &str) {
     match answer {
-        Err(Refusal::Unavailable(why)) => assert!(why.contains(words), "{words:?} is not in {why:?}"),
+        Err(Refusal::Unusable(why) | Refusal::Unavailable(why) | Refusal::Unanswered(why)) => {
+            assert!(why.contains(words), "{words:?} is not in {why:?}")
+        }
         other => panic!("{other:?} instead of {words:?}"),
     }
 }

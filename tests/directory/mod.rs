@@ -11,6 +11,8 @@ pub(crate) mod asking;
 #[cfg(test)]
 mod binds;
 #[cfg(test)]
+mod cards;
+#[cfg(test)]
 mod certificates;
 #[cfg(test)]
 mod filters;

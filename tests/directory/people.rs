@@ -59,7 +59,7 @@ async fn whom_the_filter_no_longer_finds_is_refused_at_the_next_look() {
 }
 
 #[tokio::test]
-async fn a_direct_bind_needs_no_search_and_escapes_the_name() {
+async fn a_direct_bind_escapes_the_name() {
     let asking = Asking::slapd(slapd::shared(), |config| {
         config.method = Method::Direct;
         config.user_dn = format!("uid={{name}},{PEOPLE}");
@@ -71,7 +71,7 @@ async fn a_direct_bind_needs_no_search_and_escapes_the_name() {
     let odd = asking.verify("o'brien (x) *", PASSWORD).await.unwrap();
     assert_eq!(odd.name, "o'brien (x) *");
     // One component more would be another entry.
-    assert_eq!(asking.verify("alice,ou=people", PASSWORD).await, Err(Refusal::WrongPassword));
+    assert_eq!(asking.verify("alice,ou=people", PASSWORD).await, Err(Refusal::Unknown));
 }
 
 #[tokio::test]

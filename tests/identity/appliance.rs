@@ -6,9 +6,10 @@ use std::sync::{Arc, Mutex};
 use redoubt::clock::{Clock as _, FixedClock};
 use redoubt::config::{self, SignIn};
 use redoubt::directory::Directory;
+use redoubt::identity::certificate::Authority;
 use redoubt::identity::{
-    self, Admin, Anyone, Attempt, By, Caller, Error, Factor, Identity, NewUser, Next, PlainToken, Purpose,
-    RoleSet, SessionHolder, SignedIn, TotpSecret,
+    self, Admin, Again, Anyone, Attempt, By, Caller, Error, Factor, Identity, NewUser, Next, PlainToken,
+    Purpose, RoleSet, SessionHolder, SignedIn, TotpSecret,
 };
 use redoubt::random::Random;
 use redoubt::records::Via;
@@ -47,19 +48,36 @@ impl Fixture {
 
     /// The same with other limits.
     pub(super) fn limited(role: Role, limits: SignIn) -> Self {
-        let fixture = Self::empty(limits, None, config::Directory::default());
+        let fixture = Self::empty(limits, None, config::Directory::default(), None);
         fixture.add("alice", role);
+        fixture
+    }
+
+    /// With one local analyst, `alice`, and certificates in place of passwords; and with a directory if there is one.
+    pub(super) fn with_certificates(
+        limits: SignIn,
+        certificates: Authority,
+        directory: Option<Directory>,
+        settings: config::Directory,
+    ) -> Self {
+        let fixture = Self::empty(limits, directory, settings, Some(certificates));
+        fixture.add("alice", Role::Analyst);
         fixture
     }
 
     /// With one local analyst, `alice`, and a directory.
     pub(super) fn with_directory(limits: SignIn, directory: Directory, settings: config::Directory) -> Self {
-        let fixture = Self::empty(limits, Some(directory), settings);
+        let fixture = Self::empty(limits, Some(directory), settings, None);
         fixture.add("alice", Role::Analyst);
         fixture
     }
 
-    fn empty(limits: SignIn, directory: Option<Directory>, directory_settings: config::Directory) -> Self {
+    fn empty(
+        limits: SignIn,
+        directory: Option<Directory>,
+        directory_settings: config::Directory,
+        certificates: Option<Authority>,
+    ) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let clock = Arc::new(FixedClock::at(START_US));
         let system = SystemRandom::new();
@@ -78,6 +96,7 @@ impl Fixture {
             limits,
             directory,
             directory_settings,
+            certificates,
             on_end: Arc::new(move |id| told.lock().unwrap().push(id.to_owned())),
         })
         .unwrap();
@@ -179,7 +198,8 @@ impl Fixture {
         let (user, session) = self.identity.authenticate_holder(token).await?;
         let holder = SessionHolder { user, session, via: via() };
         let owned = |text: Option<&str>| text.map(str::to_owned);
-        self.identity.reauthenticate(&holder, owned(password), owned(code), purpose).await
+        let again = Again { password: owned(password), code: owned(code), certificate: None };
+        self.identity.reauthenticate(&holder, again, purpose).await
     }
 
     pub(super) fn user(&self, name: &str) -> User {

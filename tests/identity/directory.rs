@@ -159,6 +159,20 @@ async fn cve_2025_31947_the_directory_sees_few_wrong_passwords() {
     fixture.come_in("dora").await;
 }
 
+/// A directory that takes its time has counted what it did not answer in ours.
+#[tokio::test]
+async fn cve_2025_31947_a_slow_directory_sees_few_wrong_passwords_too() {
+    let (fixture, scripted) = fixture();
+    fixture.come_in("dora").await;
+    let before = scripted.binds();
+    scripted.delay(Duration::from_secs(4));
+    for _ in 0..3 {
+        let attempts = (0..20).map(|_| fixture.attempt("dora", "not the right password"));
+        assert!(futures_util::future::join_all(attempts).await.iter().all(Result::is_err));
+    }
+    assert!(scripted.binds() - before <= 4, "{} of sixty", scripted.binds() - before);
+}
+
 #[tokio::test]
 async fn an_admin_lifts_the_throttle_too() {
     let (fixture, _scripted) = fixture();
@@ -204,6 +218,42 @@ async fn a_name_belongs_to_whoever_the_directory_says_and_never_to_a_local_accou
     assert!(matches!(fixture.attempt("root@example", PASSWORD).await, Err(Error::SignInFailed)));
     assert_eq!(fixture.reasons("login.password").last().unwrap(), "name_taken");
     assert_eq!(fixture.user("root").source, Source::Local);
+}
+
+/// That her old name is nobody's any more says nothing of her.
+#[tokio::test]
+async fn a_wrong_sign_in_under_somebodys_old_name_ends_nothing_of_theirs() {
+    let (fixture, scripted) = fixture();
+    let token = fixture.come_in("dora").await;
+    scripted.forget("dora");
+    scripted.person(1, "dora.new", &[STAFF]);
+    assert!(fixture.attempt("dora", "whatever somebody types").await.is_err());
+    assert!(!is_over(&fixture, &token).await);
+    assert_eq!(fixture.user("dora.new").directory_state, None);
+    scripted.refuse("dora.new", "Disabled");
+    assert!(fixture.attempt("dora.new", "whatever somebody types").await.is_err());
+    assert!(is_over(&fixture, &token).await, "what it says of herself counts at once");
+}
+
+/// One entry that cannot be used keeps nobody else from being looked at, and is no absence.
+#[tokio::test]
+async fn an_entry_that_cannot_be_used_holds_up_nobody() {
+    let (fixture, scripted) = fixture();
+    scripted.person(2, "eve", &[STAFF]);
+    let dora = fixture.come_in("dora").await;
+    fixture.clock.advance(1);
+    let eve = fixture.come_in("eve").await;
+    scripted.spoil("dora");
+    scripted.refuse("eve", "Disabled");
+    fixture.clock.advance(6 * MINUTE);
+    fixture.identity.recheck_due().await.unwrap();
+    assert!(is_over(&fixture, &eve).await);
+    assert!(!is_over(&fixture, &dora).await);
+    fixture.clock.advance(20 * MINUTE);
+    fixture.identity.recheck_due().await.unwrap();
+    assert_eq!(fixture.records("directory.away").len(), 0);
+    assert!(fixture.attempt("dora", PASSWORD).await.is_err());
+    assert_eq!(fixture.reasons("login.password").last().unwrap(), "unusable_entry");
 }
 
 /// CVE-2026-95814: who lost the right loses the session at the next look, and comes back only when the directory says so.
@@ -380,6 +430,29 @@ async fn a_locked_session_of_the_directory_opens_by_its_password_and_only_for_it
         let silent = fixture.again(&token, Some(PASSWORD), None, Purpose::Unlock).await;
         assert!(matches!(silent, Err(Error::DirectoryAway)), "and nothing of it is counted");
     }
+}
+
+#[tokio::test]
+async fn no_mapping_changes_its_authors_role_or_takes_the_last_admin() {
+    let (fixture, scripted) = fixture();
+    let lab = "cn=lab,dc=example";
+    scripted.person(5, "olga", &[lab]);
+    let admin = || NewMapping::Role(Role::Admin);
+    let rule = fixture.identity.create_mapping(&By::console(), lab, admin()).await.unwrap();
+    let token = fixture.come_in("olga").await;
+    let olga = fixture.by(&token).await;
+    let auditor = fixture.identity.create_mapping(&olga, lab, NewMapping::Role(Role::Auditor)).await;
+    assert!(matches!(auditor, Err(Error::OwnAccount)));
+    assert!(matches!(fixture.identity.delete_mapping(&olga, &rule.id).await, Err(Error::OwnAccount)));
+    let disabled = Changes { disabled: Some(true), ..Changes::default() };
+    fixture.identity.change_person(&olga, &fixture.user("root").id, disabled).await.unwrap();
+    let by = By::console();
+    assert!(matches!(fixture.identity.delete_mapping(&by, &rule.id).await, Err(Error::LastAdmin)));
+    assert!(!is_over(&fixture, &token).await, "nothing of it was done");
+    let enabled = Changes { disabled: Some(false), ..Changes::default() };
+    fixture.identity.change_person(&by, &fixture.user("root").id, enabled).await.unwrap();
+    fixture.identity.delete_mapping(&by, &rule.id).await.unwrap();
+    assert!(is_over(&fixture, &token).await);
 }
 
 #[tokio::test]

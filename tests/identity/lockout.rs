@@ -111,6 +111,20 @@ async fn cve_2026_35597_an_attempt_that_is_given_up_is_counted() {
     assert!(is_locked(&fixture).await);
 }
 
+/// Whoever stays below the short lock meets the day's, and the log says so.
+#[tokio::test]
+async fn the_days_lock_is_recorded_when_it_comes() {
+    let limits = SignIn { max_daily_failures: 4, ..SignIn::default() };
+    let fixture = Fixture::limited(Role::Analyst, limits);
+    for _ in 0..2 {
+        fail(&fixture).await;
+        fail(&fixture).await;
+        fixture.clock.advance(15 * MINUTE);
+    }
+    assert!(is_locked(&fixture).await);
+    assert_eq!(fixture.records("login.lockout").len(), 1);
+}
+
 /// What is told of names can be pushed out by made-up ones, for those that somebody has as for others; the lock cannot.
 #[tokio::test]
 async fn a_flood_of_made_up_names_opens_no_lock_and_tells_no_names_apart() {

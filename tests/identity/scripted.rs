@@ -87,6 +87,12 @@ impl Scripted {
         self.0.lock().unwrap().people.get_mut(name).unwrap().refusal = Some(json!(refusal));
     }
 
+    /// The directory answers, with an entry that cannot be used.
+    pub(super) fn spoil(&self, name: &str) {
+        let refusal = json!({"Unusable": "a test spoilt it"});
+        self.0.lock().unwrap().people.get_mut(name).unwrap().refusal = Some(refusal);
+    }
+
     pub(super) fn away(&self, away: bool) {
         self.0.lock().unwrap().refusal = away.then(|| json!({"Unavailable": "a test took it away"}));
     }
@@ -115,6 +121,8 @@ impl Scripted {
                 let wrong = (!right && known.refusal.is_none()).then(|| json!("WrongPassword"));
                 Known { refusal: known.refusal.or(wrong), ..known }
             })
+        } else if let Some(find) = ask.get("Find") {
+            state.people.get(find["name"].as_str().unwrap()).cloned()
         } else {
             state.look_ups += 1;
             let id = ask["LookUp"]["id"].as_str().unwrap();

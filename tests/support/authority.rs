@@ -4,8 +4,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use rcgen::{
-    BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
-    KeyUsagePurpose,
+    BasicConstraints, CertificateParams, CertificateRevocationListParams, DnType, ExtendedKeyUsagePurpose,
+    IsCa, Issuer, KeyIdMethod, KeyPair, KeyUsagePurpose, RevokedCertParams, SerialNumber,
 };
 use time::OffsetDateTime;
 
@@ -25,11 +25,17 @@ pub(crate) struct Issued {
 impl Authority {
     pub(crate) fn new(name: &str) -> Self {
         let key = KeyPair::generate().unwrap();
-        let mut params = CertificateParams::default();
-        params.distinguished_name.push(DnType::CommonName, name);
-        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
+        let params = authority(name);
         let pem = params.self_signed(&key).unwrap().pem();
+        Self { issuer: Issuer::new(params, key), pem }
+    }
+
+    /// One that this one has signed, under this number.
+    pub(crate) fn below(&self, name: &str, serial: u64) -> Self {
+        let key = KeyPair::generate().unwrap();
+        let mut params = authority(name);
+        params.serial_number = Some(SerialNumber::from(serial));
+        let pem = params.signed_by(&key, &self.issuer).unwrap().pem();
         Self { issuer: Issuer::new(params, key), pem }
     }
 
@@ -45,6 +51,36 @@ impl Authority {
         change(&mut params);
         let certificate = params.signed_by(&key, &self.issuer).unwrap();
         Issued { chain: certificate.pem(), key: key.serialize_pem() }
+    }
+
+    /// A person's, whose common name this is and whose number is 7, that differs as `change` says.
+    pub(crate) fn issue_person(&self, name: &str, change: impl FnOnce(&mut CertificateParams)) -> Issued {
+        self.issue_with(&[], |params| {
+            params.distinguished_name.push(DnType::CommonName, name);
+            params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
+            params.serial_number = Some(SerialNumber::from(7));
+            (params.not_before, params.not_after) = (days_from_now(-60), days_from_now(60));
+            change(params);
+        })
+    }
+
+    /// A revocation list (PEM) of these numbers, which counts for so many days.
+    pub(crate) fn revoke(&self, serials: &[u64], days: i64) -> String {
+        let revoked = |serial: &u64| RevokedCertParams {
+            serial_number: SerialNumber::from(*serial),
+            revocation_time: days_from_now(-1),
+            reason_code: None,
+            invalidity_date: None,
+        };
+        let params = CertificateRevocationListParams {
+            this_update: days_from_now(-60),
+            next_update: days_from_now(days),
+            crl_number: SerialNumber::from(1),
+            issuing_distribution_point: None,
+            revoked_certs: serials.iter().map(revoked).collect(),
+            key_identifier_method: KeyIdMethod::Sha256,
+        };
+        params.signed_by(&self.issuer).unwrap().pem().unwrap()
     }
 
     pub(crate) fn write(&self, folder: &Path) -> PathBuf {
@@ -66,6 +102,14 @@ pub(crate) fn days_from_now(days: i64) -> OffsetDateTime {
     let elapsed = std::time::UNIX_EPOCH.elapsed().unwrap().as_secs();
     let now = OffsetDateTime::from_unix_timestamp(i64::try_from(elapsed).unwrap()).unwrap();
     now + time::Duration::days(days)
+}
+
+fn authority(name: &str) -> CertificateParams {
+    let mut params = CertificateParams::default();
+    params.distinguished_name.push(DnType::CommonName, name);
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
+    params
 }
 
 fn server(names: &[&str]) -> CertificateParams {

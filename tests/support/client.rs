@@ -8,8 +8,9 @@ use std::time::Duration;
 
 use serde_json::Value;
 use ureq::http::{HeaderMap, Request};
-use ureq::tls::{Certificate, RootCerts, TlsConfig};
+use ureq::tls::{Certificate, ClientCert, PemItem, PrivateKey, RootCerts, TlsConfig, parse_pem};
 
+use super::authority::Issued;
 use super::events::{Asked, Events};
 
 /// A long answer takes a while; nothing may take for ever.
@@ -75,6 +76,25 @@ impl Client {
         let config = config.max_idle_connections(0).http_status_as_error(false).max_redirects(0);
         let agent = config.build().new_agent();
         Self { agent, url: url.to_owned(), cookies: BTreeMap::new(), bearer: None }
+    }
+
+    /// The same client, who shows a certificate.
+    pub(crate) fn showing(&self, issued: &Issued) -> Self {
+        let chain: Vec<_> = parse_pem(issued.chain.as_bytes())
+            .filter_map(|item| match item.unwrap() {
+                PemItem::Certificate(certificate) => Some(certificate),
+                _ => None,
+            })
+            .collect();
+        let key = PrivateKey::from_pem(issued.key.as_bytes()).unwrap();
+        let config = self.agent.config();
+        let roots = config.tls_config().root_certs().clone();
+        let certificate = Some(ClientCert::new_with_certs(&chain, key));
+        let tls = TlsConfig::builder().root_certs(roots).client_cert(certificate).build();
+        // A connection is kept for the next request, as browsers do.
+        let config = ureq::Agent::config_builder().tls_config(tls).timeout_global(Some(DEADLINE));
+        let config = config.http_status_as_error(false).max_redirects(0);
+        Self { agent: config.build().new_agent(), ..self.clone() }
     }
 
     /// The same client, who has signed in nowhere.

@@ -6,7 +6,7 @@ mod demo;
 mod events;
 pub(crate) mod hostile_ldap;
 pub(crate) mod slapd;
-mod totp;
+pub(crate) mod totp;
 
 pub(crate) use client::{Answer, Client};
 pub(crate) use demo::{Demo, Person, executable_with, model, shared};

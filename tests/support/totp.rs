@@ -10,12 +10,12 @@ use ring::hmac;
 const STEP_SECONDS: i64 = 30;
 
 /// The number of the present step.
-pub(super) fn present_step() -> u64 {
+pub(crate) fn present_step() -> u64 {
     u64::try_from(SystemClock::new().now_us() / SECOND_US / STEP_SECONDS).unwrap()
 }
 
 /// The code of a step, for a secret in base32.
-pub(super) fn code(secret: &str, step: u64) -> String {
+pub(crate) fn code(secret: &str, step: u64) -> String {
     let key = BASE32_NOPAD.decode(secret.as_bytes()).unwrap();
     let key = hmac::Key::new(hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY, &key);
     let tag = hmac::sign(&key, &step.to_be_bytes());

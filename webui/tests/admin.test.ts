@@ -1,7 +1,7 @@
 // The administration's calls and figures.
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import type { Person } from '../src/lib/api/admin-types';
-import type { Role } from '../src/lib/api/types';
+import type { Page, Role } from '../src/lib/api/types';
 import { createMapping, dryRun, testDirectory } from '../src/lib/api/directory';
 import { addMember, listGroups, updateGroup } from '../src/lib/api/groups';
 import { createKey, ownUsage } from '../src/lib/api/own';
@@ -10,6 +10,7 @@ import { listUsage } from '../src/lib/api/watch';
 import { contrast, LEAST_CONTRAST, LEVELS } from '../src/lib/admin/markings';
 import { people, places } from '../src/lib/shell/entries';
 import { choicesFor } from '../src/lib/prompts/choices';
+import { Call } from '../src/lib/state/call.svelte';
 import { attempt, deeds, later } from '../src/lib/state/deeds';
 import { Listing } from '../src/lib/state/listing.svelte';
 import { Resource } from '../src/lib/state/resource.svelte';
@@ -17,12 +18,12 @@ import { toasts } from '../src/lib/state/toasts.svelte';
 import { byDay } from '../src/lib/words/days';
 import { bytes, count, span } from '../src/lib/words/sizes';
 
-interface Call {
+interface Sent {
   call: string;
   body: unknown;
 }
 
-const asked: Call[] = [];
+const asked: Sent[] = [];
 let replies: unknown[];
 
 beforeEach(() => {
@@ -38,7 +39,7 @@ afterEach(() => vi.unstubAllGlobals());
 
 describe('calls', () => {
   const A = '/api/v1/admin';
-  test.each<[string, () => Promise<unknown>, Call]>([
+  test.each<[string, () => Promise<unknown>, Sent]>([
     [
       'people are searched',
       () => listPeople('ma ra', 'c 1'),
@@ -108,18 +109,20 @@ describe('lists', () => {
 
   test('come a page at a time, and a later search wins over an earlier one', async () => {
     const answers: ((items: Person[]) => void)[] = [];
-    const people = new Listing<Person>(
+    const read = vi.fn<(query: string, cursor: string | null) => Promise<Page<Person>>>(
       () => new Promise((tell) => answers.push((items) => tell({ items, next: 'more' }))),
     );
-    const [first, second] = [people.load('m'), people.load('ma')];
+    const people = new Listing(read);
+    const [first, second] = [people.search('m'), people.search('ma')];
     answers[1]?.([person('mara')]);
     answers[0]?.([person('mike')]);
     await Promise.all([first, second]);
-    expect(people.items).toEqual([person('mara')]);
-    const third = people.more('ma');
+    expect(people.value).toEqual([person('mara')]);
+    const third = people.more();
+    expect(read).toHaveBeenLastCalledWith('ma', 'more');
     answers[2]?.([person('mara'), person('marek')]);
     await third;
-    expect(people.items?.map(({ id }) => id)).toEqual(['mara', 'marek']);
+    expect(people.value?.map(({ id }) => id)).toEqual(['mara', 'marek']);
   });
 
   test('a failure keeps what was there', async () => {
@@ -152,6 +155,19 @@ describe('deeds', () => {
     later({ said: 'Gone.', commit: () => Promise.reject(new Error('no')), restore });
     await deeds.flush();
     expect(restore).toHaveBeenCalledOnce();
+  });
+
+  test('one by a button is done once, however often it is pressed, and can be tried again', async () => {
+    const make = vi.fn(() => Promise.reject<unknown>(new Error('no')));
+    const call = new Call(make);
+    const both = [call.run(), call.run()];
+    expect(call.busy).toBe(true);
+    await Promise.all(both);
+    expect(make).toHaveBeenCalledOnce();
+    expect([call.busy, call.error]).toEqual([false, new Error('no')]);
+    make.mockResolvedValueOnce(null);
+    await call.run();
+    expect(call.error).toBeNull();
   });
 
   test('one that is done now says how it went', async () => {

@@ -53,6 +53,8 @@ events! {
 
     /// A name and a password were tried.
     LOGIN_PASSWORD = "auth" "login.password";
+    /// A certificate was shown in place of name and password. `d.certificate_sha256`, and `d.serial` of one that counts.
+    LOGIN_CERTIFICATE = "auth" "login.certificate";
     /// A one-time code was tried.
     LOGIN_TOTP = "auth" "login.totp";
     /// A recovery code was tried.

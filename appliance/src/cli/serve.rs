@@ -40,8 +40,9 @@ fn say(text: &str) {
 
 /// What the front reads outside its data directory.
 pub(super) fn read_outside(config: &Config) -> Vec<PathBuf> {
-    let outside = [Some(&config.keys.file), config.listen.certificate.as_ref(), config.listen.key.as_ref()];
-    outside.into_iter().flatten().filter(|path| !path.starts_with(&config.data.dir)).cloned().collect()
+    let single = [Some(&config.keys.file), config.listen.certificate.as_ref(), config.listen.key.as_ref()];
+    let outside = single.into_iter().flatten().chain(config.certificates.paths());
+    outside.filter(|path| !path.starts_with(&config.data.dir)).cloned().collect()
 }
 
 /// Runs the appliance until it is told to stop.

@@ -61,6 +61,7 @@ pub(super) fn create(config: &Config) -> anyhow::Result<Fresh> {
         limits: config.sign_in.clone(),
         directory: None,
         directory_settings: config.directory.clone(),
+        certificates: None,
         // Nothing is served yet, so nothing runs in a session.
         on_end: Arc::new(|_| ()),
     })?;

@@ -31,6 +31,8 @@ pub struct Directory {
     pub user_dn: String,
     /// With `{name}`. It also decides at every re-check whether somebody may still sign in.
     pub user_filter: String,
+    /// With `{name}`: whom the name in a certificate means; empty = `user_filter`.
+    pub certificate_filter: String,
     /// Below this, groups are searched; empty = `base`.
     pub group_base: String,
     /// With `{dn}`, which a member's name takes the place of.
@@ -186,6 +188,7 @@ impl Default for Directory {
             method: Method::Search,
             user_dn: String::new(),
             user_filter: "(&(objectClass=inetOrgPerson)(uid={name}))".to_owned(),
+            certificate_filter: String::new(),
             group_base: String::new(),
             group_filter: "(&(objectClass=groupOfNames)(member={dn}))".to_owned(),
             nested: true,
@@ -215,6 +218,11 @@ impl Directory {
         self.servers.iter().filter_map(|url| Server::parse(url)).collect()
     }
 
+    /// By what somebody is found whose name is in a certificate.
+    pub fn certificate_filter(&self) -> &str {
+        if self.certificate_filter.is_empty() { &self.user_filter } else { &self.certificate_filter }
+    }
+
     /// Where groups are searched.
     pub fn group_base(&self) -> &str {
         if self.group_base.is_empty() { &self.base } else { &self.group_base }
@@ -236,9 +244,11 @@ impl Directory {
                 "directory.servers: {url:?} is not ldaps://host:port, or ldap://host:port for StartTLS"
             ));
         }
-        for (key, filter, placeholder) in
-            [("user_filter", &self.user_filter, "{name}"), ("group_filter", &self.group_filter, "{dn}")]
-        {
+        for (key, filter, placeholder) in [
+            ("user_filter", self.user_filter.as_str(), "{name}"),
+            ("certificate_filter", self.certificate_filter(), "{name}"),
+            ("group_filter", &self.group_filter, "{dn}"),
+        ] {
             if let Err(error) = Template::parse(filter, placeholder) {
                 problems.push(format!("directory.{key}: {error}"));
             }

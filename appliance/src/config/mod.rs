@@ -3,6 +3,7 @@
 //! `installer/redoubt.toml` is the commented default; a test holds it against `Config::default()`.
 
 mod alerts;
+mod certificates;
 mod directory;
 mod egress;
 mod keys;
@@ -20,6 +21,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 pub use alerts::{Alert, Alerts};
+pub use certificates::{Certificates, Subject};
 pub use directory::{Directory, InChain, Mapping, Method, Security, Server};
 pub use egress::{Egress, Policy};
 pub use keys::Keys;
@@ -39,6 +41,7 @@ pub struct Config {
     pub models: Models,
     pub directory: Directory,
     pub sign_in: SignIn,
+    pub certificates: Certificates,
     pub egress: Egress,
     pub marking: Marking,
     pub log: Log,
@@ -94,6 +97,7 @@ impl Config {
             models: section(&mut sections, "models", &mut problems),
             directory: section(&mut sections, "directory", &mut problems),
             sign_in: section(&mut sections, "sign_in", &mut problems),
+            certificates: section(&mut sections, "certificates", &mut problems),
             egress: section(&mut sections, "egress", &mut problems),
             marking: section(&mut sections, "marking", &mut problems),
             log: section(&mut sections, "log", &mut problems),
@@ -110,6 +114,7 @@ impl Config {
             self.models.check(),
             self.directory.check(),
             self.sign_in.check(),
+            self.certificates.check(),
             self.marking.check(),
             self.log.check(),
             self.alerts.check(),
@@ -198,6 +203,23 @@ mod tests {
             let problems = Config::parse(&format!("[models]\n{wrong}\n")).unwrap_err().join("\n");
             assert!(problems.contains("models"), "{problems}");
         }
+    }
+
+    #[test]
+    fn certificates_need_both_an_authority_and_its_lists() {
+        for (text, problem) in [
+            ("ca = \"/a\"", "certificates.ca and certificates.revocation_lists"),
+            ("revocation_lists = \"/a\"", "certificates.ca and certificates.revocation_lists"),
+            ("subject = \"cn\"\ndomain = \"mil\"", "certificates.domain"),
+            ("domain = \"@mil\"", "certificates.domain"),
+            ("subject = \"dn\"", "[certificates]"),
+        ] {
+            let problems = Config::parse(&format!("[certificates]\n{text}\n")).unwrap_err().join("\n");
+            assert!(problems.contains(problem), "{text}: {problems}");
+        }
+        let text =
+            "[certificates]\nca = \"/a\"\nrevocation_lists = \"/b\"\nsubject = \"email\"\ndomain = \"mil\"\n";
+        assert_eq!(Config::parse(text).unwrap().certificates.paths().count(), 2);
     }
 
     #[test]

@@ -40,9 +40,19 @@ const WINDOWS_EPOCH_US: i64 = 11_644_473_600 * SECOND_US;
 /// A lock that came from wrong passwords and goes away with time does not count: anybody could end somebody's session
 /// with it. It counts when a password is tried ([`refusal_of_bind`]).
 pub(super) fn standing(entry: &Entry, now_us: i64) -> Result<(), Refusal> {
-    let has_flag = |attribute, flag| entry.number(attribute).is_some_and(|flags| flags & flag != 0);
-    let is_true = |attribute| entry.text(attribute).is_some_and(|word| word.eq_ignore_ascii_case("true"));
-    if has_flag("userAccountControl", ACCOUNT_DISABLED) || is_true("nsAccountLock") {
+    standing_without_password(entry, now_us)?;
+    if entry.number("pwdLastSet") == Some(0) || is_true(entry, "pwdReset") {
+        return Err(Refusal::MustChange);
+    }
+    if has_flag(entry, "msDS-User-Account-Control-Computed", PASSWORD_EXPIRED) {
+        return Err(Refusal::PasswordExpired);
+    }
+    Ok(())
+}
+
+/// The same for somebody who came with a certificate: their password may have run out.
+pub(super) fn standing_without_password(entry: &Entry, now_us: i64) -> Result<(), Refusal> {
+    if has_flag(entry, "userAccountControl", ACCOUNT_DISABLED) || is_true(entry, "nsAccountLock") {
         return Err(Refusal::Disabled);
     }
     if expires_at(entry).is_some_and(|expires_at| expires_at <= now_us) {
@@ -51,13 +61,15 @@ pub(super) fn standing(entry: &Entry, now_us: i64) -> Result<(), Refusal> {
     if entry.text("pwdAccountLockedTime") == Some(LOCKED_FOR_GOOD) {
         return Err(Refusal::Locked);
     }
-    if entry.number("pwdLastSet") == Some(0) || is_true("pwdReset") {
-        return Err(Refusal::MustChange);
-    }
-    if has_flag("msDS-User-Account-Control-Computed", PASSWORD_EXPIRED) {
-        return Err(Refusal::PasswordExpired);
-    }
     Ok(())
+}
+
+fn has_flag(entry: &Entry, attribute: &str, flag: i64) -> bool {
+    entry.number(attribute).is_some_and(|flags| flags & flag != 0)
+}
+
+fn is_true(entry: &Entry, attribute: &str) -> bool {
+    entry.text(attribute).is_some_and(|word| word.eq_ignore_ascii_case("true"))
 }
 
 /// When the account ends, in microseconds since 1970.

@@ -43,6 +43,12 @@ impl Template {
         Ok(template)
     }
 
+    /// The attributes that are compared with the value.
+    pub(super) fn attributes(&self) -> impl Iterator<Item = &str> {
+        let before = self.text.split(self.placeholder).filter_map(|piece| piece.strip_suffix('='));
+        before.filter_map(|piece| piece.rsplit_once('(').map(|(_, attribute)| attribute))
+    }
+
     /// The filter for one value.
     pub(super) fn with(&self, value: &str) -> String {
         self.text.replace(self.placeholder, &escape(value.as_bytes()))

@@ -113,9 +113,8 @@ impl Walk {
     fn enter(&mut self, found: Vec<String>) -> Result<Vec<String>, Refusal> {
         let mut fresh = Vec::new();
         for dn in found {
-            let group = GroupDn::parse(&dn).ok_or_else(|| {
-                Refusal::Unavailable("a group whose name is no distinguished name".to_owned())
-            })?;
+            let group = GroupDn::parse(&dn)
+                .ok_or_else(|| Refusal::Unusable("a group whose name is no distinguished name".to_owned()))?;
             if self.met.insert(group.clone()) {
                 self.groups.push(group);
                 fresh.push(dn);
@@ -139,7 +138,7 @@ impl Walk {
 }
 
 fn too_many() -> Refusal {
-    Refusal::Unavailable(format!("a person in more than {MAX_GROUPS} groups"))
+    Refusal::Unusable(format!("a person in more than {MAX_GROUPS} groups"))
 }
 
 #[cfg(test)]
@@ -160,7 +159,7 @@ mod tests {
     #[test]
     fn more_groups_than_can_be_are_refused_and_not_cut_off() {
         let names = (0..=MAX_GROUPS).map(|number| format!("cn={number},dc=x")).collect();
-        assert!(matches!(Walk::default().enter(names), Err(Refusal::Unavailable(_))));
+        assert!(matches!(Walk::default().enter(names), Err(Refusal::Unusable(_))));
         assert!(Walk::default().enter(vec!["nobody".to_owned()]).is_err());
     }
 }

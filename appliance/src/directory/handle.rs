@@ -43,6 +43,13 @@ struct Shared {
     answer: Duration,
 }
 
+/// Why there is no answer.
+enum Unheard {
+    /// The process never had the question.
+    NotAsked(&'static str),
+    NoAnswer(&'static str),
+}
+
 /// The socket of one process.
 struct Link {
     socket: Mutex<UnixStream>,
@@ -91,7 +98,7 @@ impl Directory {
     /// groups.
     ///
     /// # Errors
-    /// Why not; [`Refusal::Unavailable`] within `answer_seconds` where the directory says nothing.
+    /// Why not; a silence ([`Refusal::is_silence`]) within `answer_seconds` where the directory says nothing.
     pub async fn verify(&self, name: &str, password: Zeroizing<String>) -> Result<Person, Refusal> {
         if !password_is_sendable(&password) {
             return Err(Refusal::WrongPassword);
@@ -107,31 +114,40 @@ impl Directory {
         self.person(Ask::LookUp { id: id.clone() }).await
     }
 
+    /// Who has this name, for somebody who has proved by a certificate that it is theirs.
+    ///
+    /// # Errors
+    /// As for [`Directory::look_up`].
+    pub async fn find(&self, name: &str) -> Result<Person, Refusal> {
+        self.person(Ask::Find { name: name.to_owned() }).await
+    }
+
     /// Takes every step of a sign-in but the person's own bind, and says what each found. With a name, that person is
     /// searched, too.
     pub async fn test(&self, name: Option<&str>) -> Report {
         match self.ask(Ask::Test { name: name.map(str::to_owned) }, TEST_DEADLINE).await {
             Ok(Reply::Report(report)) => report,
             Ok(Reply::Person(_)) => Report::not_asked("an answer to another question".to_owned()),
-            Err(why) => Report::not_asked(why.to_owned()),
+            Err(Unheard::NotAsked(why) | Unheard::NoAnswer(why)) => Report::not_asked(why.to_owned()),
         }
     }
 
     async fn person(&self, ask: Ask) -> Result<Person, Refusal> {
         match self.ask(ask, self.shared.answer).await {
             Ok(Reply::Person(person)) => person,
-            Ok(Reply::Report(_)) => Err(Refusal::Unavailable("an answer to another question".to_owned())),
-            Err(why) => Err(Refusal::Unavailable(why.to_owned())),
+            Ok(Reply::Report(_)) => Err(Refusal::Unanswered("an answer to another question".to_owned())),
+            Err(Unheard::NotAsked(why)) => Err(Refusal::Unavailable(why.to_owned())),
+            Err(Unheard::NoAnswer(why)) => Err(Refusal::Unanswered(why.to_owned())),
         }
     }
 
     /// A process that dies over a question is asked once more, when it has been replaced.
-    async fn ask(&self, ask: Ask, within: Duration) -> Result<Reply, &'static str> {
+    async fn ask(&self, ask: Ask, within: Duration) -> Result<Reply, Unheard> {
         let deadline = Instant::now() + within;
         let mut asked = 0;
         while asked < 2 {
             let Some(link) = self.link(deadline).await else {
-                return Err("its process is not running");
+                return Err(Unheard::NotAsked("its process is not running"));
             };
             let id = self.shared.next_id.fetch_add(1, Ordering::Relaxed);
             let left = deadline.saturating_duration_since(Instant::now());
@@ -147,11 +163,11 @@ impl Directory {
                 Ok(Err(_)) => self.shared.forget(&link),
                 Err(_) => {
                     link.forget(id);
-                    return Err("no answer in time");
+                    return Err(Unheard::NoAnswer("no answer in time"));
                 }
             }
         }
-        Err("its process died over the question")
+        Err(Unheard::NoAnswer("its process died over the question"))
     }
 
     /// The present process; waits a moment for one.
@@ -180,13 +196,13 @@ impl Drop for Shared {
 
 impl Link {
     /// Sends a question; `None` where the process is gone already. What is returned fails when it goes.
-    fn ask(&self, question: &Question) -> Result<Option<oneshot::Receiver<Reply>>, &'static str> {
+    fn ask(&self, question: &Question) -> Result<Option<oneshot::Receiver<Reply>>, Unheard> {
         let (answer, answered) = oneshot::channel();
         {
             let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
             let Some(waiting) = waiting.as_mut() else { return Ok(None) };
             if waiting.len() >= MAX_WAITING {
-                return Err("too many questions at once");
+                return Err(Unheard::NotAsked("too many questions at once"));
             }
             waiting.insert(question.id, answer);
         }

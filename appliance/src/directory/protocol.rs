@@ -29,6 +29,7 @@ pub(super) struct Question {
 pub(super) enum Ask {
     Verify { name: String, password: Secret },
     LookUp { id: DirectoryId },
+    Find { name: String },
     Test { name: Option<String> },
 }
 

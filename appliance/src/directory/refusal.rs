@@ -23,9 +23,15 @@ pub enum Refusal {
     MustChange,
     #[error("the directory has locked the account")]
     Locked,
-    /// Nothing is known about the person: no server answers, or what it says cannot be relied on.
+    /// It answers, but its entry of the person lacks what is needed, or has too much of it.
+    #[error("what the directory says of the person cannot be used: {0}")]
+    Unusable(String),
+    /// Nothing is known about the person: no server answers, or what it says cannot be relied on. No password was sent.
     #[error("the directory cannot be asked: {0}")]
     Unavailable(String),
+    /// The same, but a password was sent or may have been: the directory may have counted it.
+    #[error("the directory gave no answer: {0}")]
+    Unanswered(String),
 }
 
 impl Refusal {
@@ -40,7 +46,21 @@ impl Refusal {
             Self::PasswordExpired => "password_expired",
             Self::MustChange => "must_change",
             Self::Locked => "locked_by_directory",
-            Self::Unavailable(_) => "directory_unavailable",
+            Self::Unusable(_) => "unusable_entry",
+            Self::Unavailable(_) | Self::Unanswered(_) => "directory_unavailable",
+        }
+    }
+
+    /// Whether the directory said nothing of the person.
+    pub fn is_silence(&self) -> bool {
+        matches!(self, Self::Unavailable(_) | Self::Unanswered(_))
+    }
+
+    /// What it is if it came of sending a password.
+    pub(super) fn after_password(self) -> Self {
+        match self {
+            Self::Unavailable(why) => Self::Unanswered(why),
+            other => other,
         }
     }
 }

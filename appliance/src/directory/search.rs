@@ -8,6 +8,7 @@ use super::entry::Entry;
 use super::filter::{self, Template};
 use super::{DirectoryId, Refusal, dn};
 use crate::config;
+use crate::identity::Username;
 
 /// `[directory] attribute_id` that goes by the kind of server.
 const AUTO: &str = "auto";
@@ -20,6 +21,8 @@ const MAX_NAME: usize = 128;
 pub(super) struct People {
     base: String,
     filter: Template,
+    /// Of the name in a certificate.
+    certificate_filter: Template,
     id: String,
     name: String,
     display_name: String,
@@ -27,10 +30,11 @@ pub(super) struct People {
 }
 
 impl People {
-    pub(super) fn new(config: &config::Directory, filter: Template) -> Self {
+    pub(super) fn new(config: &config::Directory, filter: Template, certificate_filter: Template) -> Self {
         Self {
             base: config.base.clone(),
             filter,
+            certificate_filter,
             id: config.attribute_id.clone(),
             name: config.attribute_name.clone(),
             display_name: config.attribute_display_name.clone(),
@@ -40,14 +44,38 @@ impl People {
 
     /// Whom the name means: exactly one entry, below the base.
     pub(super) async fn by_name(&self, connection: &mut Connection, name: &str) -> Result<Entry, Refusal> {
+        self.by_filter(connection, &self.filter, name).await
+    }
+
+    /// The same for the name in a certificate; the filter for people must let them in as well.
+    pub(super) async fn by_certificate_name(
+        &self,
+        connection: &mut Connection,
+        name: &str,
+    ) -> Result<Entry, Refusal> {
+        let entry = self.by_filter(connection, &self.certificate_filter, name).await?;
+        self.admit(connection, &entry).await?;
+        Ok(entry)
+    }
+
+    async fn by_filter(
+        &self,
+        connection: &mut Connection,
+        filter: &Template,
+        name: &str,
+    ) -> Result<Entry, Refusal> {
         if !is_name(name) {
             return Err(Refusal::Unknown);
         }
+        let mut attributes = self.attributes();
+        attributes.extend(filter.attributes().filter(|named| !self.attributes().contains(named)));
         // One more than there may be.
-        let found = connection
-            .search(&self.base, Scope::Subtree, &self.filter.with(name), &self.attributes(), 2)
-            .await?;
-        self.only(found.entries, found.limited)
+        let found = connection.search(&self.base, Scope::Subtree, &filter.with(name), &attributes, 2).await?;
+        let entry = self.only(found.entries, found.limited)?;
+        // Active Directory takes `álice` for `alice`. Failures are counted by the name that was typed, and one person must
+        // not have a count for each spelling.
+        let is_spelt_so = |attribute: &str| entry.values(attribute).any(|value| is_same_name(value, name));
+        if filter.attributes().any(is_spelt_so) { Ok(entry) } else { Err(Refusal::Unknown) }
     }
 
     /// Whose id this is, if the filter for people still lets them in.
@@ -89,7 +117,7 @@ impl People {
             (None, _, _) => Err(Refusal::Unknown),
             (Some(entry), None, false) if dn::is_within(&entry.dn, &self.base) => Ok(entry),
             (Some(_), None, false) => {
-                Err(Refusal::Unavailable("an entry that is not below the base".to_owned()))
+                Err(Refusal::Unusable("an entry that is not below the base".to_owned()))
             }
             (Some(_), _, _) => Err(Refusal::Ambiguous),
         }
@@ -119,7 +147,7 @@ impl People {
         } else {
             entry.text(attribute).and_then(DirectoryId::parse)
         };
-        id.ok_or_else(|| Refusal::Unavailable(format!("the entry has no {attribute} that is a UUID")))
+        id.ok_or_else(|| Refusal::Unusable(format!("the entry has no {attribute} that is a UUID")))
     }
 
     /// The name that the directory keeps; `typed` where it keeps none that could be a name.
@@ -139,6 +167,12 @@ impl People {
         let texts = entry.values(&self.groups).filter_map(|value| std::str::from_utf8(value).ok());
         texts.map(str::to_owned).collect()
     }
+}
+
+/// Whether both are one name of an account here.
+fn is_same_name(kept: &[u8], typed: &str) -> bool {
+    let kept = std::str::from_utf8(kept).ok().and_then(Username::parse);
+    kept.is_some() && kept == Username::parse(typed)
 }
 
 fn is_name(name: &str) -> bool {

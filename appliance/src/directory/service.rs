@@ -83,7 +83,9 @@ pub fn prepare(parts: Parts, random: &dyn Random) -> Result<Ready, Error> {
     if !super::password_is_sendable(&password) {
         return Err(Error::NoPassword);
     }
-    let people = People::new(&config, Template::parse(&config.user_filter, "{name}")?);
+    let filter = Template::parse(&config.user_filter, "{name}")?;
+    let certificate_filter = Template::parse(config.certificate_filter(), "{name}")?;
+    let people = People::new(&config, filter, certificate_filter);
     let groups = Groups::new(&config, Template::parse(&config.group_filter, "{dn}")?);
     let decoy = data_encoding::HEXLOWER.encode(&random::bytes::<16>(random)?);
     Ok(Ready(Service {
@@ -175,6 +177,7 @@ impl Service {
         match ask {
             Ask::Verify { name, password } => Reply::Person(verify::verify(self, &name, password.0).await),
             Ask::LookUp { id } => Reply::Person(verify::look_up(self, &id).await),
+            Ask::Find { name } => Reply::Person(verify::find(self, &name).await),
             Ask::Test { name } => Reply::Report(test::test(self, name.as_deref()).await),
         }
     }
@@ -184,5 +187,5 @@ fn unavailable(why: &str, is_test: bool) -> Reply {
     if is_test {
         return Reply::Report(Report::not_asked(why.to_owned()));
     }
-    Reply::Person(Err(Refusal::Unavailable(why.to_owned())))
+    Reply::Person(Err(Refusal::Unanswered(why.to_owned())))
 }

@@ -1,4 +1,4 @@
-//! A sign-in's question to the directory: who has this name and this password?
+//! A sign-in's questions to the directory: who has this name and this password, and whose name is this?
 
 use zeroize::Zeroizing;
 
@@ -37,22 +37,26 @@ async fn by_search(
     name: &str,
     password: &str,
 ) -> Result<Person, Refusal> {
-    let found = service.people.by_name(connection, name).await;
-    let found = found.and_then(|entry| account::standing(&entry, service.clock.now_us()).map(|()| entry));
-    let entry = match found {
-        Ok(entry) => entry,
-        Err(refusal @ Refusal::Unavailable(_)) => return Err(refusal),
-        Err(refusal) => {
-            // A name that nobody has takes the same steps as one that somebody has.
-            let nobody = format!("{NOBODY},{}", service.base);
-            let _refused = connection.bind(&nobody, &service.decoy).await?;
-            return Err(refusal);
-        }
-    };
+    let entry = find_to_bind(service, connection, name).await?;
     bind_as(connection, &entry, password).await?;
     prove(service, connection, &entry).await?;
     service.servers.bind_service(connection).await?;
     person(service, connection, &entry, name).await
+}
+
+/// Whom the name means, if they may sign in. A name that nobody has takes the same steps as one that somebody has.
+async fn find_to_bind(service: &Service, connection: &mut Connection, name: &str) -> Result<Entry, Refusal> {
+    let found = service.people.by_name(connection, name).await;
+    let found = found.and_then(|entry| account::standing(&entry, service.clock.now_us()).map(|()| entry));
+    match found {
+        Err(refusal) if !refusal.is_silence() => {
+            let nobody = format!("{NOBODY},{}", service.base);
+            let bound = connection.bind(&nobody, &service.decoy).await;
+            let _refused = bound.map_err(Refusal::after_password)?;
+            Err(refusal)
+        }
+        found => found,
+    }
 }
 
 /// Binds as the name that the configuration makes of the typed one, then looks at what that is.
@@ -62,6 +66,8 @@ async fn directly(
     name: &str,
     password: &str,
 ) -> Result<Person, Refusal> {
+    // Looked up first, or spellings that only the server takes for one name would each have tries of their own.
+    find_to_bind(service, connection, name).await?;
     let bind_name = service.user_dn.replace("{name}", &dn::value(name));
     bind_as(connection, &Entry::named(&bind_name), password).await?;
     let entry = if dn::normalise(&bind_name).is_some() {
@@ -78,8 +84,8 @@ async fn directly(
 }
 
 async fn bind_as(connection: &mut Connection, entry: &Entry, password: &str) -> Result<(), Refusal> {
-    let result = connection.bind(&entry.dn, password).await?;
-    account::refusal_of_bind(&result, entry).map_or(Ok(()), Err)
+    let result = connection.bind(&entry.dn, password).await.map_err(Refusal::after_password)?;
+    account::refusal_of_bind(&result, entry).map_or(Ok(()), |refusal| Err(refusal.after_password()))
 }
 
 /// A bind that succeeded may still have been one as nobody, or as somebody else: the server says whom it has bound, or
@@ -118,6 +124,19 @@ pub(super) async fn look_up(service: &Service, id: &DirectoryId) -> Result<Perso
     let looked_up = looked_up.await;
     service.servers.give_back(connection);
     looked_up
+}
+
+/// Whom the name of a certificate means. The state of a password, which they may not even have, does not count.
+pub(super) async fn find(service: &Service, name: &str) -> Result<Person, Refusal> {
+    let mut connection = service.servers.lease().await?;
+    let found = async {
+        let entry = service.people.by_certificate_name(&mut connection, name).await?;
+        account::standing_without_password(&entry, service.clock.now_us())?;
+        person(service, &mut connection, &entry, name).await
+    };
+    let found = found.await;
+    service.servers.give_back(connection);
+    found
 }
 
 /// Reads what we keep of an entry, with the service account.

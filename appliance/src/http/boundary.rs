@@ -90,7 +90,9 @@ fn count(app: &App, request: &HttpRequest, status: StatusCode, code: Option<Code
         app.metrics.sign_in("ok");
     }
     let (rule, refusal) = match code {
-        Some(Code::SignInFailed | Code::CodeRefused | Code::Locked) => (Rule::FailedSignIns, "sign_in"),
+        Some(Code::SignInFailed | Code::CertificateRefused | Code::CodeRefused | Code::Locked) => {
+            (Rule::FailedSignIns, "sign_in")
+        }
         Some(Code::NotSignedIn) => (Rule::Refusals, "not_signed_in"),
         Some(Code::SessionExpired) => (Rule::Refusals, "session_expired"),
         Some(Code::Forbidden) => (Rule::Refusals, "forbidden"),
@@ -166,6 +168,9 @@ fn body(request: &HttpRequest, error: &Error, id: &str) -> HttpResponse {
     let mut response = HttpResponse::build(error.code.status());
     if let Some(seconds) = error.retry_after_seconds {
         response.insert_header((header::RETRY_AFTER, seconds));
+    }
+    if error.code.ends_connection() {
+        response.force_close();
     }
     if request.path().starts_with("/v1/") {
         return response.json(error.openai());

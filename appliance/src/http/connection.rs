@@ -8,12 +8,20 @@ use std::collections::HashMap;
 use std::net::IpAddr;
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use actix_tls::accept::rustls_0_23::TlsStream;
 use actix_web::dev::Extensions;
 use actix_web::rt::net::{TcpStream, UnixStream};
 use rustix::net::{Shutdown, shutdown};
 use rustix::process::geteuid;
+
+use super::error::Code;
+use crate::identity::certificate::Shown;
+
+/// For how long after its handshake a connection stands for somebody at the other end who has the certificate's key. Browsers
+/// keep connections for hours, and a card is pulled out in a second.
+const CERTIFICATE_STANDS: Duration = Duration::from_secs(10);
 
 /// Connections that one address may have open; a person's browser keeps about six.
 const MAX_PER_ADDRESS: usize = 256;
@@ -28,6 +36,7 @@ pub(super) struct Connection {
     pub(super) tls: Option<&'static str>,
     /// Whether it is one of the command line: [`crate::control`].
     pub(super) console: bool,
+    certificate: Option<(Shown, Instant)>,
     socket: Option<Arc<OwnedFd>>,
     _place: Option<Arc<Place>>,
 }
@@ -49,7 +58,10 @@ impl Connections {
         };
         let place = tcp.peer_addr().ok().map(|address| self.take_place(address.ip()));
         let crowded = place.as_ref().is_some_and(|place| place.is_none());
-        let connection = Connection { tls, console: false, socket, _place: place.flatten().map(Arc::new) };
+        let shown = session.peer_certificates().and_then(Shown::new);
+        let certificate = shown.map(|shown| (shown, Instant::now()));
+        let _place = place.flatten().map(Arc::new);
+        let connection = Connection { tls, console: false, certificate, socket, _place };
         if crowded {
             connection.close();
         }
@@ -97,11 +109,20 @@ impl Connection {
         let socket = stream.as_fd().try_clone_to_owned().ok().map(Arc::new);
         let peer = stream.peer_cred().map(|peer| peer.uid());
         let known = peer.is_ok_and(|uid| [geteuid().as_raw(), 0, OVERFLOW].contains(&uid));
-        let connection = Self { tls: None, console: known, socket, _place: None };
+        let connection = Self { tls: None, console: known, certificate: None, socket, _place: None };
         if !known {
             connection.close();
         }
         connection
+    }
+
+    /// The certificate that the client showed a moment ago.
+    ///
+    /// # Errors
+    /// [`Code::CertificateStale`] where that is longer ago, [`Code::CertificateNeeded`] where it showed none.
+    pub(super) fn certificate(&self) -> Result<Shown, Code> {
+        let (shown, since) = self.certificate.as_ref().ok_or(Code::CertificateNeeded)?;
+        if since.elapsed() > CERTIFICATE_STANDS { Err(Code::CertificateStale) } else { Ok(shown.clone()) }
     }
 
     /// Ends the connection, whatever is still to be written.

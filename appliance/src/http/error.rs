@@ -12,6 +12,11 @@ use utoipa::ToSchema;
 #[serde(rename_all = "snake_case")]
 pub enum Code {
     SignInFailed,
+    CertificateRefused,
+    /// The client showed none. The connection ends, so that the next one asks for it.
+    CertificateNeeded,
+    /// It was shown too long ago. The connection ends, so that the next one asks for it anew: try again at once.
+    CertificateStale,
     CodeRefused,
     NotSignedIn,
     SessionExpired,
@@ -39,6 +44,9 @@ impl Code {
     pub fn status(self) -> StatusCode {
         match self {
             Self::SignInFailed
+            | Self::CertificateRefused
+            | Self::CertificateNeeded
+            | Self::CertificateStale
             | Self::CodeRefused
             | Self::NotSignedIn
             | Self::SessionExpired
@@ -57,10 +65,20 @@ impl Code {
         }
     }
 
+    /// Whether the client can do better only on another connection.
+    pub(super) fn ends_connection(self) -> bool {
+        matches!(self, Self::CertificateNeeded | Self::CertificateStale)
+    }
+
     /// What a person is told where the error brings no more particular sentence.
     fn default_title(self) -> &'static str {
         match self {
             Self::SignInFailed => "The user name or the password is not right.",
+            Self::CertificateRefused => "Nobody signs in here with this certificate at present.",
+            Self::CertificateNeeded => {
+                "Your browser showed no certificate of an authority that is accepted here."
+            }
+            Self::CertificateStale => "Your browser is asked for its certificate once more. Try again.",
             Self::CodeRefused => {
                 "The code was not accepted. Codes change every 30 seconds and work once; check the clock of \
                  your authenticator."

@@ -11,6 +11,7 @@ use super::connection::Connection;
 use super::error::{Code, Error};
 use crate::access::{self, Member};
 use crate::app::App;
+use crate::identity::certificate::Shown;
 use crate::identity::{
     self, Admin, Administrator, Analyst, ApiCaller, Caller, PlainApiKey, PlainToken, Proven,
     ProvenAdministrator, RefusedKey, RoleSet, SessionHolder,
@@ -47,6 +48,12 @@ pub(super) fn via(request: &HttpRequest) -> Via {
         agent: agent.chars().filter(|c| !c.is_control()).take(AGENT_CHARACTERS).collect(),
         typed_name: None,
     }
+}
+
+/// The certificate that the client showed in this connection's handshake.
+pub(super) fn certificate(request: &HttpRequest) -> Result<Shown, Error> {
+    let connection = request.conn_data::<Connection>().ok_or_else(|| Error::new(Code::CertificateNeeded))?;
+    connection.certificate().map_err(Error::new)
 }
 
 pub(super) fn app(request: &HttpRequest) -> Result<web::Data<App>, Error> {
@@ -203,6 +210,8 @@ impl From<identity::Error> for Error {
         use identity::Error as E;
         match error {
             E::SignInFailed => Self::new(Code::SignInFailed),
+            E::CertificateRefused(None) => Self::new(Code::CertificateRefused),
+            E::CertificateRefused(Some(fault)) => Self::new(Code::CertificateRefused).title(fault.sentence()),
             E::CodeRefused => Self::new(Code::CodeRefused),
             E::Locked { seconds } => Self::new(Code::Locked).retry_after(seconds),
             E::NotSignedIn | E::KeyRefused(_) => Self::new(Code::NotSignedIn),

@@ -4,6 +4,7 @@
 mod assets;
 mod body;
 mod boundary;
+mod client_certificate;
 mod connection;
 mod error;
 mod extract;

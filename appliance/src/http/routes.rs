@@ -146,6 +146,15 @@ fn sign_in() -> Vec<Route> {
         })
         .takes::<session::Credentials>()
         .returns::<session::NextStep>(200),
+        Route::new(
+            Method::POST,
+            "/api/v1/session/certificate",
+            Public,
+            "Sign in, first step: the certificate that the connection showed",
+            || web::route().to(session::create_with_certificate),
+        )
+        .takes::<session::WithCertificate>()
+        .returns::<session::NextStep>(200),
         Route::new(Method::POST, "/api/v1/session/totp", Pending, "Sign in, second step: a code", || {
             web::route().to(session::complete)
         })

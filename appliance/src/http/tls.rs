@@ -17,11 +17,14 @@ use redoubt_store::Store;
 use rustls::ServerConfig;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::server::NoServerSessionStorage;
 use time::{Duration, OffsetDateTime};
 use zeroize::Zeroizing;
 
+use super::client_certificate::AskForOne;
 use crate::clock::{Clock, SECOND_US};
 use crate::config::Listen;
+use crate::identity::certificate::Authority;
 
 const SEAL_PURPOSE: &str = "tls-key";
 /// Both certificates live ten years: nobody can renew one unnoticed on a network without a way out.
@@ -91,8 +94,13 @@ pub(crate) fn write_private(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
 
 /// The server's TLS configuration: the operator's certificate where one is configured, else our own.
 ///
-/// `unseal` opens what the store sealed, by purpose, what it is bound to, and the sealed bytes.
-pub fn server_config(data_dir: &Path, listen: &Listen, unseal: impl Unseal) -> anyhow::Result<ServerConfig> {
+/// `people`: whose certificates clients are asked for. `unseal` opens what the store sealed, by purpose, what it is bound to, and the sealed bytes.
+pub fn server_config(
+    data_dir: &Path,
+    listen: &Listen,
+    people: Option<&Authority>,
+    unseal: impl Unseal,
+) -> anyhow::Result<ServerConfig> {
     let key = match (&listen.certificate, &listen.key) {
         (Some(_), Some(key)) => {
             let read = PrivateKeyDer::from_pem_file(key);
@@ -108,12 +116,18 @@ pub fn server_config(data_dir: &Path, listen: &Listen, unseal: impl Unseal) -> a
     };
     // Named here and nowhere made a process-wide default: no dependency can bring another provider in.
     let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let mut config = ServerConfig::builder_with_provider(provider)
-        .with_protocol_versions(versions)?
-        .with_no_client_auth()
-        .with_single_cert(certificates, key)
-        .context("the certificate and its key")?;
+    let builder = ServerConfig::builder_with_provider(provider).with_protocol_versions(versions)?;
+    let builder = match people {
+        Some(people) => builder.with_client_cert_verifier(Arc::new(AskForOne(people.verifier.clone()))),
+        None => builder.with_no_client_auth(),
+    };
+    let mut config = builder.with_single_cert(certificates, key).context("the certificate and its key")?;
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    if people.is_some() {
+        // A resumed session would carry a certificate over whose key nobody proved to have again.
+        config.session_storage = Arc::new(NoServerSessionStorage {});
+        config.send_tls13_tickets = 0;
+    }
     Ok(config)
 }
 

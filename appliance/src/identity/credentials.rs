@@ -1,15 +1,18 @@
 //! The one function of the appliance that checks a password: here for local accounts, by the directory for everybody else.
+//! What comes of it says as well who a certificate is of (`certificate`).
 //!
 //! **Invariant:** signing in, re-authentication and unlocking all come through [`Identity::check_password`], so no route is
 //! an oracle beside the lock, and none reaches the directory around the throttle.
 
 use std::time::Duration;
 
+use redoubt_store::sessions::FirstFactor;
 use redoubt_store::users::{self, Source, User};
-use redoubt_store::{Tx, lockouts};
+use redoubt_store::{Reader, Tx, lockouts};
 use tokio::time::Instant;
 use zeroize::Zeroizing;
 
+use super::certificate::Shown;
 use super::lockout::{LockoutKey, Standing, Whose};
 use super::name::Username;
 use super::password::PlainPassword;
@@ -22,8 +25,44 @@ use crate::directory::{Directory, Person, Refusal};
 /// half seconds, so this is a little below one.
 const DIRECTORY_DEADLINE: Duration = Duration::from_millis(2400);
 
-/// What came of a name and a password.
+/// What somebody came with.
+#[derive(Clone)]
+pub enum First {
+    Password,
+    /// With the number by which its authority knows it, in hex.
+    Certificate {
+        shown: Shown,
+        serial: String,
+    },
+}
+
+impl First {
+    pub(super) fn factor(&self) -> FirstFactor {
+        match self {
+            Self::Password => FirstFactor::Password,
+            Self::Certificate { .. } => FirstFactor::Certificate,
+        }
+    }
+
+    pub(super) fn certificate(&self) -> Option<&Shown> {
+        match self {
+            Self::Password => None,
+            Self::Certificate { shown, .. } => Some(shown),
+        }
+    }
+
+    /// What whoever came with it is told.
+    pub(super) fn refusal(&self) -> Error {
+        match self {
+            Self::Password => Error::SignInFailed,
+            Self::Certificate { .. } => Error::CertificateRefused(None),
+        }
+    }
+}
+
+/// What came of a name and a password, or of a certificate.
 pub(super) struct Checked {
+    pub first: First,
     /// What failures are counted under.
     pub key: LockoutKey,
     /// Whose name it is, if anybody's.
@@ -34,34 +73,38 @@ pub(super) struct Checked {
     pub result: Result<Identified, Refused>,
 }
 
-/// Who gave the right password.
+/// Who gave the right password, or has the certificate's key.
 pub(super) enum Identified {
     Local(User),
     /// Whether they may come in here is for their groups to say.
     Directory(Box<Person>),
 }
 
-/// Why a password was not accepted.
+/// Why somebody was not accepted.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Refused {
     pub reason: &'static str,
-    /// The directory says so of the person, whatever the password: their sessions end, too.
+    /// The directory says so of the person, whatever they came with: their sessions end, too.
     pub is_final: bool,
     /// The directory said nothing.
     pub away: bool,
+    /// It cannot have counted a wrong password of anybody's: none was sent. So made-up names leave nothing.
+    unsent: bool,
 }
 
 impl Refused {
-    const UNANSWERED: Self = Self { reason: "directory_unavailable", is_final: false, away: true };
-
-    fn because(reason: &'static str) -> Self {
-        Self { reason, is_final: false, away: false }
+    pub(super) fn because(reason: &'static str) -> Self {
+        Self { reason, is_final: false, away: false, unsent: false }
     }
 }
 
 impl Checked {
-    fn new(key: LockoutKey, user: Option<User>, result: Result<Identified, Refused>) -> Self {
-        Self { key, user, bind: None, result }
+    pub(super) fn new(key: LockoutKey, user: Option<User>, result: Result<Identified, Refused>) -> Self {
+        Self { first: First::Password, key, user, bind: None, result }
+    }
+
+    pub(super) fn with(self, first: First) -> Self {
+        Self { first, ..self }
     }
 
     /// Whose failure it is. While the directory says nothing, failures lock as always, and are forgotten when it
@@ -74,7 +117,7 @@ impl Checked {
         }
     }
 
-    /// Whether a right password was this person's: the directory may have given the name to somebody else.
+    /// Whether what was right was this person's: the directory may have given the name to somebody else.
     pub(super) fn is_of(&self, user: &User) -> bool {
         match &self.result {
             Ok(Identified::Local(checked)) => checked.id == user.id,
@@ -103,18 +146,18 @@ impl Identity {
         let key = LockoutKey::of(typed);
         let (this, of, name) = (self.clone(), key.clone(), Username::parse(typed));
         let asked = name.clone();
-        let (user, standing) = self
+        let (user, locked) = self
             .store
             .read(move |reader| {
                 let user = match &asked {
                     Some(name) => users::find_by_name(reader, name.as_str())?,
                     None => None,
                 };
-                let standing = this.standing(reader, &of, whose(user.as_ref()), this.clock.now_us())?;
-                Ok::<_, Error>((user, standing))
+                let locked = this.is_locked_out(reader, &of, whose(user.as_ref()))?;
+                Ok::<_, Error>((user, locked))
             })
             .await?;
-        if standing != Standing::Open {
+        if locked {
             return Ok(Checked::new(key, user, Err(Refused::because("locked"))));
         }
         let local = user.as_ref().is_some_and(|user| user.source == Source::Local);
@@ -123,14 +166,20 @@ impl Identity {
                 self.ask_directory(directory, key, user, &name, password).await
             }
             _ => {
-                let result = self.check_local(user.as_ref(), password).await?;
+                let result = self.check_local(&key, user.as_ref(), password).await?;
                 Ok(Checked::new(key, user, result))
             }
         }
     }
 
+    /// Whether the name goes no further.
+    fn is_locked_out(&self, reader: &Reader, key: &LockoutKey, whose: Whose) -> Result<bool, Error> {
+        Ok(self.standing(reader, key, whose, self.clock.now_us())? != Standing::Open)
+    }
+
     async fn check_local(
         &self,
+        key: &LockoutKey,
         user: Option<&User>,
         password: String,
     ) -> Result<Result<Identified, Refused>, Error> {
@@ -142,7 +191,16 @@ impl Identity {
             None => PlainPassword::parse("unusable".to_owned()).map_err(|_| Error::SignInFailed)?,
         };
         let started = Instant::now();
-        let matches = self.passwords.verify(candidate, stored.filter(|hash| !hash.is_empty())).await?;
+        let (this, key, whose) = (self.clone(), key.clone(), whose(user));
+        // Of many at once for a name, those that come after the lock cost no time by which the name could be told.
+        let wanted = move || {
+            let (asked, store) = (this.clone(), &this.store);
+            store
+                .read_blocking(move |reader| asked.is_locked_out(reader, &key, whose))
+                .is_ok_and(|locked| !locked)
+        };
+        let stored = stored.filter(|hash| !hash.is_empty());
+        let matches = self.passwords.verify(candidate, stored, wanted).await?;
         self.presence.hashed_for(started.elapsed());
         Ok(match user {
             None => Err(Refused::because("unknown_name")),
@@ -172,43 +230,42 @@ impl Identity {
         }
         let (this, directory, of, name) = (self.clone(), directory.clone(), bind.clone(), name.clone());
         // To its end, though whoever asked may go: what comes of an attempt decides whether it stays counted.
-        let asked = tokio::spawn(async move { this.verify(&directory, &of, &name, password).await });
-        let result = match asked.await {
-            Ok(answer) => match answer? {
-                Ok(person) => Ok(Identified::Directory(Box::new(person))),
-                Err(Refusal::Unavailable(_)) => Err(Refused::UNANSWERED),
-                Err(refusal) => {
-                    Err(Refused { reason: refusal.reason(), is_final: is_final(&refusal), away: false })
-                }
-            },
-            Err(_) => Err(Refused::UNANSWERED),
+        let asked = tokio::spawn(async move {
+            let password = Zeroizing::new(password.as_str().to_owned());
+            let result = this.hear(directory.verify(name.as_str(), password)).await?;
+            if result.as_ref().is_err_and(|refused| refused.unsent) {
+                this.store.write(move |tx| lockouts::return_attempt(tx, of.as_str())).await?;
+            }
+            Ok::<_, Error>(result)
+        });
+        let silent = || Err(Refused { away: true, ..Refused::because("directory_unavailable") });
+        let result = asked.await.unwrap_or_else(|_| Ok(silent()))?;
+        Ok(Checked { bind: Some(bind), ..Checked::new(key, user, result) })
+    }
+
+    /// What the directory says of somebody, within its share of the time.
+    pub(super) async fn hear(
+        &self,
+        answer: impl Future<Output = Result<Person, Refusal>>,
+    ) -> Result<Result<Identified, Refused>, Error> {
+        let started = Instant::now();
+        let answer = tokio::time::timeout(DIRECTORY_DEADLINE, answer).await;
+        self.presence.asked_for(started.elapsed());
+        let result = match answer {
+            Ok(Ok(person)) => Ok(Identified::Directory(Box::new(person))),
+            Ok(Err(refusal)) => Err(Refused {
+                is_final: is_final(&refusal),
+                away: refusal.is_silence(),
+                unsent: matches!(refusal, Refusal::Unavailable(_) | Refusal::Unknown),
+                ..Refused::because(refusal.reason())
+            }),
+            Err(_) => Err(Refused { away: true, ..Refused::because("directory_unavailable") }),
         };
         match &result {
             Err(refused) if refused.away => self.presence.silent(self.clock.now_us()),
             _ => self.heard().await?,
         }
-        Ok(Checked { bind: Some(bind), ..Checked::new(key, user, result) })
-    }
-
-    /// Asks the directory. The attempt is given back where no password reached it: it said nothing, or has nobody of that
-    /// name. So made-up names leave nothing.
-    async fn verify(
-        &self,
-        directory: &Directory,
-        bind: &LockoutKey,
-        name: &Username,
-        password: PlainPassword,
-    ) -> Result<Result<Person, Refusal>, Error> {
-        let started = Instant::now();
-        let answer = directory.verify(name.as_str(), Zeroizing::new(password.as_str().to_owned()));
-        let answer = tokio::time::timeout(DIRECTORY_DEADLINE, answer).await;
-        self.presence.asked_for(started.elapsed());
-        let answer = answer.unwrap_or_else(|_| Err(Refusal::Unavailable("no answer in time".to_owned())));
-        if matches!(answer, Err(Refusal::Unavailable(_) | Refusal::Unknown)) {
-            let bind = bind.clone();
-            self.store.write(move |tx| lockouts::return_attempt(tx, bind.as_str())).await?;
-        }
-        Ok(answer)
+        Ok(result)
     }
 
     /// Takes one of the few attempts that may reach the directory for a person, before it does: however many come at once, it

@@ -5,8 +5,8 @@
 use std::sync::Arc;
 
 use redoubt_audit::Draft;
-use redoubt_store::Tx;
 use redoubt_store::sessions::{self, Session};
+use redoubt_store::{Tx, session_certificates};
 
 use super::{Error, Identity};
 
@@ -44,8 +44,9 @@ impl Endings {
 
     /// Puts a complete session in the place of the pending one that led to it: no end to tell of.
     pub(super) fn complete(tx: &mut Tx<'_>, pending: &Session, complete: &Session) -> Result<(), Error> {
-        sessions::delete(tx, &pending.user_id, &pending.id)?;
         sessions::insert(tx, complete)?;
+        session_certificates::copy(tx, &pending.id, &complete.id)?;
+        sessions::delete(tx, &pending.user_id, &pending.id)?;
         Ok(())
     }
 }

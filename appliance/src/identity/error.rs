@@ -1,5 +1,6 @@
 //! Why somebody is not let in. Nothing here knows HTTP.
 
+use super::certificate::Fault;
 use super::password::{self, Weak};
 use super::{recovery, totp};
 use crate::random::NoRandomness;
@@ -9,6 +10,9 @@ pub enum Error {
     /// Wrong password, unknown name, disabled account: one answer to all of them.
     #[error("the user name or the password is not right")]
     SignInFailed,
+    /// With what is wrong with the certificate itself; `None` where it is the person's account.
+    #[error("the certificate was not accepted")]
+    CertificateRefused(Option<Fault>),
     #[error("the code was not accepted")]
     CodeRefused,
     #[error("locked for another {seconds} s")]

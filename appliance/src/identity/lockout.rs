@@ -8,7 +8,7 @@
 //! names that somebody has from others, a flood of made-up names or not.
 
 use redoubt_audit::Draft;
-use redoubt_store::lockouts::{self, Limits, Lockout};
+use redoubt_store::lockouts::{self, Limits};
 use redoubt_store::users::User;
 use redoubt_store::{Reader, Tx};
 
@@ -151,26 +151,28 @@ impl Identity {
         lock: Option<Draft>,
     ) -> Result<(), Error> {
         let now = tx.now_us();
-        let lockout = match whose {
-            Whose::Account => {
-                self.tell_failure(tx, &key.told())?;
-                lockouts::record_failure(tx, &key.0, now, self.lockout_limits())?
-            }
-            Whose::Nobody => self.tell_failure(tx, &key.told())?,
-            Whose::Away => self.tell_failure(tx, &key.away())?,
+        let counted = match whose {
+            Whose::Account => key.clone(),
+            Whose::Nobody => key.told(),
+            Whose::Away => key.away(),
         };
+        let was_locked = self.locked_seconds(tx, &counted)?.is_some();
+        if whose == Whose::Account {
+            lockouts::record_typed_failure(tx, &key.told().0, now, self.lockout_limits())?;
+            lockouts::record_failure(tx, &counted.0, now, self.lockout_limits())?;
+        } else {
+            lockouts::record_typed_failure(tx, &counted.0, now, self.lockout_limits())?;
+        }
         if let Some(failure) = failure {
             tx.audit(failure)?;
         }
-        if let Some(lock) = lock.filter(|_| lockout.is_locked(now)) {
+        if let Some(lock) = lock
+            && !was_locked
+            && self.locked_seconds(tx, &counted)?.is_some()
+        {
             tx.audit(lock)?;
         }
         Ok(())
-    }
-
-    fn tell_failure(&self, tx: &mut Tx<'_>, key: &LockoutKey) -> Result<Lockout, Error> {
-        let now = tx.now_us();
-        Ok(lockouts::record_typed_failure(tx, &key.0, now, self.lockout_limits())?)
     }
 
     fn lockout_limits(&self) -> Limits {

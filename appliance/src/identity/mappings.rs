@@ -4,8 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use redoubt_store::directory_mappings::{self, DirectoryMapping, Gives};
 use redoubt_store::users::{self, Origin, Role, User};
-use redoubt_store::{Reader, directory_groups};
+use redoubt_store::{Reader, Tx, directory_groups};
 
+use super::ending::Endings;
 use super::mapping::{self, Mapped, Rule};
 use super::{By, Error, Heard, Identity, Username};
 use crate::directory::{DirectoryId, GroupDn, Person};
@@ -64,7 +65,8 @@ impl Identity {
     /// Makes a mapping and applies it to whoever is in that group, as far as the directory said.
     ///
     /// # Errors
-    /// [`Error::BadGroupName`], [`Error::NoSuchGroup`], [`Error::MappingExists`]
+    /// [`Error::BadGroupName`], [`Error::NoSuchGroup`], [`Error::MappingExists`], [`Error::OwnAccount`],
+    /// [`Error::LastAdmin`]
     pub async fn create_mapping(&self, by: &By, group: &str, gives: NewMapping) -> Result<Rule, Error> {
         let group = GroupDn::parse(group).ok_or(Error::BadGroupName)?;
         let id = random::id(self.random.as_ref())?;
@@ -90,9 +92,7 @@ impl Identity {
             directory_mappings::insert(tx, &created)?;
             let rule = Rule::from(created);
             tx.audit(records::mapping_changed(&by, &rule, true))?;
-            for user in directory_groups::members(tx, &rule.directory_group)? {
-                this.reapply(tx, endings, &user)?;
-            }
+            this.reapply_to_members(tx, endings, &by, &rule)?;
             Ok(rule)
         })
         .await
@@ -101,7 +101,7 @@ impl Identity {
     /// Deletes a mapping; whoever had something by it loses it at once.
     ///
     /// # Errors
-    /// [`Error::Configured`], [`Error::NoSuchMapping`]
+    /// [`Error::Configured`], [`Error::NoSuchMapping`], [`Error::OwnAccount`], [`Error::LastAdmin`]
     pub async fn delete_mapping(&self, by: &By, id: &str) -> Result<(), Error> {
         let (this, by, id) = (self.clone(), by.clone(), id.to_owned());
         self.write_ending(move |tx, endings| {
@@ -112,12 +112,29 @@ impl Identity {
             }
             directory_mappings::delete(tx, &id)?;
             tx.audit(records::mapping_changed(&by, &rule, false))?;
-            for user in directory_groups::members(tx, &rule.directory_group)? {
-                this.reapply(tx, endings, &user)?;
-            }
-            Ok(())
+            this.reapply_to_members(tx, endings, &by, &rule)
         })
         .await
+    }
+
+    /// No mapping takes the last admin, or changes what its own author is: the same rules as where somebody's role is
+    /// assigned.
+    fn reapply_to_members(
+        &self,
+        tx: &mut Tx<'_>,
+        endings: &mut Endings,
+        by: &By,
+        rule: &Rule,
+    ) -> Result<(), Error> {
+        let had_admin = users::count_admins(tx)? > 0;
+        for user in directory_groups::members(tx, &rule.directory_group)? {
+            self.reapply(tx, endings, &user)?;
+            let as_before = |now: User| now.role == user.role && now.is_active() == user.is_active();
+            if by.user_id() == Some(user.id.as_str()) && !users::find(tx, &user.id)?.is_some_and(as_before) {
+                return Err(Error::OwnAccount);
+            }
+        }
+        if had_admin && users::count_admins(tx)? == 0 { Err(Error::LastAdmin) } else { Ok(()) }
     }
 
     /// What the rules come to for one person of the directory, asked anew, or for all that are known, by what it said last.

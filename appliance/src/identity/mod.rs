@@ -1,12 +1,13 @@
 //! Who is asking: accounts, passwords, one-time codes, lockout, sessions.
 //!
-//! Sign-in has two steps. The first checks name and password (`credentials`: local accounts and the directory's) and
-//! opens a *pending* session that can do nothing but the second: the one-time code, a recovery code, or the
+//! Sign-in has two steps. The first checks name and password (`credentials`: local accounts and the directory's) or a
+//! certificate (`certificate`) and opens a *pending* session that can do nothing but the second: the one-time code, a recovery code, or the
 //! enrolment of an authenticator (`factor`). No other place in the appliance checks a password or a code.
 
 mod accounts;
 mod api_key;
 mod caller;
+pub mod certificate;
 mod credentials;
 mod ending;
 mod error;
@@ -39,6 +40,7 @@ pub use caller::{
     Admin, Administrator, Analyst, Anyone, Auditor, By, Caller, Proven, ProvenAdministrator, RoleSet,
     SessionHolder,
 };
+pub use credentials::First;
 pub use ending::OnEnd;
 pub use error::Error;
 pub use factor::Factor;
@@ -48,7 +50,7 @@ pub use name::Username;
 pub use password::{PlainPassword, Weak, generate as generate_password};
 pub use people::{Changes, PersonView, State};
 pub use presence::Heard;
-pub use reauthentication::Purpose;
+pub use reauthentication::{Again, Purpose};
 pub use session::{HashedToken, PENDING_SECONDS, PlainToken, SignedInSession};
 pub use sign_in::{Attempt, Enrolment, Next, SignedIn};
 pub use totp::TotpSecret;
@@ -57,6 +59,7 @@ use crate::config::{self, SignIn};
 use crate::directory::Directory;
 use crate::random::Random;
 use crate::refusals::Refusals;
+use certificate::Authority;
 use password::Passwords;
 use presence::Presence;
 
@@ -72,6 +75,7 @@ pub struct Identity {
     directory: Option<Directory>,
     directory_settings: Arc<config::Directory>,
     presence: Presence,
+    certificates: Option<Authority>,
     on_end: OnEnd,
 }
 
@@ -86,13 +90,25 @@ pub struct Parts {
     pub directory: Option<Directory>,
     /// Its section of the configuration: how often it is asked, and what its groups mean.
     pub directory_settings: config::Directory,
+    /// Whose certificates let people sign in.
+    pub certificates: Option<Authority>,
     /// Stops what runs in a session that ended.
     pub on_end: OnEnd,
 }
 
 impl Identity {
     pub fn new(parts: Parts) -> Result<Self, Error> {
-        let Parts { store, clock, random, refusals, limits, directory, directory_settings, on_end } = parts;
+        let Parts {
+            store,
+            clock,
+            random,
+            refusals,
+            limits,
+            directory,
+            directory_settings,
+            certificates,
+            on_end,
+        } = parts;
         Ok(Self {
             passwords: Passwords::new(random.clone())?,
             store,
@@ -103,6 +119,7 @@ impl Identity {
             directory,
             directory_settings: Arc::new(directory_settings),
             presence: Presence::default(),
+            certificates,
             on_end,
         })
     }

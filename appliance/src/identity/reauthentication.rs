@@ -7,6 +7,7 @@ use redoubt_store::Tx;
 use redoubt_store::sessions::{self, FirstFactor};
 use redoubt_store::users::User;
 
+use super::certificate::Shown;
 use super::credentials::Checked;
 use super::ending::Endings;
 use super::factor::{Enrolled, Factor, Match};
@@ -22,13 +23,22 @@ use crate::records;
 pub enum Purpose {
     /// Opens a locked session: password or code.
     Unlock,
-    /// Both; the password is left out where a certificate came first at sign-in.
+    /// Both; where a certificate came first at sign-in, it stands in for the password here, too.
     Proof,
+}
+
+/// What is given.
+pub struct Again {
+    pub password: Option<String>,
+    pub code: Option<String>,
+    /// What the connection showed; looked at only where a certificate came first at sign-in.
+    pub certificate: Option<Shown>,
 }
 
 /// What was given, compared with what is stored.
 struct Given {
-    password: Option<Checked>,
+    /// The password, or the certificate.
+    first: Option<Checked>,
     /// The inner `None` is a wrong code.
     code: Option<Option<Match>>,
 }
@@ -51,41 +61,41 @@ impl Identity {
     /// Checks password, code or both, and gives the session its new token.
     ///
     /// # Errors
-    /// [`Error::Incomplete`] if less is given than the purpose asks for, [`Error::SignInFailed`], [`Error::Locked`].
+    /// [`Error::Incomplete`] if less is given than the purpose asks for, [`Error::SignInFailed`], [`Error::Locked`],
+    /// [`Error::CertificateRefused`].
     pub async fn reauthenticate(
         &self,
         holder: &SessionHolder,
-        password: Option<String>,
-        code: Option<String>,
+        again: Again,
         purpose: Purpose,
     ) -> Result<PlainToken, Error> {
-        let with_certificate = holder.session.factor == FirstFactor::Certificate;
+        let (by_password, by_code) = (again.password.is_some(), again.code.is_some());
+        let certificate = wants_certificate(holder, purpose);
         let enough = match purpose {
-            Purpose::Unlock => password.is_some() != code.is_some(),
-            Purpose::Proof => code.is_some() && password.is_some() != with_certificate,
+            Purpose::Unlock => by_password != by_code,
+            Purpose::Proof => {
+                by_code && by_password != certificate && again.certificate.is_some() >= certificate
+            }
         };
         if !enough {
             return Err(Error::Incomplete);
         }
         let attempt = async {
-            let given = self.compare(holder, password, code).await?;
+            let given = self.compare(holder, again, purpose).await?;
             require_word(&given)?;
             self.renew(holder, given, purpose).await
         };
         self.slowly(attempt).await
     }
 
-    async fn compare(
-        &self,
-        holder: &SessionHolder,
-        password: Option<String>,
-        code: Option<String>,
-    ) -> Result<Given, Error> {
-        let password = match password {
-            Some(password) => Some(self.check_password(&holder.user.name, password).await?),
-            None => None,
+    async fn compare(&self, holder: &SessionHolder, again: Again, purpose: Purpose) -> Result<Given, Error> {
+        let shown = again.certificate.filter(|_| wants_certificate(holder, purpose));
+        let first = match (again.password, shown) {
+            (Some(password), _) => Some(self.check_password(&holder.user.name, password).await?),
+            (None, Some(shown)) => Some(self.certificate_again(holder, &shown, purpose).await?),
+            (None, None) => None,
         };
-        let code = match code {
+        let code = match again.code {
             Some(code) => {
                 let id = holder.user.id.clone();
                 let enrolled = self.store.read(move |reader| Enrolled::load(reader, &id)).await?;
@@ -93,7 +103,23 @@ impl Identity {
             }
             None => None,
         };
-        Ok(Given { password, code })
+        Ok(Given { first, code })
+    }
+
+    async fn certificate_again(
+        &self,
+        holder: &SessionHolder,
+        shown: &Shown,
+        purpose: Purpose,
+    ) -> Result<Checked, Error> {
+        match self.check_certificate(shown).await? {
+            Ok(checked) => Ok(checked),
+            Err(fault) => {
+                let refused = records::reauthentication_refused(holder, purpose, fault.reason());
+                self.record_single(refused, &holder.via).await?;
+                Err(Error::CertificateRefused(Some(fault)))
+            }
+        }
     }
 
     async fn renew(
@@ -136,7 +162,7 @@ impl Identity {
                 }
                 let now = tx.now_us();
                 sessions::renew(tx, &old_hash, &new_hash, now, proved)?;
-                tx.audit(records::reauthenticated(&holder, purpose, given.password.is_some(), &new_hash))?;
+                tx.audit(records::reauthenticated(&holder, purpose, given.first.is_some(), &new_hash))?;
                 Ok(Verdict::Passed(()))
             })
             .await?;
@@ -160,7 +186,7 @@ impl Identity {
         Ok(set.codes)
     }
 
-    /// The code is used up only where the password is right, so that whoever guesses passwords costs the person no code.
+    /// The code is used up only where the first factor is right, so that whoever guesses passwords costs the person no code.
     fn judge(
         &self,
         tx: &mut Tx<'_>,
@@ -168,7 +194,7 @@ impl Identity {
         user: &User,
         given: &Given,
     ) -> Result<Result<(), &'static str>, Error> {
-        if let Some(checked) = &given.password {
+        if let Some(checked) = &given.first {
             checked.settle(tx)?;
             if !checked.is_of(user) {
                 return Ok(Err("somebody_else"));
@@ -189,6 +215,11 @@ impl Identity {
 
 /// A directory that says nothing is no wrong password: whoever is signed in is told so, and it is not counted.
 fn require_word(given: &Given) -> Result<(), Error> {
-    let away = given.password.as_ref().is_some_and(|checked| checked.whose() == Whose::Away);
+    let away = given.first.as_ref().is_some_and(|checked| checked.whose() == Whose::Away);
     if away { Err(Error::DirectoryAway) } else { Ok(()) }
+}
+
+/// Whether the session's own certificate is to be shown again.
+fn wants_certificate(holder: &SessionHolder, purpose: Purpose) -> bool {
+    purpose == Purpose::Proof && holder.session.factor == FirstFactor::Certificate
 }

@@ -51,7 +51,7 @@ impl Identity {
         let id = user.directory_id.as_deref().and_then(DirectoryId::parse);
         let (Some(directory), Some(id)) = (&self.directory, id) else { return Ok(Standing::Away) };
         let answer = directory.look_up(&id).await;
-        if matches!(answer, Err(Refusal::Unavailable(_) | Refusal::WrongPassword)) {
+        if answer.as_ref().is_err_and(|refusal| refusal.is_silence() || *refusal == Refusal::WrongPassword) {
             self.presence.silent(self.clock.now_us());
             return Ok(Standing::Away);
         }
@@ -132,6 +132,8 @@ pub(super) fn is_final(refusal: &Refusal) -> bool {
         | Refusal::PasswordExpired
         | Refusal::MustChange
         | Refusal::Locked
-        | Refusal::Unavailable(_) => false,
+        | Refusal::Unusable(_)
+        | Refusal::Unavailable(_)
+        | Refusal::Unanswered(_) => false,
     }
 }

@@ -1,10 +1,12 @@
-//! The two steps of signing in: name and password, then a one-time code (or its enrolment).
+//! The two steps of signing in: name and password (or a certificate: `certificate`), then a one-time code (or its
+//! enrolment).
 
 use std::time::Duration;
 
+use redoubt_audit::Draft;
 use redoubt_store::sessions::{self, Session, Stage};
 use redoubt_store::users::{self, User};
-use redoubt_store::{Tx, recovery_codes, totp as totp_rows, workspaces};
+use redoubt_store::{Tx, recovery_codes, session_certificates, totp as totp_rows, workspaces};
 
 use super::credentials::{Checked, Identified, Refused};
 use super::ending::Endings;
@@ -72,36 +74,61 @@ impl Identity {
     /// # Errors
     /// [`Error::NoticeRequired`] where there is a notice and the attempt does not accept it.
     pub async fn begin(&self, attempt: Attempt, via: &Via) -> Result<(PlainToken, Next), Error> {
-        let notice = self.limits.notice_sha256();
-        if notice.is_some() && notice != attempt.notice_sha256 {
-            return Err(Error::NoticeRequired);
-        }
-        let Attempt { username, password, .. } = attempt;
+        let Attempt { username, password, notice_sha256 } = attempt;
+        let notice = self.accepted_notice(notice_sha256)?;
         let attempt = async {
             let checked = self.check_password(&username, password).await?;
             match checked.result {
-                Err(refused) => Err(self.refuse_password(checked, refused, via).await?),
+                Err(refused) => Err(self.refuse_first(checked, refused, via).await?),
                 Ok(_) => self.open_pending(checked, notice, via).await,
             }
         };
         self.slowly(attempt).await
     }
 
-    /// Counts a failure and says what the person is told.
-    async fn refuse_password(&self, checked: Checked, refused: Refused, via: &Via) -> Result<Error, Error> {
-        // A flood of failures is counted by the lock and by its source, not recorded line by line.
-        let single = self.refusals.admit(&via.source.ip, self.clock.now_us());
+    /// The notice by its hash, if there is one, which the sign-in must have accepted.
+    pub(super) fn accepted_notice(&self, accepted: Option<String>) -> Result<Option<String>, Error> {
+        let notice = self.limits.notice_sha256();
+        if notice.is_some() && notice != accepted {
+            return Err(Error::NoticeRequired);
+        }
+        Ok(notice)
+    }
+
+    /// Whether a refusal is recorded by itself: a flood of them is counted by the lock and by its source.
+    fn is_single(&self, via: &Via) -> bool {
+        self.refusals.admit(&via.source.ip, self.clock.now_us())
+    }
+
+    /// Records a refusal that is not one of a flood.
+    pub(super) async fn record_single(&self, refusal: Draft, via: &Via) -> Result<(), Error> {
+        if !self.is_single(via) {
+            return Ok(());
+        }
+        self.store.write(move |tx| tx.audit(refusal).map(|_| ())).await.map_err(Error::from)
+    }
+
+    /// Counts a failure, records it, and says what the person is told.
+    pub(super) async fn refuse_first(
+        &self,
+        checked: Checked,
+        refused: Refused,
+        via: &Via,
+    ) -> Result<Error, Error> {
+        if let Some(user) = checked.user.as_ref().filter(|_| refused.is_final) {
+            // The name may be somebody else's now, or nobody's: only what is said of the person themselves counts.
+            self.recheck(user).await?;
+        }
+        let (single, refusal) = (self.is_single(via), checked.first.refusal());
         let (this, via) = (self.clone(), via.clone());
         let verdict: Verdict<()> = self
-            .write_ending(move |tx, endings| {
+            .store
+            .write(move |tx| {
                 checked.settle(tx)?;
-                if let Some(user) = checked.user.as_ref().filter(|_| refused.is_final) {
-                    this.refuse_by_directory(tx, endings, user, refused.reason)?;
-                }
                 this.refuse(tx, &checked, checked.user.as_ref(), refused.reason, single, &via)
             })
             .await?;
-        Ok(verdict.into_refusal(Error::SignInFailed))
+        Ok(verdict.into_refusal(refusal))
     }
 
     /// Counts and records a wrong first step. `single`: not one of a flood.
@@ -121,10 +148,15 @@ impl Identity {
             standing => (Whose::Nobody, standing),
         };
         let reason = if standing == Standing::Open { reason } else { "locked" };
-        let failure = single.then(|| records::password_refused(user, reason, via));
-        if let Standing::Locked(seconds) = standing {
-            failure.into_iter().try_for_each(|failure| tx.audit(failure).map(|_| ()))?;
-            return Ok(Verdict::Locked(seconds));
+        let failure = single.then(|| records::first_refused(&checked.first, user, reason, via));
+        let uncounted = match standing {
+            Standing::Locked(seconds) => Some(Verdict::Locked(seconds)),
+            // Nobody guesses certificates.
+            _ => checked.first.certificate().map(|_| Verdict::Refused),
+        };
+        if let Some(verdict) = uncounted {
+            failure.map(|failure| tx.audit(failure)).transpose()?;
+            return Ok(verdict);
         }
         // Of names that nobody has, locks are recorded like failures: not line by line in a flood.
         let tells = single || whose == Whose::Account;
@@ -133,7 +165,7 @@ impl Identity {
         Ok(Verdict::Refused)
     }
 
-    async fn open_pending(
+    pub(super) async fn open_pending(
         &self,
         checked: Checked,
         notice: Option<String>,
@@ -144,6 +176,7 @@ impl Identity {
         let new_id = random::id(self.random.as_ref())?;
         let (this, via, hash) = (self.clone(), via.clone(), token.hash());
         let session_id = random::id(self.random.as_ref())?;
+        let refusal = checked.first.refusal();
         let verdict = self
             .write_ending(move |tx, endings| {
                 checked.settle(tx)?;
@@ -153,18 +186,26 @@ impl Identity {
                         return this.refuse(tx, &checked, user.as_ref(), reason, true, &via);
                     }
                 };
-                if this.standing(tx, &checked.key, checked.whose(), tx.now_us())? != Standing::Open {
-                    return this.refuse(tx, &checked, Some(&user), "locked", true, &via);
+                match this.standing(tx, &checked.key, checked.whose(), tx.now_us())? {
+                    Standing::Open => {}
+                    // Whoever has the certificate's key is told below.
+                    Standing::Hidden if checked.first.certificate().is_some() => {}
+                    _ => return this.refuse(tx, &checked, Some(&user), "locked", true, &via),
                 }
                 // The name that was typed may be another one of somebody who is locked.
                 if let Some(seconds) = this.locked_seconds(tx, &LockoutKey::of(&user.name))? {
-                    tx.audit(records::password_refused(Some(&user), "locked", &via))?;
+                    tx.audit(records::first_refused(&checked.first, Some(&user), "locked", &via))?;
                     return Ok(Verdict::Locked(seconds));
                 }
-                let session =
-                    this.new_session(session_id, &user, hash, Stage::Pending, PENDING_SECONDS, &via);
+                let session = Session {
+                    factor: checked.first.factor(),
+                    ..this.new_session(session_id, &user, hash, Stage::Pending, PENDING_SECONDS, &via)
+                };
                 sessions::insert(tx, &session)?;
-                tx.audit(records::password_accepted(&user, notice.as_deref(), &via))?;
+                if let Some(shown) = checked.first.certificate() {
+                    session_certificates::insert(tx, &session.id, &shown.to_rows())?;
+                }
+                tx.audit(records::first_accepted(&checked.first, &user, notice.as_deref(), &via))?;
                 if totp_rows::find(tx, &user.id)?.is_some_and(|totp| totp.confirmed_at.is_some()) {
                     return Ok(Verdict::Passed(Next::Totp));
                 }
@@ -173,11 +214,11 @@ impl Identity {
             .await?;
         match verdict {
             Verdict::Passed(next) => Ok((token, next)),
-            refused => Err(refused.into_refusal(Error::SignInFailed)),
+            refused => Err(refused.into_refusal(refusal)),
         }
     }
 
-    /// Whose account it is that a right password opens, as the store has it now; or why none, for the record.
+    /// Whose account it is that a right password or a certificate opens, as the store has it now; or why none, for the record.
     pub(super) fn admit(
         &self,
         tx: &mut Tx<'_>,

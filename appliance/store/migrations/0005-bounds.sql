@@ -50,6 +50,7 @@ END;
 ALTER TABLE lockouts ADD COLUMN typed INTEGER;
 CREATE UNIQUE INDEX lockouts_by_typed ON lockouts (typed) WHERE typed IS NOT NULL;
 CREATE INDEX lockouts_by_update ON lockouts (updated_at);
+CREATE INDEX lockouts_of_attempts_by_update ON lockouts (updated_at) WHERE day_failures = 0;
 
 -- Times are found by halving (src/audit_log.rs), which needs no index.
 CREATE INDEX audit_by_outcome ON audit (outcome, seq);

@@ -30,6 +30,7 @@ mod queue;
 mod readers;
 pub mod recovery_codes;
 pub mod search;
+pub mod session_certificates;
 pub mod sessions;
 mod snippet;
 mod store;

@@ -13,7 +13,7 @@ use crate::{Error, Reader, Tx};
 /// The most keys of what was typed.
 pub const MAX_TYPED: u32 = 20_000;
 /// The most keys that are removed at once.
-const STALE_BATCH: usize = 500;
+const STALE_BATCH: usize = 2_000;
 const DAY_US: i64 = 24 * 60 * 60 * 1_000_000;
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -146,6 +146,15 @@ pub fn delete_stale(tx: &mut Tx<'_>, before_us: i64) -> Result<usize, Error> {
     tx.execute(DELETE_STALE, params![before_us, STALE_BATCH])
 }
 
+/// Removes the keys of attempts that were taken before, and that alone: while a directory says nothing, anybody can make
+/// them. Likewise so much at a time.
+pub fn delete_attempts(tx: &mut Tx<'_>, before_us: i64) -> Result<usize, Error> {
+    tx.execute(DELETE_ATTEMPTS, params![before_us, STALE_BATCH])
+}
+
+const DELETE_ATTEMPTS: &str = "DELETE FROM lockouts WHERE rowid IN (
+    SELECT rowid FROM lockouts WHERE day_failures = 0 AND updated_at < ?1 ORDER BY updated_at LIMIT ?2)";
+
 const DELETE_STALE: &str = "DELETE FROM lockouts WHERE rowid IN (
     SELECT rowid FROM lockouts WHERE updated_at < ?1 AND (locked_until IS NULL OR locked_until < ?1)
     ORDER BY updated_at LIMIT ?2)";
@@ -177,10 +186,17 @@ mod tests {
         words::register(&connection).unwrap();
         migrations::apply(&mut connection).unwrap();
         let reader = Reader::new(connection);
-        let plan = reader
-            .all(&format!("EXPLAIN QUERY PLAN {DELETE_STALE}"), [0, 0], |row| row.get::<_, String>("detail"))
-            .unwrap();
-        assert!(plan.iter().any(|step| step.contains("USING INDEX lockouts_by_update")), "{plan:?}");
-        assert!(!plan.iter().any(|step| step == "SCAN lockouts"), "{plan:?}");
+        for (sql, index) in
+            [(DELETE_STALE, "lockouts_by_update"), (DELETE_ATTEMPTS, "lockouts_of_attempts_by_update")]
+        {
+            let sql = format!("EXPLAIN QUERY PLAN {sql}");
+            let plan = reader.all(&sql, [0, 0], |row| row.get::<_, String>("detail")).unwrap();
+            let found = format!("SEARCH lockouts USING INDEX {index} (updated_at<?)");
+            assert!(
+                plan.contains(&found.replace("INDEX", "COVERING INDEX")) || plan.contains(&found),
+                "{plan:?}"
+            );
+            assert!(!plan.iter().any(|step| step.starts_with("SCAN")), "{plan:?}");
+        }
     }
 }

@@ -116,6 +116,11 @@ pub fn list_due(
     reader.all(&sql, params![now_us, checked_before_us, limit], from_row)
 }
 
+/// How many admins could sign in now.
+pub fn count_admins(reader: &Reader) -> Result<usize, Error> {
+    count_other_admins(reader, "")
+}
+
 /// How many admins could sign in now, not counting this one.
 pub fn count_other_admins(reader: &Reader, id: &str) -> Result<usize, Error> {
     let sql = "SELECT count(*) FROM users

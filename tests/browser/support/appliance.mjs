@@ -112,7 +112,7 @@ function configuration({ data, address, sections }) {
     return `${own}[models]\nfile = "${MODEL}"\n[egress]\npolicy = "report"\n${sections}`;
 }
 
-async function freePort() {
+export async function freePort() {
     const server = createServer().listen(0, '127.0.0.1');
     await once(server, 'listening');
     const { port } = server.address();

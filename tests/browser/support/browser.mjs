@@ -36,7 +36,8 @@ export class Visitor {
     /** Refusals by the appliance: "METHOD path status"; each must be expected by the test. */
     #refusals = [];
 
-    static async arrive(browser, appliance, storageState) {
+    /** `card`: of cards.mjs, shown when the appliance asks for it. */
+    static async arrive(browser, appliance, storageState, card) {
         const visitor = new Visitor();
         visitor.origin = appliance.url;
         visitor.context = await browser.newContext({
@@ -45,6 +46,10 @@ export class Visitor {
             locale: 'en-GB',
             reducedMotion: 'reduce',
             ...(storageState ? { storageState } : {}),
+            // The cards are behind a proxy of Playwright's, which has a certificate of its own.
+            ...(card
+                ? { ignoreHTTPSErrors: true, clientCertificates: [{ origin: appliance.url, ...card }] }
+                : {}),
         });
         visitor.context.setDefaultTimeout(PATIENCE_MS);
         await visitor.context.addInitScript(() => {

@@ -19,8 +19,8 @@ export function setStage(sections) {
         await stage.appliance?.stop();
     });
     /** A visitor who stays until the end of the test that is running. */
-    stage.arrive = async (storageState) => {
-        const visitor = await Visitor.arrive(stage.browser, stage.appliance, storageState);
+    stage.arrive = async (storageState, card) => {
+        const visitor = await Visitor.arrive(stage.browser, stage.appliance, storageState, card);
         stage.visitors.push(visitor);
         return visitor;
     };

@@ -103,7 +103,7 @@ fn judge_key(config: &Config, key: Option<&DataKey>, renew: &str, outcome: &mut 
         Some(key) => key.unseal(purpose, aad, sealed),
         None => Err(redoubt_store::Error::Sealed),
     };
-    match tls::server_config(&config.data.dir, &config.listen, unseal) {
+    match tls::server_config(&config.data.dir, &config.listen, None, unseal) {
         Ok(_) => outcome.find("its private key fits"),
         Err(error) => outcome.fail(Code::Failure, format!("{error:#}"), renew),
     }

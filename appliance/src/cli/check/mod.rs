@@ -4,6 +4,7 @@
 //! is being served) it returns beside it.
 
 mod certificate;
+mod client_certificates;
 mod clock;
 mod configuration;
 mod devices;
@@ -59,7 +60,7 @@ struct Row {
 }
 
 /// The subjects in the table's order.
-const SUBJECTS: [&str; 12] = [
+const SUBJECTS: [&str; 13] = [
     "configuration",
     "clock",
     "keys",
@@ -71,6 +72,7 @@ const SUBJECTS: [&str; 12] = [
     "devices",
     "listen",
     "certificate",
+    "smart cards",
     "lockdown",
 ];
 
@@ -97,7 +99,7 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     })
 }
 
-fn check_all(configuration: Outcome, config: &Config, bind: bool) -> [Outcome; 12] {
+fn check_all(configuration: Outcome, config: &Config, bind: bool) -> [Outcome; 13] {
     let clock = SystemClock::new();
     let timed = clock::check(&clock, config);
     let opened = keys::check(config);
@@ -117,12 +119,13 @@ fn check_all(configuration: Outcome, config: &Config, bind: bool) -> [Outcome; 1
         devices::check(config),
         listen::check(config, &usage),
         certificate,
+        client_certificates::check(config, &clock),
         lockdown::check(config),
     ]
 }
 
 /// Where nothing says what there is to check.
-fn check_little(configuration: Outcome) -> [Outcome; 12] {
+fn check_little(configuration: Outcome) -> [Outcome; 13] {
     let mut outcomes = SUBJECTS.map(|_| Outcome::skipped("not looked at: the configuration is not usable"));
     outcomes[0] = configuration;
     outcomes

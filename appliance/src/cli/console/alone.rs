@@ -45,6 +45,7 @@ pub(super) fn open(config: Config) -> anyhow::Result<Console> {
         embedding: manifests.embedding,
         // Asked by a process of its own, which belongs to an appliance that is served; `check --bind` needs none.
         directory: None,
+        certificates: None,
         lockdown: "not served".to_owned(),
     })?;
     let (stop, stopped) = oneshot::channel::<()>();

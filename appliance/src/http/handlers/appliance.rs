@@ -28,6 +28,8 @@ pub(crate) struct Appliance {
     notice_sha256: Option<String>,
     /// Whether people of a directory sign in here, too.
     directory: bool,
+    /// Whether a certificate is taken in place of name and password.
+    certificates: bool,
 }
 
 /// The classification banner.
@@ -87,6 +89,7 @@ pub(crate) async fn show(app: Data<App>) -> Json<Appliance> {
         notice: Some(sign_in.notice.clone()).filter(|notice| !notice.is_empty()),
         notice_sha256: sign_in.notice_sha256(),
         directory: app.directory.is_some(),
+        certificates: app.identity.takes_certificates(),
     })
 }
 

@@ -1,7 +1,8 @@
 //! The present session: locked, opened again, proved; and new recovery codes, which ask for a proof.
 
-use actix_web::HttpResponse;
 use actix_web::web::{Data, Json};
+use actix_web::{HttpRequest, HttpResponse};
+use redoubt_store::sessions::FirstFactor;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -10,7 +11,7 @@ use crate::clock::SECOND_US;
 use crate::http::body::Body;
 use crate::http::error::Error;
 use crate::http::extract::{self, SESSION_COOKIE};
-use crate::identity::{Anyone, Caller, Proven, Purpose, SessionHolder};
+use crate::identity::{Again, Anyone, Caller, Proven, Purpose, SessionHolder};
 
 /// One of the two.
 #[derive(Deserialize, ToSchema)]
@@ -25,7 +26,7 @@ pub(crate) struct Unlocking {
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Proving {
-    /// Left out only where a certificate came first at sign-in.
+    /// Left out where a certificate came first at sign-in, which the connection must have shown again a moment ago.
     #[schema(nullable = false)]
     password: Option<String>,
     code: String,
@@ -50,28 +51,33 @@ pub(crate) async fn unlock(
     body: Body<Unlocking>,
 ) -> Result<HttpResponse, Error> {
     let Unlocking { password, code } = body.0;
-    renew(&holder, &app, password, code, Purpose::Unlock).await
+    renew(&holder, &app, Again { password, code, certificate: None }, Purpose::Unlock).await
 }
 
 /// `POST /api/v1/session/proof`
 pub(crate) async fn prove(
+    request: HttpRequest,
     caller: Caller<Anyone>,
     app: Data<App>,
     body: Body<Proving>,
 ) -> Result<HttpResponse, Error> {
     let Proving { password, code } = body.0;
-    renew(&SessionHolder::from(&caller), &app, password, Some(code), Purpose::Proof).await
+    let certificate = match caller.session.factor {
+        FirstFactor::Certificate => Some(extract::certificate(&request)?),
+        FirstFactor::Password => None,
+    };
+    let again = Again { password, code: Some(code), certificate };
+    renew(&SessionHolder::from(&caller), &app, again, Purpose::Proof).await
 }
 
 /// The session goes on under a new token.
 async fn renew(
     holder: &SessionHolder,
     app: &App,
-    password: Option<String>,
-    code: Option<String>,
+    again: Again,
     purpose: Purpose,
 ) -> Result<HttpResponse, Error> {
-    let token = app.identity.reauthenticate(holder, password, code, purpose).await?;
+    let token = app.identity.reauthenticate(holder, again, purpose).await?;
     let left = (holder.session.expires_at - app.clock.now_us()) / SECOND_US;
     let cookie = extract::cookie(SESSION_COOKIE, token.as_str().to_owned(), left.max(1));
     Ok(HttpResponse::NoContent().cookie(cookie).finish())

@@ -10,7 +10,7 @@ use crate::app::App;
 use crate::http::body::Body;
 use crate::http::error::{Code, Error};
 use crate::http::extract::{self, PENDING_COOKIE, SESSION_COOKIE};
-use crate::identity::{self, Attempt, Factor, Next, PENDING_SECONDS, SessionHolder};
+use crate::identity::{self, Attempt, Factor, Next, PENDING_SECONDS, PlainToken, SessionHolder};
 use crate::records::Via;
 
 #[derive(Deserialize, ToSchema)]
@@ -19,6 +19,15 @@ pub(crate) struct Credentials {
     username: String,
     password: String,
     /// The SHA-256 of the notice that was accepted, as `/api/v1/appliance` gives it; needed where there is a notice.
+    #[schema(nullable = false)]
+    notice_sha256: Option<String>,
+}
+
+/// What goes with the certificate that the connection showed.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct WithCertificate {
+    /// As with name and password.
     #[schema(nullable = false)]
     notice_sha256: Option<String>,
 }
@@ -120,7 +129,24 @@ pub(crate) async fn create(
     let Credentials { username, password, notice_sha256 } = body.0;
     let via = Via { typed_name: Some(username.clone()), ..extract::via(&request) };
     let attempt = Attempt { username, password, notice_sha256 };
-    let (token, next) = app.identity.begin(attempt, &via).await?;
+    Ok(second_step(app.identity.begin(attempt, &via).await?))
+}
+
+/// `POST /api/v1/session/certificate`
+pub(crate) async fn create_with_certificate(
+    request: HttpRequest,
+    app: Data<App>,
+    body: Body<WithCertificate>,
+) -> Result<HttpResponse, Error> {
+    if !app.identity.takes_certificates() {
+        return Err(Error::not_found());
+    }
+    let shown = extract::certificate(&request)?;
+    let via = extract::via(&request);
+    Ok(second_step(app.identity.begin_with_certificate(shown, body.0.notice_sha256, &via).await?))
+}
+
+fn second_step((token, next): (PlainToken, Next)) -> HttpResponse {
     let next = match next {
         Next::Totp => NextStep::Totp,
         Next::Enrol(enrolment) => NextStep::Enrol {
@@ -130,7 +156,7 @@ pub(crate) async fn create(
         },
     };
     let cookie = extract::cookie(PENDING_COOKIE, token.as_str().to_owned(), PENDING_SECONDS);
-    Ok(HttpResponse::Ok().cookie(cookie).json(next))
+    HttpResponse::Ok().cookie(cookie).json(next)
 }
 
 /// `POST /api/v1/session/totp`

@@ -2,7 +2,7 @@
 
 use actix_web::HttpResponse;
 use actix_web::web::{Data, Json, Path};
-use redoubt_store::sessions::{Session, Stage};
+use redoubt_store::sessions::{FirstFactor, Session, Stage};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -28,12 +28,30 @@ pub(crate) struct Me {
 pub(crate) struct PresentView {
     #[serde(flatten)]
     session: SessionView,
-    /// When password and code were last given in it.
+    /// When both factors were last given in it.
     proved_at: String,
+    /// What came before the code.
+    factor: FactorView,
     /// After how many seconds without use it ends.
     idle_seconds: u32,
     /// After how many seconds without use it locks.
     lock_seconds: u32,
+}
+
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum FactorView {
+    Password,
+    Certificate,
+}
+
+impl From<FirstFactor> for FactorView {
+    fn from(factor: FirstFactor) -> Self {
+        match factor {
+            FirstFactor::Password => Self::Password,
+            FirstFactor::Certificate => Self::Certificate,
+        }
+    }
 }
 
 #[derive(Serialize, ToSchema)]
@@ -83,6 +101,7 @@ pub(crate) async fn me(caller: Caller<Anyone>, app: Data<App>) -> Result<Json<Me
     let session = PresentView {
         session: SessionView::new(present, Some(&caller.session.id)),
         proved_at: rfc3339(present.proved_at),
+        factor: present.factor.into(),
         idle_seconds: app.identity.idle_seconds(caller.user.role),
         lock_seconds: app.identity.screen_lock_seconds(),
     };

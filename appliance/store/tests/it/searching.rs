@@ -9,7 +9,7 @@ use redoubt_store::search::{self, Hit, Part};
 use redoubt_store::{Error, Store};
 
 use crate::support::{
-    Place, delete_chat, insert_chat, insert_chat_in, insert_message, insert_user, question, scope,
+    Place, delete_chat, insert_chat, insert_chat_in, insert_message, insert_user, long, question, scope,
 };
 
 fn place() -> Place {
@@ -129,7 +129,6 @@ fn nothing_that_others_write_moves_one_s_own_hits() {
 /// `--nocapture`.
 #[test]
 fn how_long_a_search_takes_beside_others_texts() {
-    let long = std::env::var_os("REDOUBT_LONG").is_some_and(|value| value == "1");
     let place = Place::with_alice();
     let insert = |owner: &'static str, chat: String, messages: usize| {
         let inserted = place.store.write_blocking(move |tx| {
@@ -151,7 +150,7 @@ fn how_long_a_search_takes_beside_others_texts() {
     };
     let queries = ["common", "com wor", "message-7", "c"];
     let alone = queries.map(time);
-    for chat in 0..if long { 100 } else { 10 } {
+    for chat in 0..if long() { 100 } else { 10 } {
         insert("bob", format!("theirs{chat}"), 2_000);
     }
     for ((query, (alone, found)), (beside, found_beside)) in queries.iter().zip(alone).zip(queries.map(time))

@@ -15,6 +15,11 @@ use tempfile::TempDir;
 pub(crate) const START_US: i64 = 1_795_422_350_000_000;
 pub(crate) const SECOND_US: i64 = 1_000_000;
 
+/// Whether the long forms of the tests were asked for.
+pub(crate) fn long() -> bool {
+    std::env::var_os("REDOUBT_LONG").is_some_and(|value| value == "1")
+}
+
 /// Both clocks, moved together or apart.
 #[derive(Debug)]
 pub(crate) struct TestClock {

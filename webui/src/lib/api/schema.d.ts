@@ -2948,6 +2948,58 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/session/certificate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Sign in, first step: the certificate that the connection showed
+         * @description For everybody.
+         */
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": components["schemas"]["WithCertificate"];
+                };
+            };
+            responses: {
+                /** @description Sign in, first step: the certificate that the connection showed */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["NextStep"];
+                    };
+                };
+                /** @description What went wrong */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/session/lock": {
         parameters: {
             query?: never;
@@ -3552,6 +3604,8 @@ export interface components {
             next: string | null;
         };
         Appliance: {
+            /** @description Whether a certificate is taken in place of name and password. */
+            certificates: boolean;
             /** @description Whether people of a directory sign in here, too. */
             directory: boolean;
             marking: components["schemas"]["MarkingView"] | null;
@@ -3601,7 +3655,7 @@ export interface components {
          * @description The stable part of an error. Clients decide by it, people read the title.
          * @enum {string}
          */
-        Code: "sign_in_failed" | "code_refused" | "not_signed_in" | "session_expired" | "session_locked" | "forbidden" | "proof_needed" | "workspace_needed" | "conflict" | "not_found" | "method_not_allowed" | "too_large" | "unsupported_media_type" | "invalid" | "notice_required" | "context_exceeded" | "locked" | "quota" | "timeout" | "internal" | "busy" | "audit_unavailable";
+        Code: "sign_in_failed" | "certificate_refused" | "certificate_needed" | "certificate_stale" | "code_refused" | "not_signed_in" | "session_expired" | "session_locked" | "forbidden" | "proof_needed" | "workspace_needed" | "conflict" | "not_found" | "method_not_allowed" | "too_large" | "unsupported_media_type" | "invalid" | "notice_required" | "context_exceeded" | "locked" | "quota" | "timeout" | "internal" | "busy" | "audit_unavailable";
         CreatedKey: {
             key: components["schemas"]["Key"];
             /** @description Shown once. */
@@ -3680,6 +3734,8 @@ export interface components {
             role: components["schemas"]["ExplainedRole"];
             workspaces: components["schemas"]["Explained"][];
         };
+        /** @enum {string} */
+        FactorView: "password" | "certificate";
         Group: {
             /** @description Whether every analyst is in it, always. */
             built_in: boolean;
@@ -4006,6 +4062,8 @@ export interface components {
         };
         /** @description The present session. */
         PresentView: components["schemas"]["SessionView"] & {
+            /** @description What came before the code. */
+            factor: components["schemas"]["FactorView"];
             /**
              * Format: int32
              * @description After how many seconds without use it ends.
@@ -4016,7 +4074,7 @@ export interface components {
              * @description After how many seconds without use it locks.
              */
             lock_seconds: number;
-            /** @description When password and code were last given in it. */
+            /** @description When both factors were last given in it. */
             proved_at: string;
         };
         /** @description `application/problem+json`. */
@@ -4056,7 +4114,7 @@ export interface components {
         };
         Proving: {
             code: string;
-            /** @description Left out only where a certificate came first at sign-in. */
+            /** @description Left out where a certificate came first at sign-in, which the connection must have shown again a moment ago. */
             password?: string;
         };
         /** @description A QR code as the dark modules' SVG path in a view box of `size` × `size`. */
@@ -4239,6 +4297,11 @@ export interface components {
             id: string;
             role: components["schemas"]["RoleView"];
             username: string;
+        };
+        /** @description What goes with the certificate that the connection showed. */
+        WithCertificate: {
+            /** @description As with name and password. */
+            notice_sha256?: string;
         };
         /** @description What is absent stays; what is there takes the place of all that was. */
         WorkspaceChanges: {

@@ -1,5 +1,5 @@
 // Calls about who is signed in.
-import { json, send } from './http';
+import { ApiError, json, send } from './http';
 import type { Appliance, Me, NextStep, Page, SessionInfo, SignedIn } from './types';
 
 export function showAppliance(): Promise<Appliance> {
@@ -17,7 +17,27 @@ export function signIn(username: string, password: string, notice: string | null
 
 /** With the client certificate that the browser has shown. */
 export function signInByCertificate(notice: string | null): Promise<NextStep> {
-  return json('/api/v1/session/certificate', { method: 'POST', body: accepted(notice) });
+  return showingCertificate(() =>
+    json('/api/v1/session/certificate', { method: 'POST', body: accepted(notice) }),
+  );
+}
+
+/** As many connections as a browser keeps open to one host. */
+const CONNECTIONS = 6;
+
+/**
+ * The appliance wants the certificate shown a moment ago, and ends a connection on which that is longer ago. The browser
+ * shows it again on a new one; until then it may still have some old ones to try.
+ */
+async function showingCertificate<T>(call: () => Promise<T>): Promise<T> {
+  for (let old = 0; ; old += 1) {
+    try {
+      return await call();
+    } catch (error) {
+      const stale = error instanceof ApiError && error.code === 'certificate_stale';
+      if (!stale || old === CONNECTIONS) throw error;
+    }
+  }
 }
 
 function accepted(notice: string | null): { notice_sha256?: string } {
@@ -36,10 +56,10 @@ export async function signOut(): Promise<void> {
   await send('/api/v1/session', { method: 'DELETE' });
 }
 
-/** Password and code once more, for what asks for them; without a password where a certificate came first. */
+/** Password and code once more, for what asks for them; the certificate in place of the password where it came first. */
 export async function prove(code: string, password?: string): Promise<void> {
   const body = password === undefined ? { code } : { password, code };
-  await send('/api/v1/session/proof', { method: 'POST', body });
+  await showingCertificate(() => send('/api/v1/session/proof', { method: 'POST', body }));
 }
 
 export async function lock(): Promise<void> {

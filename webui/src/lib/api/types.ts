@@ -8,8 +8,7 @@ type Schemas = components['schemas'];
 export type Role = Schemas['RoleView'];
 export type User = Schemas['UserView'];
 export type Marking = Schemas['MarkingView'];
-/** `certificates`: a client certificate is taken in place of name and password. */
-export type Appliance = Schemas['Appliance'] & { certificates?: boolean };
+export type Appliance = Schemas['Appliance'];
 export type Qr = Schemas['Qr'];
 export type NextStep = Schemas['NextStep'];
 export type Enrolment = Extract<NextStep, { next: 'enrol' }>;
@@ -22,8 +21,7 @@ export type Permission =
 
 /** A compartment as its members see it. Without a marking it has the appliance's. */
 export type Workspace = Schemas['WorkspaceView'];
-/** `factor`: what came before the code. */
-export type Me = Schemas['Me'] & { session: { factor?: 'password' | 'certificate' } };
+export type Me = Schemas['Me'];
 export type Scope = Schemas['KeyScope'];
 export type ApiKey = Schemas['Key'];
 export type Prompt = Schemas['Prompt'];

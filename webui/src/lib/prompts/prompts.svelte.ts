@@ -2,19 +2,11 @@
 import * as api from '../api/own';
 import type { Prompt } from '../api/types';
 import { later } from '../state/deeds';
+import { Resource } from '../state/resource.svelte';
 
-class Prompts {
-  /** Null until they are read. */
-  items = $state.raw<Prompt[] | null>(null);
-  error = $state.raw<unknown>(null);
-
-  async load(): Promise<void> {
-    this.error = null;
-    try {
-      this.items = sorted(await api.listPrompts());
-    } catch (error) {
-      this.error = error;
-    }
+class Prompts extends Resource<Prompt[]> {
+  constructor() {
+    super(async () => sorted(await api.listPrompts()));
   }
 
   /** Makes a new one, or changes an old one. */
@@ -28,7 +20,7 @@ class Prompts {
   }
 
   delete(prompt: Prompt): void {
-    this.items = this.items?.filter(({ id }) => id !== prompt.id) ?? null;
+    this.value = this.value?.filter(({ id }) => id !== prompt.id) ?? null;
     later({
       said: `The prompt “${prompt.name}” was deleted.`,
       commit: (leaving) => api.deletePrompt(prompt.id, leaving),
@@ -37,8 +29,8 @@ class Prompts {
   }
 
   #put(prompt: Prompt): void {
-    const rest = this.items?.filter(({ id }) => id !== prompt.id) ?? [];
-    this.items = sorted([...rest, prompt]);
+    const rest = this.value?.filter(({ id }) => id !== prompt.id) ?? [];
+    this.value = sorted([...rest, prompt]);
   }
 }
 

@@ -1,4 +1,4 @@
-// Refusals of the sign-in in plain words. None of them says which part was wrong.
+// Refusals of the sign-in in plain words. None of them says which part of a name and a password was wrong.
 import { ApiError } from '../api/http';
 import { duration, explain } from '../ui/errors';
 
@@ -7,6 +7,9 @@ export function refusal(error: unknown): string {
     switch (error.code) {
       case 'sign_in_failed':
         return 'This name and password were not accepted.';
+      case 'certificate_refused':
+        // It says what is wrong with the certificate, which is nobody else's business and no secret to its holder.
+        return error.problem.title;
       case 'code_refused':
         return 'The code was not accepted. Codes change every 30 seconds and each works once; check the clock of your phone.';
       case 'locked':

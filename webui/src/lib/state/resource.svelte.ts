@@ -1,6 +1,17 @@
 // Something read from the appliance, with the states that every page of it has: loading, there, failed.
 
-export class Resource<T> {
+/** What a page can show while it is read: a Resource, or a Listing, which also goes on. */
+export interface Loadable<T> {
+  /** Null until it is there. */
+  readonly value: T | null;
+  readonly error: unknown;
+  load(): Promise<void>;
+  /** Where the next page begins; null at the end. */
+  readonly next?: string | null;
+  more?(): Promise<void>;
+}
+
+export class Resource<T> implements Loadable<T> {
   value = $state.raw<T | null>(null);
   error = $state.raw<unknown>(null);
   #asked = 0;
