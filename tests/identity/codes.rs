@@ -16,7 +16,8 @@ const AT_ONCE: usize = 100;
 
 /// So many rounds that no limit but the one under test is met.
 fn generous() -> SignIn {
-    SignIn { max_failures: 1_000_000, max_daily_failures: 1_000_000, ..SignIn::default() }
+    let many = 1_000_000;
+    SignIn { max_failures: many, max_daily_failures: many, max_sessions: many, ..SignIn::default() }
 }
 
 /// Over ten half sign-ins at once, so that it is the code that is refused and not the sign-in that is over.

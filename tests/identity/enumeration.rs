@@ -43,7 +43,7 @@ async fn cve_2025_6011_names_cannot_be_told_apart_by_time() {
     fixture.add("disabled", Role::Analyst);
     let names = ["alice", "dora", "nobody-at-all"];
     let mut samples = vec![Vec::new(); names.len()];
-    for _ in 0..if long() { 1_000 } else { 20 } {
+    for _ in 0..if long() { 200 } else { 20 } {
         for (name, samples) in names.iter().zip(&mut samples) {
             let started = Instant::now();
             assert!(matches!(fixture.attempt(name, WRONG).await, Err(Error::SignInFailed)));

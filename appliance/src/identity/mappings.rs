@@ -52,6 +52,9 @@ impl Identity {
 
     /// Records that an admin had the directory tested.
     pub async fn directory_tested(&self, by: &By, ok: bool) -> Result<(), Error> {
+        if ok {
+            self.heard().await?;
+        }
         let draft = records::directory_tested(by, ok);
         self.store.write(move |tx| tx.audit(draft).map(|_| ())).await.map_err(Error::from)
     }
