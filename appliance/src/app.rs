@@ -8,7 +8,7 @@ use redoubt_store::{Clock, Store, lockouts};
 
 use crate::access::{Access, Standing};
 use crate::chat::{Chats, Engines};
-use crate::clock::DAY_US;
+use crate::clock::{DAY_US, SECOND_US};
 use crate::completions::Completions;
 use crate::config::Config;
 use crate::directory::Directory;
@@ -199,12 +199,14 @@ impl App {
         self.access.raise_alerts().await?;
         let now = self.clock.now_us();
         let refusals = self.refusals.take_finished(now);
+        let attempts_us = i64::from(self.config.directory.failed_binds_window_seconds) * SECOND_US;
         self.store
             .write(move |tx| {
                 for (ip, count) in &refusals {
                     tx.audit(records::refusals_counted(ip, *count))?;
                 }
                 lockouts::delete_stale(tx, now - 2 * DAY_US)?;
+                lockouts::delete_attempts(tx, now - attempts_us)?;
                 Ok::<_, redoubt_store::Error>(())
             })
             .await?;

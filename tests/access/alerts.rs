@@ -1,6 +1,7 @@
 //! Alerts and metrics: counted where it happens, raised once, seen once, told to whom the configuration names.
 
 use redoubt::config::Alert;
+use redoubt_store::alerts;
 use serde_json::{Value, json};
 
 use super::appliance::{House, block_on};
@@ -54,6 +55,25 @@ fn each_rule_is_raised_once_a_window_and_acknowledged_once() {
     }
     tidy();
     assert_eq!(admin.get("/api/v1/admin/alerts").is(200).json()["items"].as_array().unwrap().len(), 3);
+}
+
+/// A clock that ran ahead and is set right must not silence a rule until it is as late again.
+#[test]
+fn a_rule_is_raised_again_after_the_clock_was_set_back() {
+    let house = House::with(|config| config.alerts.failed_sign_ins = alert(3));
+    let raised = |name: &str| {
+        for _ in 0..3 {
+            house.client().offer_password(name, "some wrong password").is(401);
+        }
+        for _ in 0..2 {
+            block_on(house.app.tidy()).unwrap();
+        }
+        house.store.read_blocking(|reader| alerts::list(reader, 10, None)).unwrap().items.len()
+    };
+    assert_eq!(raised("one-whom-nobody-knows"), 1);
+    house.clock.advance(-86_400);
+    assert_eq!(raised("another"), 2);
+    assert_eq!(raised("a-third"), 2, "once a window, as ever");
 }
 
 #[test]

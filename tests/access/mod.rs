@@ -5,6 +5,7 @@ mod administration;
 mod advisories;
 mod alerts;
 mod appliance;
+mod bounds;
 mod ends;
 mod keys;
 mod leaving;

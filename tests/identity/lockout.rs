@@ -2,11 +2,13 @@
 
 use std::time::Duration;
 
-use redoubt::config::SignIn;
+use redoubt::config::{self, SignIn};
 use redoubt::identity::Error;
+use redoubt_store::lockouts::{self, Limits, MAX_TYPED};
 use redoubt_store::users::Role;
 
 use super::appliance::{Fixture, PASSWORD};
+use super::scripted::Scripted;
 
 const MINUTE: i64 = 60;
 
@@ -121,4 +123,61 @@ async fn the_days_lock_is_recorded_when_it_comes() {
     }
     assert!(is_locked(&fixture).await);
     assert_eq!(fixture.records("login.lockout").len(), 1);
+}
+
+/// What is told of names can be pushed out by made-up ones, for those that somebody has as for others; the lock cannot.
+#[tokio::test]
+async fn a_flood_of_made_up_names_opens_no_lock_and_tells_no_names_apart() {
+    let fixture = Fixture::with(Role::Analyst);
+    let told = async |name: &str, password: &str| match fixture.attempt(name, password).await {
+        Err(Error::SignInFailed) => "wrong",
+        Err(Error::Locked { .. }) => "locked",
+        _ => "let in",
+    };
+    let names = ["alice", "nobody-at-all"];
+    for name in names {
+        for expected in ["wrong", "wrong", "wrong", "locked"] {
+            assert_eq!(told(name, "not the right password").await, expected, "{name}");
+        }
+    }
+    fixture
+        .store
+        .write_blocking(|tx| {
+            let limits = Limits { max: 3, window_us: 900_000_000, lock_us: 900_000_000 };
+            let now = tx.now_us();
+            for number in 0..MAX_TYPED {
+                lockouts::record_typed_failure(tx, &format!("made up {number}"), now, limits)?;
+            }
+            Ok::<_, redoubt_store::Error>(())
+        })
+        .unwrap();
+    for name in names {
+        for expected in ["wrong", "wrong", "wrong", "locked"] {
+            assert_eq!(told(name, PASSWORD).await, expected, "{name} after the flood");
+        }
+    }
+    fixture.clock.advance(15 * MINUTE);
+    fixture.sign_in().await;
+}
+
+#[tokio::test]
+async fn names_that_nobody_has_leave_no_attempt_at_the_directory() {
+    let scripted = Scripted::default();
+    scripted.person(1, "dora", &["cn=staff"]);
+    let fixture =
+        Fixture::with_directory(SignIn::default(), scripted.directory(), config::Directory::default());
+    let attempts = |name: &str| {
+        let key = format!("\0bind:name:{name}");
+        let found = fixture.store.read_blocking(move |reader| lockouts::find(reader, &key)).unwrap();
+        found.map(|lockout| lockout.failures)
+    };
+    for name in ["dora", "nobody-at-all"] {
+        assert!(matches!(fixture.attempt(name, "not the right password").await, Err(Error::SignInFailed)));
+    }
+    assert_eq!((attempts("dora"), attempts("nobody-at-all")), (Some(1), None));
+    scripted.away(true);
+    for name in ["dora", "nobody-at-all"] {
+        assert!(matches!(fixture.attempt(name, "not the right password").await, Err(Error::SignInFailed)));
+    }
+    assert_eq!((attempts("dora"), attempts("nobody-at-all")), (Some(1), None));
 }

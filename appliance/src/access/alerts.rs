@@ -97,7 +97,7 @@ impl Access {
                 .write(move |tx| {
                     let now = tx.now_us();
                     let window_us = i64::from(limits.window_seconds) * SECOND_US;
-                    if alerts::last(tx, rule)?.is_some_and(|last| now < last.raised_at + window_us) {
+                    if alerts::last(tx, rule, now)?.is_some_and(|last| now < last.raised_at + window_us) {
                         return Ok(());
                     }
                     let alert = Alert {

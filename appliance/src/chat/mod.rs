@@ -133,24 +133,23 @@ impl Chats {
 
     /// Opens a chat. That somebody opened it is recorded before they see it.
     pub async fn open(&self, member: &Member, chat_id: &str) -> Result<OpenChat, Error> {
-        let (scope, member, chat_id) = (member.scope(), member.clone(), chat_id.to_owned());
+        let (scope, opening, id) = (member.scope(), member.clone(), chat_id.to_owned());
         self.store
             .write(move |tx| {
-                let chat = chats::find(tx, &scope, &chat_id)?.ok_or(Error::NoSuchChat)?;
-                tx.audit(records::chat_opened(&member, &chat))?;
-                let messages = messages::list(tx, &chat.owner, &chat.id)?;
-                Ok(OpenChat { chat, messages })
+                let chat = chats::find(tx, &scope, &id)?.ok_or(Error::NoSuchChat)?;
+                tx.audit(records::chat_opened(&opening, &chat))?;
+                Ok::<_, Error>(())
             })
-            .await
+            .await?;
+        self.load(member, chat_id).await
     }
 
     /// Renames a chat or shows another of its branches.
     pub async fn change(&self, member: &Member, chat_id: &str, changes: Changes) -> Result<OpenChat, Error> {
-        let (scope, member, chat_id) = (member.scope(), member.clone(), chat_id.to_owned());
+        let (scope, changing, id) = (member.scope(), member.clone(), chat_id.to_owned());
         self.store
             .write(move |tx| {
-                let chat = chats::find(tx, &scope, &chat_id)?.ok_or(Error::NoSuchChat)?;
-                let messages = messages::list(tx, &chat.owner, &chat.id)?;
+                let chat = chats::find(tx, &scope, &id)?.ok_or(Error::NoSuchChat)?;
                 if let Some(head) = &changes.head
                     && !chats::set_head(tx, &scope, &chat.id, head, chat.updated_at)?
                 {
@@ -160,15 +159,15 @@ impl Chats {
                     chats::rename(tx, &scope, &chat.id, title.as_str(), chat.updated_at)?;
                 }
                 tx.audit(records::chat_updated(
-                    &member,
+                    &changing,
                     &chat,
                     changes.title.is_some(),
                     changes.head.is_some(),
                 ))?;
-                let chat = chats::find(tx, &scope, &chat_id)?.ok_or(Error::NoSuchChat)?;
-                Ok(OpenChat { chat, messages })
+                Ok::<_, Error>(())
             })
-            .await
+            .await?;
+        self.load(member, chat_id).await
     }
 
     /// Deletes a chat, its messages and their traces in the search index; a running answer ends with it.
@@ -206,17 +205,29 @@ impl Chats {
     pub async fn export(&self, member: &Member, chat_id: &str, format: Format) -> Result<Export, Error> {
         member.require(Permission::Export)?;
         let (scope, exporting, id) = (member.scope(), member.clone(), chat_id.to_owned());
-        let open = self
-            .store
+        self.store
             .write(move |tx| {
                 let chat = chats::find(tx, &scope, &id)?.ok_or(Error::NoSuchChat)?;
                 tx.audit(records::chat_exported(&exporting, &chat, format.name()))?;
-                let messages = messages::list(tx, &chat.owner, &chat.id)?;
-                Ok::<_, Error>(OpenChat { chat, messages })
+                Ok::<_, Error>(())
             })
             .await?;
+        let open = self.load(member, chat_id).await?;
         let marking = self.access.marking(&member.workspace);
         Ok(export::render(&open, format, &marking, &member.user.name, self.clock.now_us()))
+    }
+
+    /// The whole chat, for what is recorded already or will be with what comes of it. On a reader, so that nobody's long
+    /// chat holds up the writes of others.
+    async fn load(&self, member: &Member, chat_id: &str) -> Result<OpenChat, Error> {
+        let (scope, chat_id) = (member.scope(), chat_id.to_owned());
+        self.store
+            .read(move |reader| {
+                let chat = chats::find(reader, &scope, &chat_id)?.ok_or(Error::NoSuchChat)?;
+                let messages = messages::list(reader, &scope.owner, &chat.id)?;
+                Ok(OpenChat { chat, messages })
+            })
+            .await
     }
 
     /// Stops the answer that is being written in a chat, if there is one.

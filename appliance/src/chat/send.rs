@@ -18,6 +18,9 @@ use crate::records;
 
 /// The longest question, in bytes; what fits into a context is far less.
 pub(super) const MAX_QUESTION_BYTES: usize = 256 << 10;
+/// How long a chat gets: it is read as a whole whenever it is opened, asked in or exported.
+const MAX_MESSAGES: usize = 2_000;
+const MAX_CHAT_BYTES: usize = 8 << 20;
 
 /// Where a new question hangs in the tree of messages.
 pub enum Parent {
@@ -55,7 +58,8 @@ impl Chats {
     pub async fn send(&self, member: &Member, chat_id: &str, new: NewQuestion) -> Result<Answer, Error> {
         self.check_model(member, new.model.as_deref())?;
         check_question(&new.content)?;
-        let open = self.peek(member, chat_id).await?;
+        let open = self.load(member, chat_id).await?;
+        check_room(&open, &new.content)?;
         let parent = resolve_parent(&open, &new.parent)?;
         let now = self.clock.now_us();
         let question = Message {
@@ -90,7 +94,8 @@ impl Chats {
         sampling: Sampling,
     ) -> Result<Answer, Error> {
         self.check_model(member, None)?;
-        let open = self.peek(member, chat_id).await?;
+        let open = self.load(member, chat_id).await?;
+        check_room(&open, "")?;
         let named = open.messages.iter().find(|message| message.id == message_id);
         let question = match named.ok_or(Error::NoSuchMessage)? {
             message if message.role == Role::User => message,
@@ -118,7 +123,7 @@ impl Chats {
     /// An answer to follow from its beginning, running or long ended. Reading one that has ended is opening its chat, and
     /// recorded before it is shown.
     pub async fn attach(&self, member: &Member, chat_id: &str, answer_id: &str) -> Result<Answer, Error> {
-        let open = self.peek(member, chat_id).await?;
+        let open = self.load(member, chat_id).await?;
         let found = open.messages.iter().find(|message| message.id == answer_id);
         found.filter(|message| message.role == Role::Assistant).ok_or(Error::NoSuchMessage)?;
         let running = self.running().get(chat_id).map(|running| running.answer.clone());
@@ -135,18 +140,6 @@ impl Chats {
                 let message = message.ok_or(Error::NoSuchMessage)?;
                 tx.audit(records::chat_opened(&member, &chat))?;
                 Ok(finished(message))
-            })
-            .await
-    }
-
-    /// The chat for the caller's own next action; that action is what gets recorded.
-    async fn peek(&self, member: &Member, chat_id: &str) -> Result<OpenChat, Error> {
-        let (scope, chat_id) = (member.scope(), chat_id.to_owned());
-        self.store
-            .read(move |reader| {
-                let chat = chats::find(reader, &scope, &chat_id)?.ok_or(Error::NoSuchChat)?;
-                let messages = messages::list(reader, &scope.owner, &chat.id)?;
-                Ok(OpenChat { chat, messages })
             })
             .await
     }
@@ -315,6 +308,19 @@ fn check_question(content: &str) -> Result<(), Error> {
         return Ok(());
     };
     Err(Error::Invalid { field: "content".to_owned(), why })
+}
+
+/// Whether a question and its answer have room in the chat; of the answer's length nothing is known yet.
+fn check_room(open: &OpenChat, question: &str) -> Result<(), Error> {
+    let bytes: usize = open.messages.iter().map(|message| message.content.len()).sum();
+    if open.messages.len() + 2 <= MAX_MESSAGES && bytes + question.len() <= MAX_CHAT_BYTES {
+        return Ok(());
+    }
+    let why = format!(
+        "this chat is full: a chat has at most {MAX_MESSAGES} messages and {} MiB of text. Begin a new chat",
+        MAX_CHAT_BYTES >> 20
+    );
+    Err(Error::Invalid { field: "chat".to_owned(), why })
 }
 
 /// The id of the answer below which a question goes; `None` is the top.

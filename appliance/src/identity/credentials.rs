@@ -13,7 +13,7 @@ use tokio::time::Instant;
 use zeroize::Zeroizing;
 
 use super::certificate::Shown;
-use super::lockout::LockoutKey;
+use super::lockout::{LockoutKey, Standing, Whose};
 use super::name::Username;
 use super::password::PlainPassword;
 use super::recheck::is_final;
@@ -88,13 +88,13 @@ pub(super) struct Refused {
     pub is_final: bool,
     /// The directory said nothing.
     pub away: bool,
-    /// And it cannot have counted a wrong password.
-    pub unasked: bool,
+    /// It cannot have counted a wrong password of anybody's: none was sent. So made-up names leave nothing.
+    unsent: bool,
 }
 
 impl Refused {
     pub(super) fn because(reason: &'static str) -> Self {
-        Self { reason, is_final: false, away: false, unasked: false }
+        Self { reason, is_final: false, away: false, unsent: false }
     }
 }
 
@@ -107,13 +107,13 @@ impl Checked {
         Self { first, ..self }
     }
 
-    /// What a failure is counted under. While the directory says nothing, failures lock as always, and are forgotten when it
+    /// Whose failure it is. While the directory says nothing, failures lock as always, and are forgotten when it
     /// is back: an outage neither tells local names from others nor locks everybody out after it.
-    pub(super) fn failure_key(&self) -> LockoutKey {
+    pub(super) fn whose(&self) -> Whose {
         if self.result.as_ref().is_err_and(|refused| refused.away) {
-            self.key.away()
+            Whose::Away
         } else {
-            self.key.clone()
+            whose(self.user.as_ref())
         }
     }
 
@@ -126,24 +126,18 @@ impl Checked {
         }
     }
 
-    /// The attempt that never reached the directory.
-    pub(super) fn unasked(&self) -> Option<&LockoutKey> {
-        self.bind.as_ref().filter(|_| self.result.as_ref().is_err_and(|refused| refused.unasked))
-    }
-
-    /// Settles the attempt at the directory: a right password clears what was counted; one that did not reach it is given
-    /// back.
+    /// Settles the attempt at the directory: a right password clears what was counted.
     pub(super) fn settle(&self, tx: &mut Tx<'_>) -> Result<(), Error> {
-        match (&self.bind, &self.result) {
-            (Some(bind), Ok(_)) => {
-                lockouts::clear(tx, bind.as_str())?;
-                lockouts::clear(tx, self.key.away().as_str())?;
-            }
-            (Some(bind), Err(refused)) if refused.unasked => lockouts::return_attempt(tx, bind.as_str())?,
-            _ => {}
+        if let (Some(bind), Ok(_)) = (&self.bind, &self.result) {
+            lockouts::clear(tx, bind.as_str())?;
+            lockouts::clear(tx, self.key.away().as_str())?;
         }
         Ok(())
     }
+}
+
+fn whose(user: Option<&User>) -> Whose {
+    if user.is_some() { Whose::Account } else { Whose::Nobody }
 }
 
 impl Identity {
@@ -159,7 +153,8 @@ impl Identity {
                     Some(name) => users::find_by_name(reader, name.as_str())?,
                     None => None,
                 };
-                Ok::<_, Error>((user, this.is_locked_out(reader, &of)?))
+                let locked = this.is_locked_out(reader, &of, whose(user.as_ref()))?;
+                Ok::<_, Error>((user, locked))
             })
             .await?;
         if locked {
@@ -178,8 +173,8 @@ impl Identity {
     }
 
     /// Whether the name goes no further.
-    fn is_locked_out(&self, reader: &Reader, key: &LockoutKey) -> Result<bool, Error> {
-        Ok(self.locked_seconds_at(reader, key, self.clock.now_us())?.is_some())
+    fn is_locked_out(&self, reader: &Reader, key: &LockoutKey, whose: Whose) -> Result<bool, Error> {
+        Ok(self.standing(reader, key, whose, self.clock.now_us())? != Standing::Open)
     }
 
     async fn check_local(
@@ -196,11 +191,13 @@ impl Identity {
             None => PlainPassword::parse("unusable".to_owned()).map_err(|_| Error::SignInFailed)?,
         };
         let started = Instant::now();
-        let (this, key) = (self.clone(), key.clone());
+        let (this, key, whose) = (self.clone(), key.clone(), whose(user));
         // Of many at once for a name, those that come after the lock cost no time by which the name could be told.
         let wanted = move || {
             let (asked, store) = (this.clone(), &this.store);
-            store.read_blocking(move |reader| asked.is_locked_out(reader, &key)).is_ok_and(|locked| !locked)
+            store
+                .read_blocking(move |reader| asked.is_locked_out(reader, &key, whose))
+                .is_ok_and(|locked| !locked)
         };
         let stored = stored.filter(|hash| !hash.is_empty());
         let matches = self.passwords.verify(candidate, stored, wanted).await?;
@@ -231,8 +228,18 @@ impl Identity {
         if !self.take_bind(&bind).await? {
             return Ok(Checked::new(key, user, Err(Refused::because("throttled"))));
         }
-        let answer = directory.verify(name.as_str(), Zeroizing::new(password.as_str().to_owned()));
-        let result = self.hear(answer).await?;
+        let (this, directory, of, name) = (self.clone(), directory.clone(), bind.clone(), name.clone());
+        // To its end, though whoever asked may go: what comes of an attempt decides whether it stays counted.
+        let asked = tokio::spawn(async move {
+            let password = Zeroizing::new(password.as_str().to_owned());
+            let result = this.hear(directory.verify(name.as_str(), password)).await?;
+            if result.as_ref().is_err_and(|refused| refused.unsent) {
+                this.store.write(move |tx| lockouts::return_attempt(tx, of.as_str())).await?;
+            }
+            Ok::<_, Error>(result)
+        });
+        let silent = || Err(Refused { away: true, ..Refused::because("directory_unavailable") });
+        let result = asked.await.unwrap_or_else(|_| Ok(silent()))?;
         Ok(Checked { bind: Some(bind), ..Checked::new(key, user, result) })
     }
 
@@ -249,7 +256,7 @@ impl Identity {
             Ok(Err(refusal)) => Err(Refused {
                 is_final: is_final(&refusal),
                 away: refusal.is_silence(),
-                unasked: matches!(refusal, Refusal::Unavailable(_)),
+                unsent: matches!(refusal, Refusal::Unavailable(_) | Refusal::Unknown),
                 ..Refused::because(refusal.reason())
             }),
             Err(_) => Err(Refused { away: true, ..Refused::because("directory_unavailable") }),

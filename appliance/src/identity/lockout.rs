@@ -1,17 +1,45 @@
 //! Lockout: three failures within fifteen minutes lock a name, whether an account has it or not.
+//!
+//! Failures are counted twice. Under a key of the account, where there is one: that count locks, and nothing pushes it
+//! out. And under a key of the name that was typed, be it anybody's or nobody's: that count is what people are told, and
+//! of these the newest are kept, since anybody can make them.
+//!
+//! **Invariant:** the answer to a refused first step depends on the count of the typed name alone, so it does not tell
+//! names that somebody has from others, a flood of made-up names or not.
 
 use redoubt_audit::Draft;
+use redoubt_store::lockouts::{self, Limits};
 use redoubt_store::users::User;
-use redoubt_store::{Reader, Tx, lockouts};
+use redoubt_store::{Reader, Tx};
 
 use super::name::Username;
 use super::session::sha256;
 use super::{Error, Identity};
 use crate::clock::{DAY_US, SECOND_US};
 
-/// What a failure is counted under.
+/// What a failure is counted under: an account, by its name.
 #[derive(Clone, Debug)]
 pub(super) struct LockoutKey(String);
+
+/// Whose failure it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Whose {
+    Account,
+    /// No account here has the name.
+    Nobody,
+    /// The directory said nothing, so whose the name is is not known.
+    Away,
+}
+
+/// Whether a name is locked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Standing {
+    Open,
+    /// For so many seconds; people are told.
+    Locked(u64),
+    /// The account is, but what was told of the name is forgotten: it looks like a name that nobody has.
+    Hidden,
+}
 
 impl LockoutKey {
     /// The key of a typed name: the account's name, so that all spellings share one count. What cannot be
@@ -19,7 +47,7 @@ impl LockoutKey {
     pub(super) fn of(typed: &str) -> Self {
         match Username::parse(typed) {
             Some(name) => Self(name.as_str().to_owned()),
-            None => Self(format!("\0{}", data_encoding::HEXLOWER.encode(&sha256(typed.as_bytes())))),
+            None => Self(format!("\0{}", hashed(typed))),
         }
     }
 
@@ -31,15 +59,20 @@ impl LockoutKey {
         }
     }
 
+    /// What people are told of this name.
+    fn told(&self) -> Self {
+        Self(format!("\0told:{}", hashed(&self.0)))
+    }
+
     /// Failures of this name while the directory said nothing.
     pub(super) fn away(&self) -> Self {
-        Self(format!("\0away:{}", self.0))
+        Self(format!("\0away:{}", hashed(&self.0)))
     }
 
     /// Everything that is counted of a person.
     pub(super) fn all_of(user: &User) -> Vec<Self> {
         let own = Self::of(&user.name);
-        let mut keys = vec![own.away(), own];
+        let mut keys = vec![own.away(), own.told(), own];
         if let Some(name) = Username::parse(&user.name) {
             keys.push(Self::bind(None, &name));
             keys.push(Self::bind(user.directory_id.as_deref(), &name));
@@ -47,13 +80,24 @@ impl LockoutKey {
         keys
     }
 
+    /// Forgets the account's failures and its lock, but not the day's count.
+    pub(super) fn clear(&self, tx: &mut Tx<'_>) -> Result<(), Error> {
+        lockouts::clear(tx, &self.0)?;
+        Ok(lockouts::clear(tx, &self.told().0)?)
+    }
+
     pub(super) fn as_str(&self) -> &str {
         &self.0
     }
 }
 
+/// As long for every name.
+fn hashed(text: &str) -> String {
+    data_encoding::HEXLOWER.encode(&sha256(text.as_bytes()))
+}
+
 impl Identity {
-    /// How many seconds this name is still locked.
+    /// How many seconds this account is still locked: for whoever has given its password, and for admins.
     pub(super) fn locked_seconds(&self, tx: &Tx<'_>, key: &LockoutKey) -> Result<Option<u64>, Error> {
         self.locked_seconds_at(tx, key, tx.now_us())
     }
@@ -72,6 +116,28 @@ impl Identity {
         Ok(lockout.locked_until.filter(|until| *until > now).map(|until| seconds_up(until - now)))
     }
 
+    /// Whether a name is locked, as far as people are told and beyond. Without `whose` being an account's, nothing is
+    /// beyond.
+    pub(super) fn standing(
+        &self,
+        reader: &Reader,
+        key: &LockoutKey,
+        whose: Whose,
+        now: i64,
+    ) -> Result<Standing, Error> {
+        let mut told = vec![key.told()];
+        if whose == Whose::Away {
+            told.push(key.away());
+        }
+        for key in told {
+            if let Some(seconds) = self.locked_seconds_at(reader, &key, now)? {
+                return Ok(Standing::Locked(seconds));
+            }
+        }
+        let hidden = whose == Whose::Account && self.locked_seconds_at(reader, key, now)?.is_some();
+        Ok(if hidden { Standing::Hidden } else { Standing::Open })
+    }
+
     /// Counts a failure and records it (`None`: the flood is counted elsewhere); a second record tells of the
     /// lock, if this failure brought it.
     ///
@@ -80,22 +146,41 @@ impl Identity {
         &self,
         tx: &mut Tx<'_>,
         key: &LockoutKey,
+        whose: Whose,
         failure: Option<Draft>,
-        lock: Draft,
+        lock: Option<Draft>,
     ) -> Result<(), Error> {
         let now = tx.now_us();
-        let window_us = i64::from(self.limits.window_seconds) * SECOND_US;
-        let lock_us = i64::from(self.limits.lock_seconds) * SECOND_US;
-        let max = self.limits.max_failures;
-        let was_locked = self.locked_seconds(tx, key)?.is_some();
-        lockouts::record_failure(tx, &key.0, now, max, window_us, lock_us)?;
+        let counted = match whose {
+            Whose::Account => key.clone(),
+            Whose::Nobody => key.told(),
+            Whose::Away => key.away(),
+        };
+        let was_locked = self.locked_seconds(tx, &counted)?.is_some();
+        if whose == Whose::Account {
+            lockouts::record_typed_failure(tx, &key.told().0, now, self.lockout_limits())?;
+            lockouts::record_failure(tx, &counted.0, now, self.lockout_limits())?;
+        } else {
+            lockouts::record_typed_failure(tx, &counted.0, now, self.lockout_limits())?;
+        }
         if let Some(failure) = failure {
             tx.audit(failure)?;
         }
-        if !was_locked && self.locked_seconds(tx, key)?.is_some() {
+        if let Some(lock) = lock
+            && !was_locked
+            && self.locked_seconds(tx, &counted)?.is_some()
+        {
             tx.audit(lock)?;
         }
         Ok(())
+    }
+
+    fn lockout_limits(&self) -> Limits {
+        Limits {
+            max: self.limits.max_failures,
+            window_us: i64::from(self.limits.window_seconds) * SECOND_US,
+            lock_us: i64::from(self.limits.lock_seconds) * SECOND_US,
+        }
     }
 }
 

@@ -3,15 +3,15 @@
 //! Each success gives the session a new token (OWASP ASVS 7.2.4), so a stolen one ends there. Failures count like those of a
 //! sign-in; the one that locks the account also ends the session in which it was made, so nobody guesses on in it.
 
+use redoubt_store::Tx;
 use redoubt_store::sessions::{self, FirstFactor};
 use redoubt_store::users::User;
-use redoubt_store::{Tx, lockouts};
 
 use super::certificate::Shown;
 use super::credentials::Checked;
 use super::ending::Endings;
 use super::factor::{Enrolled, Factor, Match};
-use super::lockout::LockoutKey;
+use super::lockout::{LockoutKey, Whose};
 use super::session::PlainToken;
 use super::sign_in::{Verdict, unchanged};
 use super::{Anyone, Caller, Error, Identity, Proven, SessionHolder};
@@ -82,7 +82,7 @@ impl Identity {
         }
         let attempt = async {
             let given = self.compare(holder, again, purpose).await?;
-            self.require_word(&given).await?;
+            require_word(&given)?;
             self.renew(holder, given, purpose).await
         };
         self.slowly(attempt).await
@@ -122,16 +122,6 @@ impl Identity {
         }
     }
 
-    /// A directory that says nothing is no wrong password: whoever is signed in is told so, and it is not counted.
-    async fn require_word(&self, given: &Given) -> Result<(), Error> {
-        let silent = |checked: &&Checked| checked.result.as_ref().is_err_and(|refused| refused.away);
-        let Some(checked) = given.first.as_ref().filter(silent) else { return Ok(()) };
-        if let Some(bind) = checked.unasked().cloned() {
-            self.store.write(move |tx| Ok::<_, Error>(lockouts::return_attempt(tx, bind.as_str())?)).await?;
-        }
-        Err(Error::DirectoryAway)
-    }
-
     async fn renew(
         &self,
         holder: &SessionHolder,
@@ -156,8 +146,9 @@ impl Identity {
                     this.count_failure(
                         tx,
                         &key,
+                        Whose::Account,
                         Some(refused),
-                        records::account_locked(Some(user), &holder.via),
+                        Some(records::account_locked(Some(user), &holder.via)),
                     )?;
                     if this.locked_seconds(tx, &key)?.is_some() {
                         endings.end(tx, &session, records::session_locked_out(&holder))?;
@@ -167,7 +158,7 @@ impl Identity {
                 let proved = (purpose == Purpose::Proof).then(|| tx.now_us());
                 if proved.is_some() {
                     // Both factors: as good as a sign-in.
-                    lockouts::clear(tx, key.as_str())?;
+                    key.clear(tx)?;
                 }
                 let now = tx.now_us();
                 sessions::renew(tx, &old_hash, &new_hash, now, proved)?;
@@ -221,6 +212,12 @@ impl Identity {
             None => Ok(Ok(())),
         }
     }
+}
+
+/// A directory that says nothing is no wrong password: whoever is signed in is told so, and it is not counted.
+fn require_word(given: &Given) -> Result<(), Error> {
+    let away = given.first.as_ref().is_some_and(|checked| checked.whose() == Whose::Away);
+    if away { Err(Error::DirectoryAway) } else { Ok(()) }
 }
 
 /// Whether the session's own certificate is to be shown again.

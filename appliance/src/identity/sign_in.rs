@@ -6,12 +6,12 @@ use std::time::Duration;
 use redoubt_audit::Draft;
 use redoubt_store::sessions::{self, Session, Stage};
 use redoubt_store::users::{self, User};
-use redoubt_store::{Tx, lockouts, recovery_codes, session_certificates, totp as totp_rows, workspaces};
+use redoubt_store::{Tx, recovery_codes, session_certificates, totp as totp_rows, workspaces};
 
 use super::credentials::{Checked, Identified, Refused};
 use super::ending::Endings;
 use super::factor::{Enrolled, Factor, Match};
-use super::lockout::LockoutKey;
+use super::lockout::{LockoutKey, Standing, Whose};
 use super::provision::Followed;
 use super::session::{PENDING_SECONDS, PlainToken};
 use super::totp::{self, TotpSecret};
@@ -141,22 +141,27 @@ impl Identity {
         single: bool,
         via: &Via,
     ) -> Result<Verdict<T>, Error> {
-        for key in [&checked.key, &checked.failure_key()] {
-            if let Some(seconds) = self.locked_seconds(tx, key)? {
-                if single {
-                    tx.audit(records::first_refused(&checked.first, user, "locked", via))?;
-                }
-                return Ok(Verdict::Locked(seconds));
-            }
-        }
+        let now = tx.now_us();
+        let (whose, standing) = match self.standing(tx, &checked.key, checked.whose(), now)? {
+            Standing::Open => (checked.whose(), Standing::Open),
+            // The account's own count stays as it is while it is locked.
+            standing => (Whose::Nobody, standing),
+        };
+        let reason = if standing == Standing::Open { reason } else { "locked" };
         let failure = single.then(|| records::first_refused(&checked.first, user, reason, via));
-        if checked.first.certificate().is_some() {
+        let uncounted = match standing {
+            Standing::Locked(seconds) => Some(Verdict::Locked(seconds)),
             // Nobody guesses certificates.
+            _ => checked.first.certificate().map(|_| Verdict::Refused),
+        };
+        if let Some(verdict) = uncounted {
             failure.map(|failure| tx.audit(failure)).transpose()?;
-            return Ok(Verdict::Refused);
+            return Ok(verdict);
         }
-        let lock = records::account_locked(user, via);
-        self.count_failure(tx, &checked.failure_key(), failure, lock)?;
+        // Of names that nobody has, locks are recorded like failures: not line by line in a flood.
+        let tells = single || whose == Whose::Account;
+        let lock = (tells && standing == Standing::Open).then(|| records::account_locked(user, via));
+        self.count_failure(tx, &checked.key, whose, failure, lock)?;
         Ok(Verdict::Refused)
     }
 
@@ -181,12 +186,16 @@ impl Identity {
                         return this.refuse(tx, &checked, user.as_ref(), reason, true, &via);
                     }
                 };
+                match this.standing(tx, &checked.key, checked.whose(), tx.now_us())? {
+                    Standing::Open => {}
+                    // Whoever has the certificate's key is told below.
+                    Standing::Hidden if checked.first.certificate().is_some() => {}
+                    _ => return this.refuse(tx, &checked, Some(&user), "locked", true, &via),
+                }
                 // The name that was typed may be another one of somebody who is locked.
-                for key in [&checked.key, &LockoutKey::of(&user.name)] {
-                    if let Some(seconds) = this.locked_seconds(tx, key)? {
-                        tx.audit(records::first_refused(&checked.first, Some(&user), "locked", &via))?;
-                        return Ok(Verdict::Locked(seconds));
-                    }
+                if let Some(seconds) = this.locked_seconds(tx, &LockoutKey::of(&user.name))? {
+                    tx.audit(records::first_refused(&checked.first, Some(&user), "locked", &via))?;
+                    return Ok(Verdict::Locked(seconds));
                 }
                 let session = Session {
                     factor: checked.first.factor(),
@@ -294,11 +303,12 @@ impl Identity {
                     return Ok(Verdict::Locked(seconds));
                 }
                 if let Err(reason) = Self::use_up(tx, &user.id, found.as_ref())? {
+                    let refused = records::code_refused(user, reason, &via);
                     let lock = records::account_locked(Some(user), &via);
-                    this.count_failure(tx, &key, Some(records::code_refused(user, reason, &via)), lock)?;
+                    this.count_failure(tx, &key, Whose::Account, Some(refused), Some(lock))?;
                     return Ok(Verdict::Refused);
                 }
-                lockouts::clear(tx, key.as_str())?;
+                key.clear(tx)?;
                 // With one workspace there is nothing to choose.
                 if let [only] = &workspaces::list_of(tx, &user.id)?[..] {
                     session.workspace = Some(only.id.clone());

@@ -55,10 +55,12 @@ pub fn find(reader: &Reader, id: &str) -> Result<Option<Alert>, Error> {
     reader.one(&format!("SELECT {COLUMNS} FROM alerts WHERE id = ?1"), [id], from_row)
 }
 
-/// The last one that this rule raised.
-pub fn last(reader: &Reader, rule: Rule) -> Result<Option<Alert>, Error> {
-    let sql = format!("SELECT {COLUMNS} FROM alerts WHERE rule = ?1 ORDER BY raised_at DESC LIMIT 1");
-    reader.one(&sql, [rule], from_row)
+/// The last one that this rule raised. One of the future is none: the clock was set back since.
+pub fn last(reader: &Reader, rule: Rule, now_us: i64) -> Result<Option<Alert>, Error> {
+    let sql = format!(
+        "SELECT {COLUMNS} FROM alerts WHERE rule = ?1 AND raised_at <= ?2 ORDER BY raised_at DESC LIMIT 1"
+    );
+    reader.one(&sql, params![rule, now_us], from_row)
 }
 
 /// How many of a rule nobody has acknowledged.

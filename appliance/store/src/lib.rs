@@ -32,12 +32,14 @@ pub mod recovery_codes;
 pub mod search;
 pub mod session_certificates;
 pub mod sessions;
+mod snippet;
 mod store;
 mod text_enum;
 pub mod totp;
 mod tx;
 pub mod usage;
 pub mod users;
+mod words;
 pub mod workspaces;
 mod writer;
 

@@ -1,5 +1,8 @@
 //! Tables `lockouts` and `lockout_failures`: how often a name or a person's codes failed, and until when
-//! they are locked. The caller says which keys there are; an unknown name has one like a known one.
+//! they are locked. The caller says which keys there are.
+//!
+//! Keys of accounts are as many as there are accounts. Those of what somebody typed are as many as anybody likes, so the
+//! newest [`MAX_TYPED`] are kept: a flood of them pushes out nothing but its like.
 //!
 //! Record a failure in a transaction of its own: nothing that fails later may take it back.
 
@@ -7,6 +10,10 @@ use rusqlite::{Row, params};
 
 use crate::{Error, Reader, Tx};
 
+/// The most keys of what was typed.
+pub const MAX_TYPED: u32 = 20_000;
+/// The most keys that are removed at once.
+const STALE_BATCH: usize = 2_000;
 const DAY_US: i64 = 24 * 60 * 60 * 1_000_000;
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -41,16 +48,36 @@ pub fn find(reader: &Reader, key: &str) -> Result<Option<Lockout>, Error> {
     reader.one(sql, [key], from_row)
 }
 
-/// Counts a failure. The `max`-th within `window_us` locks the key for `lock_us`. A key that is locked
-/// stays so without being locked for longer.
-pub fn record_failure(
+/// When failures lock, and for how long.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    pub max: u32,
+    pub window_us: i64,
+    pub lock_us: i64,
+}
+
+/// [`record_failure`] under a key that anybody can make.
+pub fn record_typed_failure(
     tx: &mut Tx<'_>,
     key: &str,
     now_us: i64,
-    max: u32,
-    window_us: i64,
-    lock_us: i64,
+    limits: Limits,
 ) -> Result<Lockout, Error> {
+    let sql = "INSERT INTO lockouts (key, locked_until, day_start, day_failures, updated_at, typed)
+               VALUES (?1, NULL, ?2, 0, ?3, (SELECT coalesce(max(typed), 0) + 1 FROM lockouts WHERE typed IS NOT NULL))
+               ON CONFLICT (key) DO NOTHING";
+    if tx.execute(sql, params![key, day(now_us), now_us])? == 1 {
+        let sql = "DELETE FROM lockouts
+                   WHERE typed <= (SELECT max(typed) FROM lockouts WHERE typed IS NOT NULL) - ?1";
+        tx.execute(sql, [MAX_TYPED])?;
+    }
+    record_failure(tx, key, now_us, limits)
+}
+
+/// Counts a failure. The `max`-th within the window locks the key. A key that is locked stays so without being locked for
+/// longer.
+pub fn record_failure(tx: &mut Tx<'_>, key: &str, now_us: i64, limits: Limits) -> Result<Lockout, Error> {
+    let Limits { max, window_us, lock_us } = limits;
     let today = day(now_us);
     let sql = "INSERT INTO lockouts (key, locked_until, day_start, day_failures, updated_at)
                VALUES (?1, NULL, ?2, 1, ?3)
@@ -103,19 +130,34 @@ pub fn take_attempt(
     Ok(tx.execute(sql, params![key, now_us, max])? == 1)
 }
 
-/// Gives back the last attempt taken, which came to nothing that should count.
+/// Gives back the last attempt taken, which came to nothing that should count. Without another, nothing stays of the key.
 pub fn return_attempt(tx: &mut Tx<'_>, key: &str) -> Result<(), Error> {
     let sql = "DELETE FROM lockout_failures
                WHERE rowid = (SELECT max(rowid) FROM lockout_failures WHERE key = ?1)";
     tx.execute(sql, [key])?;
+    let sql = "DELETE FROM lockouts WHERE key = ?1 AND day_failures = 0
+                   AND NOT EXISTS (SELECT 1 FROM lockout_failures WHERE key = ?1)";
+    tx.execute(sql, [key])?;
     Ok(())
 }
 
-/// Removes what has not failed since `before_us`, so that made-up names do not fill the disk.
+/// Removes what has not failed since `before_us`, so much at a time that nobody waits for it.
 pub fn delete_stale(tx: &mut Tx<'_>, before_us: i64) -> Result<usize, Error> {
-    let sql = "DELETE FROM lockouts WHERE updated_at < ?1 AND (locked_until IS NULL OR locked_until < ?1)";
-    tx.execute(sql, [before_us])
+    tx.execute(DELETE_STALE, params![before_us, STALE_BATCH])
 }
+
+/// Removes the keys of attempts that were taken before, and that alone: while a directory says nothing, anybody can make
+/// them. Likewise so much at a time.
+pub fn delete_attempts(tx: &mut Tx<'_>, before_us: i64) -> Result<usize, Error> {
+    tx.execute(DELETE_ATTEMPTS, params![before_us, STALE_BATCH])
+}
+
+const DELETE_ATTEMPTS: &str = "DELETE FROM lockouts WHERE rowid IN (
+    SELECT rowid FROM lockouts WHERE day_failures = 0 AND updated_at < ?1 ORDER BY updated_at LIMIT ?2)";
+
+const DELETE_STALE: &str = "DELETE FROM lockouts WHERE rowid IN (
+    SELECT rowid FROM lockouts WHERE updated_at < ?1 AND (locked_until IS NULL OR locked_until < ?1)
+    ORDER BY updated_at LIMIT ?2)";
 
 fn day(now_us: i64) -> i64 {
     now_us - now_us.rem_euclid(DAY_US)
@@ -129,4 +171,32 @@ fn from_row(row: &Row<'_>) -> rusqlite::Result<Lockout> {
         day_start: row.get(3)?,
         day_failures: row.get(4)?,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use rusqlite::Connection;
+
+    use super::*;
+    use crate::{migrations, words};
+
+    #[test]
+    fn what_is_stale_is_found_by_an_index() {
+        let mut connection = Connection::open_in_memory().unwrap();
+        words::register(&connection).unwrap();
+        migrations::apply(&mut connection).unwrap();
+        let reader = Reader::new(connection);
+        for (sql, index) in
+            [(DELETE_STALE, "lockouts_by_update"), (DELETE_ATTEMPTS, "lockouts_of_attempts_by_update")]
+        {
+            let sql = format!("EXPLAIN QUERY PLAN {sql}");
+            let plan = reader.all(&sql, [0, 0], |row| row.get::<_, String>("detail")).unwrap();
+            let found = format!("SEARCH lockouts USING INDEX {index} (updated_at<?)");
+            assert!(
+                plan.contains(&found.replace("INDEX", "COVERING INDEX")) || plan.contains(&found),
+                "{plan:?}"
+            );
+            assert!(!plan.iter().any(|step| step.starts_with("SCAN")), "{plan:?}");
+        }
+    }
 }

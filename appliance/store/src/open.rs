@@ -11,7 +11,7 @@ use rusqlite::limits::Limit;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 use crate::directory::{self, make_private};
-use crate::{DataKey, Error, migrations};
+use crate::{DataKey, Error, migrations, words};
 
 /// The first SQLite without the WAL-reset corruption bug.
 const SQLITE_FLOOR: i32 = 3_051_003;
@@ -146,6 +146,7 @@ fn connect(path: &Path, key: &DataKey, access: OpenFlags) -> Result<Connection, 
         _ => error.into(),
     })?;
     protect(&connection)?;
+    words::register(&connection)?;
     Ok(connection)
 }
 

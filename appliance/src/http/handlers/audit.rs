@@ -75,13 +75,14 @@ pub(crate) async fn list(
     let cursor = query.cursor.clone();
     let (page, size, root) = app
         .store
-        .write(move |tx| {
-            let page = audit_log::list(tx, &filter, cursor.as_deref(), limit)?;
-            let (size, root) = (audit_log::size(tx)?, audit_log::root(tx)?);
-            tx.audit(records::records_read(&caller, page.items.len()))?;
-            Ok::<_, redoubt_store::Error>((page, size, root))
+        .read(move |reader| {
+            let page = audit_log::list(reader, &filter, cursor.as_deref(), limit)?;
+            Ok::<_, redoubt_store::Error>((page, audit_log::size(reader)?, audit_log::root(reader)?))
         })
         .await?;
+    // Apart from the walk, which may be long, and before anything is shown.
+    let count = page.items.len();
+    app.store.write(move |tx| tx.audit(records::records_read(&caller, count))).await?;
     let items = page.items.iter().map(RecordView::new).collect::<Result<_, _>>()?;
     Ok(Json(RecordPage { items, next: page.next, size, root: data_encoding::HEXLOWER.encode(&root) }))
 }

@@ -287,8 +287,11 @@ fn an_alert_is_acknowledged_once() {
                 };
                 alerts::insert(tx, &alert)?;
             }
-            assert_eq!(alerts::last(tx, Rule::Quota)?.unwrap().id, "2");
-            assert_eq!(alerts::last(tx, Rule::Refusals)?, None);
+            let last = |rule, now_us| alerts::last(tx, rule, now_us).map(|last| last.map(|alert| alert.id));
+            assert_eq!(last(Rule::Quota, START_US + 9)?.as_deref(), Some("2"));
+            assert_eq!(last(Rule::Quota, START_US + 1)?.as_deref(), Some("1"), "one of the future is none");
+            assert_eq!(last(Rule::Quota, START_US - 1)?, None);
+            assert_eq!(last(Rule::Refusals, START_US + 9)?, None);
             assert!(alerts::acknowledge(tx, "1", "root", 7)?);
             assert!(!alerts::acknowledge(tx, "1", "other", 8)?);
             assert_eq!(alerts::find(tx, "1")?.unwrap().acknowledged_by.as_deref(), Some("root"));

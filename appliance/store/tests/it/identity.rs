@@ -2,16 +2,17 @@
 
 use std::sync::{Arc, Barrier};
 use std::thread;
+use std::time::{Duration, Instant};
 
 use redoubt_store::api_keys::{self, ApiKey};
-use redoubt_store::lockouts::{self, Lockout};
+use redoubt_store::lockouts::{self, Limits, Lockout, MAX_TYPED};
 use redoubt_store::recovery_codes;
 use redoubt_store::sessions::{self, FirstFactor, Session, Stage};
 use redoubt_store::totp::{self, Totp};
 use redoubt_store::users::{self, Role};
 use redoubt_store::{Error, Store};
 
-use crate::support::{Place, SECOND_US, START_US, insert_user};
+use crate::support::{Place, SECOND_US, START_US, insert_user, long};
 
 const MINUTE_US: i64 = 60 * SECOND_US;
 const DAY_US: i64 = 24 * 60 * MINUTE_US;
@@ -114,12 +115,10 @@ fn a_recovery_code_works_once_and_new_ones_void_the_old() {
 }
 
 /// Three failures in 15 minutes lock for 15 minutes.
+const LIMITS: Limits = Limits { max: 3, window_us: 15 * MINUTE_US, lock_us: 15 * MINUTE_US };
+
 fn fail(store: &Store, key: &'static str, now_us: i64) -> Lockout {
-    store
-        .write_blocking(move |tx| {
-            lockouts::record_failure(tx, key, now_us, 3, 15 * MINUTE_US, 15 * MINUTE_US)
-        })
-        .unwrap()
+    store.write_blocking(move |tx| lockouts::record_failure(tx, key, now_us, LIMITS)).unwrap()
 }
 
 fn fail_three_times(store: &Store, key: &'static str) -> Lockout {
@@ -205,9 +204,7 @@ fn cve_2026_35597_a_failure_stays_counted_whatever_fails_after_it() {
 #[test]
 fn a_hundred_failures_at_once_are_all_counted() {
     let place = Place::new();
-    accepted(&place.store, |tx| {
-        lockouts::record_failure(tx, "alice", START_US, 3, 15 * MINUTE_US, 15 * MINUTE_US).map(|_| true)
-    });
+    accepted(&place.store, |tx| lockouts::record_failure(tx, "alice", START_US, LIMITS).map(|_| true));
     let found = place.store.read_blocking(|reader| lockouts::find(reader, "alice")).unwrap().unwrap();
     assert_eq!((found.day_failures, found.is_locked(START_US)), (100, true));
 }
@@ -223,6 +220,80 @@ fn made_up_names_are_forgotten_but_locked_ones_are_not() {
     let find =
         |key: &'static str| place.store.read_blocking(move |reader| lockouts::find(reader, key)).unwrap();
     assert!(find("stale").is_none() && find("locked").is_some() && find("recent").is_some());
+}
+
+/// Two hundred thousand names that nobody has in a long run, fewer in a normal one, but more than are kept.
+#[test]
+fn a_flood_of_made_up_names_is_bounded_and_pushes_no_lock_out() {
+    let names = if long() { 200_000 } else { 2 * MAX_TYPED };
+    let place = Place::new();
+    fail_three_times(&place.store, "alice");
+    let mut slowest = Duration::ZERO;
+    for batch in 0..names / 1_000 {
+        let flood = place.store.write_blocking(move |tx| {
+            for number in 0..1_000 {
+                let name = format!("nobody{}", batch * 1_000 + number);
+                lockouts::record_typed_failure(tx, &name, START_US, LIMITS)?;
+            }
+            Ok::<_, Error>(())
+        });
+        flood.unwrap();
+        let started = Instant::now();
+        let gone = place.store.write_blocking(|tx| lockouts::delete_stale(tx, START_US)).unwrap();
+        slowest = slowest.max(started.elapsed());
+        assert_eq!(gone, 0);
+    }
+    println!("tidying beside the flood took {slowest:?} at most");
+    let find = |name: String| place.store.read_blocking(move |reader| lockouts::find(reader, &name)).unwrap();
+    assert!(find("alice".to_owned()).unwrap().is_locked(START_US));
+    let newest = names - MAX_TYPED;
+    assert_eq!(find(format!("nobody{}", newest - 1)), None);
+    assert!(find(format!("nobody{newest}")).is_some() && find(format!("nobody{}", names - 1)).is_some());
+
+    let (mut left, day) = (MAX_TYPED as usize, START_US + DAY_US);
+    while left > 0 {
+        let gone = place.store.write_blocking(move |tx| lockouts::delete_stale(tx, day)).unwrap();
+        assert!((1..=2_000).contains(&gone), "{gone} at once, {left} left");
+        left = left.saturating_sub(gone);
+    }
+}
+
+#[test]
+fn a_typed_name_locks_like_another_and_an_attempt_given_back_leaves_nothing() {
+    let place = Place::new();
+    let locked = place.store.write_blocking(|tx| {
+        let mut told = Vec::new();
+        for _ in 0..4 {
+            told.push(lockouts::record_typed_failure(tx, "nobody", START_US, LIMITS)?.is_locked(START_US));
+        }
+        Ok::<_, Error>(told)
+    });
+    assert_eq!(locked.unwrap(), [false, false, true, true]);
+    let found = place.store.write_blocking(|tx| {
+        assert!(lockouts::take_attempt(tx, "bind", START_US, 2, MINUTE_US)?);
+        assert!(lockouts::take_attempt(tx, "bind", START_US, 2, MINUTE_US)?);
+        lockouts::return_attempt(tx, "bind")?;
+        let one = lockouts::find(tx, "bind")?.map(|lockout| lockout.failures);
+        lockouts::return_attempt(tx, "bind")?;
+        Ok::<_, Error>((one, lockouts::find(tx, "bind")?))
+    });
+    assert_eq!(found.unwrap(), (Some(1), None));
+}
+
+#[test]
+fn attempts_are_forgotten_after_their_window_and_locks_are_not() {
+    let place = Place::new();
+    fail_three_times(&place.store, "locked");
+    let left = place.store.write_blocking(|tx| {
+        lockouts::record_typed_failure(tx, "typed", START_US, LIMITS)?;
+        for (key, at) in [("old", START_US), ("recent", START_US + MINUTE_US)] {
+            assert!(lockouts::take_attempt(tx, key, at, 2, MINUTE_US)?);
+        }
+        assert_eq!(lockouts::delete_attempts(tx, START_US + 1)?, 1);
+        let keys = ["locked", "typed", "old", "recent"];
+        keys.into_iter().map(|key| Ok(lockouts::find(tx, key)?.is_some())).collect::<Result<Vec<_>, Error>>()
+    });
+    assert_eq!(left.unwrap(), [true, true, false, true]);
 }
 
 fn session(number: u8, user_id: &str) -> Session {

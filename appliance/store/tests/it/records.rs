@@ -167,6 +167,36 @@ fn filters_narrow_and_pages_follow_each_other() {
     assert!(matches!(outcome, Err(Error::BadCursor)));
 }
 
+/// Where the clock was set, the same time comes twice or never.
+#[test]
+fn times_are_found_however_the_clock_was_set() {
+    let place = Place::new();
+    for step in [0, -30, 100, -200, 0, 7] {
+        place.clock.step(step * SECOND_US);
+        for _ in 0..9 {
+            place.clock.pass(1_000_000);
+            append(&place.store, boot());
+        }
+    }
+    let log = log(&place.store);
+    let offsets = (-220..140).step_by(5).map(|seconds| START_US + seconds * SECOND_US);
+    let bounds: Vec<Option<i64>> = offsets.map(Some).chain([None]).collect();
+    for from_us in &bounds {
+        for to_us in bounds.iter().step_by(3) {
+            let passes =
+                |time: i64| from_us.is_none_or(|from| from <= time) && to_us.is_none_or(|to| time <= to);
+            let expected: Vec<u64> =
+                log.iter().rev().filter(|(_, _, time)| passes(*time)).map(|(seq, ..)| *seq).collect();
+            let filter = Filter { from_us: *from_us, to_us: *to_us, ..Filter::default() };
+            let found =
+                place.store.read_blocking(move |reader| audit_log::list(reader, &filter, None, 1_000));
+            let found: Vec<u64> =
+                found.unwrap().items.iter().map(|entry| entry.record.fields().seq).collect();
+            assert_eq!(found, expected, "{from_us:?} to {to_us:?}");
+        }
+    }
+}
+
 #[test]
 fn a_record_that_does_not_fit_refuses_its_transaction() {
     let place = Place::new();

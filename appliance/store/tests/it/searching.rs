@@ -1,11 +1,16 @@
 //! Search: finds one's own, nothing of others, nothing that is gone, and takes no query for syntax.
 
+use std::time::Instant;
+
 use proptest::prelude::*;
+use redoubt_store::chats::{self, Scope};
 use redoubt_store::messages::{self, Finish, Role, Status};
 use redoubt_store::search::{self, Hit, Part};
-use redoubt_store::{Error, Store, chats};
+use redoubt_store::{Error, Store};
 
-use crate::support::{Place, delete_chat, insert_chat, insert_message, insert_user, question, scope};
+use crate::support::{
+    Place, delete_chat, insert_chat, insert_chat_in, insert_message, insert_user, long, question, scope,
+};
 
 fn place() -> Place {
     let place = Place::with_alice();
@@ -63,6 +68,96 @@ fn nobody_finds_what_is_somebody_else_s() {
     assert_eq!(hits(&place.store, "carol", "rain"), []);
     assert_eq!(hits(&place.store, "alice", "bob"), [], "an owner's name is not text");
     assert_eq!(hits(&place.store, "alice", "alice"), []);
+}
+
+/// Ranked by how rare a word is in the whole table, one's own hits change places when somebody else writes it: so one
+/// could ask the order what others wrote.
+#[test]
+fn nothing_that_others_write_moves_one_s_own_hits() {
+    let place = Place::with_alice();
+    let mine = [
+        ("m1", "Pelican pelican pelican control"),
+        ("m2", "pelican control control control"),
+        ("m3", "control of a brown pelican"),
+        ("m4", "control"),
+    ];
+    place
+        .store
+        .write_blocking(move |tx| {
+            insert_user(tx, "bob")?;
+            for (id, text) in mine {
+                insert_chat(tx, "alice", id, text)?;
+                insert_message(tx, "alice", &question(id, &format!("{id}q"), None, text))?;
+            }
+            // So that either word is rare.
+            for number in 0..30 {
+                let id = format!("other{number}");
+                insert_chat(tx, "alice", &id, "albatross")?;
+                insert_message(tx, "alice", &question(&id, &format!("{id}q"), None, "albatross"))?;
+            }
+            Ok::<_, Error>(())
+        })
+        .unwrap();
+    let queries = ["pelican control", "pel cont", "pelican-pelican", "brown-pel", "control", "p c"];
+    let told = || queries.map(|query| find(&place.store, "alice", query));
+    let before = told();
+    assert!(before.iter().all(|hits| !hits.is_empty()));
+    let elsewhere = Scope { owner: "alice".to_owned(), workspace: "elsewhere".to_owned() };
+    let far = Scope { owner: "bob".to_owned(), workspace: "elsewhere".to_owned() };
+    for (round, scope) in [scope("bob"), far, elsewhere].into_iter().enumerate() {
+        for (turn, text) in
+            ["pelican", "control", "pelican control", "brown pelican pelican"].iter().enumerate()
+        {
+            let (scope, chat) = (scope.clone(), format!("{round}-{turn}"));
+            place
+                .store
+                .write_blocking(move |tx| {
+                    insert_chat_in(tx, &scope, &chat, text)?;
+                    for number in 0..50 {
+                        let id = format!("{chat}-{number}");
+                        insert_message(tx, &scope.owner, &question(&chat, &id, None, text))?;
+                    }
+                    Ok::<_, Error>(())
+                })
+                .unwrap();
+            assert_eq!(told(), before, "after {text:?} in {round}");
+        }
+    }
+}
+
+/// Two hundred thousand foreign messages in a long run (`REDOUBT_LONG=1`), a tenth in a normal one; read the numbers with
+/// `--nocapture`.
+#[test]
+fn how_long_a_search_takes_beside_others_texts() {
+    let place = Place::with_alice();
+    let insert = |owner: &'static str, chat: String, messages: usize| {
+        let inserted = place.store.write_blocking(move |tx| {
+            insert_chat(tx, owner, &chat, "common words")?;
+            for number in 0..messages {
+                let text = format!("common words of message {number} and companions");
+                insert_message(tx, owner, &question(&chat, &format!("{chat}-{number}"), None, &text))?;
+            }
+            Ok::<_, Error>(())
+        });
+        inserted.unwrap();
+    };
+    place.store.write_blocking(|tx| insert_user(tx, "bob")).unwrap();
+    insert("alice", "mine".to_owned(), 100);
+    let time = |query: &'static str| {
+        let started = Instant::now();
+        let found = (0..20).map(|_| find(&place.store, "alice", query).len()).max().unwrap();
+        (started.elapsed() / 20, found)
+    };
+    let queries = ["common", "com wor", "message-7", "c"];
+    let alone = queries.map(time);
+    for chat in 0..if long() { 100 } else { 10 } {
+        insert("bob", format!("theirs{chat}"), 2_000);
+    }
+    for ((query, (alone, found)), (beside, found_beside)) in queries.iter().zip(alone).zip(queries.map(time))
+    {
+        println!("{query:?}: {alone:?} alone, {beside:?} beside others");
+        assert_eq!(found, found_beside);
+    }
 }
 
 #[test]

@@ -15,6 +15,11 @@ use tempfile::TempDir;
 pub(crate) const START_US: i64 = 1_795_422_350_000_000;
 pub(crate) const SECOND_US: i64 = 1_000_000;
 
+/// Whether the long forms of the tests were asked for.
+pub(crate) fn long() -> bool {
+    std::env::var_os("REDOUBT_LONG").is_some_and(|value| value == "1")
+}
+
 /// Both clocks, moved together or apart.
 #[derive(Debug)]
 pub(crate) struct TestClock {
@@ -148,18 +153,22 @@ pub(crate) fn scope(owner: &str) -> Scope {
 
 /// A chat with its record.
 pub(crate) fn insert_chat(tx: &mut Tx<'_>, owner: &str, id: &str, title: &str) -> Result<(), Error> {
+    insert_chat_in(tx, &scope(owner), id, title)
+}
+
+pub(crate) fn insert_chat_in(tx: &mut Tx<'_>, scope: &Scope, id: &str, title: &str) -> Result<(), Error> {
     let seq = tx.audit(draft(catalogue::CHAT_CREATE, "chat", id))?;
     let now = tx.now_us();
     let chat = Chat {
         id: id.to_owned(),
-        owner: owner.to_owned(),
+        owner: scope.owner.clone(),
         title: title.to_owned(),
         model: "smollm2".to_owned(),
         head: None,
         salt: [7; 16],
         created_at: now,
         updated_at: now,
-        workspace: workspaces::GENERAL.to_owned(),
+        workspace: scope.workspace.clone(),
     };
     chats::insert(tx, &chat, seq)
 }
