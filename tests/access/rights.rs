@@ -152,3 +152,18 @@ fn an_explanation_says_what_enforcement_does() {
     admin.get("/api/v1/admin/people/nobody/explain").refuses(404, "not_found");
     assert_eq!(house.records("rights.explained").len(), 2);
 }
+
+/// What leaves the appliance asks for both factors, if they were given a while ago (IA-11).
+#[test]
+fn an_export_asks_for_a_proof() {
+    let house = House::open();
+    let alice = house.analyst("alice");
+    let chat = alice.new_chat();
+    alice.ask(&chat, "Say yes.");
+    let export = format!("/api/v1/chats/{chat}/export?format=json");
+    alice.get(&export).is(200);
+    house.clock.advance(299);
+    alice.get(&export).is(200);
+    house.clock.advance(1);
+    alice.get(&export).refuses(403, "proof_needed");
+}

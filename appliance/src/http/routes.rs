@@ -249,9 +249,13 @@ fn chatting() -> Vec<Route> {
         Route::new(Method::POST, "/api/v1/chats/{id}/stop", Analyst, "Stop the running answer", || {
             web::route().to(messages::stop)
         }),
-        Route::new(Method::GET, "/api/v1/chats/{id}/export", Analyst, "The chat as a file", || {
-            web::route().to(export::show)
-        })
+        Route::new(
+            Method::GET,
+            "/api/v1/chats/{id}/export",
+            Analyst,
+            "The chat as a file; asks for a proof",
+            || web::route().to(export::show),
+        )
         .query::<export::ExportQuery>()
         .file("text/markdown"),
         Route::new(Method::GET, "/api/v1/search", Analyst, "Search one's chats", || {

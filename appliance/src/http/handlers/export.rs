@@ -6,10 +6,10 @@ use actix_web::web::{Data, Path, Query};
 use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 
-use crate::access::Member;
 use crate::app::App;
 use crate::chat::Format;
 use crate::http::error::Error;
+use crate::identity::{Analyst, Proven};
 
 #[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
@@ -28,11 +28,12 @@ pub(crate) enum FormatView {
 
 /// `GET /api/v1/chats/{id}/export`
 pub(crate) async fn show(
-    member: Member,
+    caller: Proven<Analyst>,
     app: Data<App>,
     id: Path<String>,
     query: Query<ExportQuery>,
 ) -> Result<HttpResponse, Error> {
+    let member = app.access.member((*caller).clone()).await?;
     let format = match query.format {
         FormatView::Markdown => Format::Markdown,
         FormatView::Json => Format::Json,

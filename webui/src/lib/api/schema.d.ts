@@ -2062,7 +2062,7 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * The chat as a file
+         * The chat as a file; asks for a proof
          * @description For analysts.
          */
         get: {
@@ -2078,7 +2078,7 @@ export interface paths {
             };
             requestBody?: never;
             responses: {
-                /** @description The chat as a file */
+                /** @description The chat as a file; asks for a proof */
                 200: {
                     headers: {
                         [name: string]: unknown;
