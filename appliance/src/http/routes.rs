@@ -258,15 +258,10 @@ fn chatting() -> Vec<Route> {
         )
         .query::<export::ExportQuery>()
         .file("text/markdown"),
-        Route::new(Method::GET, "/api/v1/search", Analyst, "Search one's chats", || {
-            web::route().to(search::show)
-        })
-        .query::<search::SearchQuery>()
-        .returns::<search::Hits>(200),
     ]
 }
 
-/// What an analyst has besides chats.
+/// What an analyst has around their chats.
 fn own_things() -> Vec<Route> {
     use Access::Analyst;
     vec![
@@ -274,6 +269,11 @@ fn own_things() -> Vec<Route> {
             web::route().to(me::choose_workspace)
         })
         .takes::<me::WorkspaceChoice>(),
+        Route::new(Method::GET, "/api/v1/search", Analyst, "Search one's chats", || {
+            web::route().to(search::show)
+        })
+        .query::<search::SearchQuery>()
+        .returns::<search::Hits>(200),
         Route::new(Method::GET, "/api/v1/keys", Analyst, "One's keys for programs", || {
             web::route().to(keys::list)
         })
