@@ -136,6 +136,7 @@ impl Chats {
         let (scope, opening, id) = (member.scope(), member.clone(), chat_id.to_owned());
         self.store
             .write(move |tx| {
+                opening.confirm(tx)?;
                 let chat = chats::find(tx, &scope, &id)?.ok_or(Error::NoSuchChat)?;
                 tx.audit(records::chat_opened(&opening, &chat))?;
                 Ok::<_, Error>(())
@@ -149,6 +150,7 @@ impl Chats {
         let (scope, changing, id) = (member.scope(), member.clone(), chat_id.to_owned());
         self.store
             .write(move |tx| {
+                changing.confirm(tx)?;
                 let chat = chats::find(tx, &scope, &id)?.ok_or(Error::NoSuchChat)?;
                 if let Some(head) = &changes.head
                     && !chats::set_head(tx, &scope, &chat.id, head, chat.updated_at)?
@@ -207,6 +209,7 @@ impl Chats {
         let (scope, exporting, id) = (member.scope(), member.clone(), chat_id.to_owned());
         self.store
             .write(move |tx| {
+                exporting.confirm(tx)?;
                 let chat = chats::find(tx, &scope, &id)?.ok_or(Error::NoSuchChat)?;
                 tx.audit(records::chat_exported(&exporting, &chat, format.name()))?;
                 Ok::<_, Error>(())
