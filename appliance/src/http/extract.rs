@@ -72,6 +72,10 @@ pub(super) fn token(request: &HttpRequest, cookie: &str) -> Result<Option<PlainT
     }
 }
 
+fn session_token(request: &HttpRequest) -> Result<PlainToken, Error> {
+    token(request, SESSION_COOKIE)?.ok_or_else(|| Error::new(Code::NotSignedIn))
+}
+
 pub(super) fn cookie(name: &'static str, value: String, seconds: i64) -> Cookie<'static> {
     Cookie::build(name, value)
         .path("/")
@@ -94,7 +98,7 @@ impl<R: RoleSet> FromRequest for Caller<R> {
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
         let request = request.clone();
         Box::pin(async move {
-            let token = token(&request, SESSION_COOKIE)?.ok_or_else(|| Error::new(Code::NotSignedIn))?;
+            let token = session_token(&request)?;
             let (user, session) = app(&request)?.identity.authenticate(&token).await?;
             let actor = crate::records::actor(&user, Some(&session.token_hash));
             request.extensions_mut().insert(KnownActor(actor));
@@ -110,7 +114,7 @@ impl FromRequest for SessionHolder {
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
         let request = request.clone();
         Box::pin(async move {
-            let token = token(&request, SESSION_COOKIE)?.ok_or_else(|| Error::new(Code::NotSignedIn))?;
+            let token = session_token(&request)?;
             let (user, session) = app(&request)?.identity.authenticate_holder(&token).await?;
             let holder = Self { user, session, via: via(&request) };
             request.extensions_mut().insert(KnownActor(holder.actor()));
@@ -144,11 +148,7 @@ impl FromRequest for Administrator {
     type Future = LocalBoxFuture<'static, Result<Self, Error>>;
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
-        if is_console(request) {
-            return Box::pin(async { Ok(Self::console()) });
-        }
-        let caller = Caller::<Admin>::from_request(request, payload);
-        Box::pin(async move { Ok(caller.await?.into()) })
+        administrator::<Self, Caller<Admin>>(request, payload, Self::console)
     }
 }
 
@@ -157,20 +157,26 @@ impl FromRequest for ProvenAdministrator {
     type Future = LocalBoxFuture<'static, Result<Self, Error>>;
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
-        if is_console(request) {
-            return Box::pin(async { Ok(Self::console()) });
-        }
-        let caller = Proven::<Admin>::from_request(request, payload);
-        Box::pin(async move { Ok(caller.await?.into()) })
+        administrator::<Self, Proven<Admin>>(request, payload, Self::console)
     }
 }
 
-fn is_console(request: &HttpRequest) -> bool {
-    let console = request.conn_data::<Connection>().is_some_and(|connection| connection.console);
-    if console {
+/// Whoever is on the console, else the admin whose session it is.
+fn administrator<A, C>(
+    request: &HttpRequest,
+    payload: &mut Payload,
+    on_console: fn() -> A,
+) -> LocalBoxFuture<'static, Result<A, Error>>
+where
+    A: From<C> + 'static,
+    C: FromRequest<Error = Error, Future = LocalBoxFuture<'static, Result<C, Error>>> + 'static,
+{
+    if request.conn_data::<Connection>().is_some_and(|connection| connection.console) {
         request.extensions_mut().insert(KnownActor(Actor::console()));
+        return Box::pin(async move { Ok(on_console()) });
     }
-    console
+    let caller = C::from_request(request, payload);
+    Box::pin(async move { Ok(caller.await?.into()) })
 }
 
 impl FromRequest for ApiCaller {

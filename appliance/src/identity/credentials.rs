@@ -13,7 +13,7 @@ use tokio::time::Instant;
 use zeroize::Zeroizing;
 
 use super::certificate::Shown;
-use super::lockout::{LockoutKey, Standing, Whose};
+use super::lockout::{Lock, LockoutKey, Whose};
 use super::name::Username;
 use super::password::PlainPassword;
 use super::recheck::is_final;
@@ -174,7 +174,7 @@ impl Identity {
 
     /// Whether the name goes no further.
     fn is_locked_out(&self, reader: &Reader, key: &LockoutKey, whose: Whose) -> Result<bool, Error> {
-        Ok(self.standing(reader, key, whose, self.clock.now_us())? != Standing::Open)
+        Ok(self.lock_of(reader, key, whose, self.clock.now_us())? != Lock::Open)
     }
 
     async fn check_local(

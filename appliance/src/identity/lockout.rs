@@ -33,7 +33,7 @@ pub(super) enum Whose {
 
 /// Whether a name is locked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Standing {
+pub(super) enum Lock {
     Open,
     /// For so many seconds; people are told.
     Locked(u64),
@@ -118,24 +118,24 @@ impl Identity {
 
     /// Whether a name is locked, as far as people are told and beyond. Without `whose` being an account's, nothing is
     /// beyond.
-    pub(super) fn standing(
+    pub(super) fn lock_of(
         &self,
         reader: &Reader,
         key: &LockoutKey,
         whose: Whose,
         now: i64,
-    ) -> Result<Standing, Error> {
+    ) -> Result<Lock, Error> {
         let mut told = vec![key.told()];
         if whose == Whose::Away {
             told.push(key.away());
         }
         for key in told {
             if let Some(seconds) = self.locked_seconds_at(reader, &key, now)? {
-                return Ok(Standing::Locked(seconds));
+                return Ok(Lock::Locked(seconds));
             }
         }
         let hidden = whose == Whose::Account && self.locked_seconds_at(reader, key, now)?.is_some();
-        Ok(if hidden { Standing::Hidden } else { Standing::Open })
+        Ok(if hidden { Lock::Hidden } else { Lock::Open })
     }
 
     /// Counts a failure and records it (`None`: the flood is counted elsewhere); a second record tells of the

@@ -19,8 +19,8 @@ const AT_ONCE: usize = 4;
 /// What the directory said within this time is fresh enough for a privileged action.
 const FRESH_SECONDS: i64 = 60;
 
-/// What came of asking about somebody.
-pub(super) enum Standing {
+/// What the directory says of somebody, acted on.
+pub(super) enum Word {
     Well(Box<User>),
     /// Their sessions are ended.
     Refused,
@@ -36,9 +36,9 @@ impl Identity {
         let mut answers = futures_util::stream::iter(due)
             .map(|user| async move { self.recheck(&user).await })
             .buffer_unordered(AT_ONCE);
-        while let Some(standing) = answers.next().await {
+        while let Some(word) = answers.next().await {
             // One silence is enough to know; the others are asked in the next round.
-            if matches!(standing?, Standing::Away) {
+            if matches!(word?, Word::Away) {
                 break;
             }
         }
@@ -47,33 +47,33 @@ impl Identity {
     }
 
     /// Asks about one person and acts on the answer.
-    pub(super) async fn recheck(&self, user: &User) -> Result<Standing, Error> {
+    pub(super) async fn recheck(&self, user: &User) -> Result<Word, Error> {
         let id = user.directory_id.as_deref().and_then(DirectoryId::parse);
-        let (Some(directory), Some(id)) = (&self.directory, id) else { return Ok(Standing::Away) };
+        let (Some(directory), Some(id)) = (&self.directory, id) else { return Ok(Word::Away) };
         let answer = directory.look_up(&id).await;
         if answer.as_ref().is_err_and(|refusal| refusal.is_silence() || *refusal == Refusal::WrongPassword) {
             self.presence.silent(self.clock.now_us());
-            return Ok(Standing::Away);
+            return Ok(Word::Away);
         }
         self.heard().await?;
         let new_id = random::id(self.random.as_ref())?;
         let (this, user_id) = (self.clone(), user.id.clone());
         self.write_ending(move |tx, endings| {
-            let Some(user) = users::find(tx, &user_id)? else { return Ok(Standing::Refused) };
+            let Some(user) = users::find(tx, &user_id)? else { return Ok(Word::Refused) };
             match &answer {
                 Ok(person) => Ok(match this.follow(tx, endings, person, &new_id)? {
-                    Followed::Admitted(user) => Standing::Well(Box::new(user)),
-                    Followed::Refused(..) => Standing::Refused,
+                    Followed::Admitted(user) => Word::Well(Box::new(user)),
+                    Followed::Refused(..) => Word::Refused,
                 }),
                 Err(refusal) if is_final(refusal) => {
                     this.refuse_by_directory(tx, endings, &user, refusal.reason())?;
-                    Ok(Standing::Refused)
+                    Ok(Word::Refused)
                 }
                 // They could not sign in now; a session that they have is none of that.
                 Err(_) => {
                     let now = tx.now_us();
                     users::update_directory_state(tx, &user.id, user.directory_state.as_deref(), now)?;
-                    Ok(Standing::Well(Box::new(user)))
+                    Ok(Word::Well(Box::new(user)))
                 }
             }
         })
@@ -90,9 +90,9 @@ impl Identity {
             return Ok(());
         }
         match self.recheck(user).await? {
-            Standing::Well(now) if now.role == user.role => Ok(()),
-            Standing::Well(_) | Standing::Refused => Err(Error::SessionExpired),
-            Standing::Away => Err(Error::DirectoryAway),
+            Word::Well(now) if now.role == user.role => Ok(()),
+            Word::Well(_) | Word::Refused => Err(Error::SessionExpired),
+            Word::Away => Err(Error::DirectoryAway),
         }
     }
 

@@ -11,7 +11,7 @@ use redoubt_store::{Tx, recovery_codes, session_certificates, totp as totp_rows,
 use super::credentials::{Checked, Identified, Refused};
 use super::ending::Endings;
 use super::factor::{Enrolled, Factor, Match};
-use super::lockout::{LockoutKey, Standing, Whose};
+use super::lockout::{Lock, LockoutKey, Whose};
 use super::provision::Followed;
 use super::session::{PENDING_SECONDS, PlainToken};
 use super::totp::{self, TotpSecret};
@@ -142,15 +142,15 @@ impl Identity {
         via: &Via,
     ) -> Result<Verdict<T>, Error> {
         let now = tx.now_us();
-        let (whose, standing) = match self.standing(tx, &checked.key, checked.whose(), now)? {
-            Standing::Open => (checked.whose(), Standing::Open),
+        let (whose, state) = match self.lock_of(tx, &checked.key, checked.whose(), now)? {
+            Lock::Open => (checked.whose(), Lock::Open),
             // The account's own count stays as it is while it is locked.
-            standing => (Whose::Nobody, standing),
+            state => (Whose::Nobody, state),
         };
-        let reason = if standing == Standing::Open { reason } else { "locked" };
+        let reason = if state == Lock::Open { reason } else { "locked" };
         let failure = single.then(|| records::first_refused(&checked.first, user, reason, via));
-        let uncounted = match standing {
-            Standing::Locked(seconds) => Some(Verdict::Locked(seconds)),
+        let uncounted = match state {
+            Lock::Locked(seconds) => Some(Verdict::Locked(seconds)),
             // Nobody guesses certificates.
             _ => checked.first.certificate().map(|_| Verdict::Refused),
         };
@@ -160,7 +160,7 @@ impl Identity {
         }
         // Of names that nobody has, locks are recorded like failures: not line by line in a flood.
         let tells = single || whose == Whose::Account;
-        let lock = (tells && standing == Standing::Open).then(|| records::account_locked(user, via));
+        let lock = (tells && state == Lock::Open).then(|| records::account_locked(user, via));
         self.count_failure(tx, &checked.key, whose, failure, lock)?;
         Ok(Verdict::Refused)
     }
@@ -186,10 +186,10 @@ impl Identity {
                         return this.refuse(tx, &checked, user.as_ref(), reason, true, &via);
                     }
                 };
-                match this.standing(tx, &checked.key, checked.whose(), tx.now_us())? {
-                    Standing::Open => {}
+                match this.lock_of(tx, &checked.key, checked.whose(), tx.now_us())? {
+                    Lock::Open => {}
                     // Whoever has the certificate's key is told below.
-                    Standing::Hidden if checked.first.certificate().is_some() => {}
+                    Lock::Hidden if checked.first.certificate().is_some() => {}
                     _ => return this.refuse(tx, &checked, Some(&user), "locked", true, &via),
                 }
                 // The name that was typed may be another one of somebody who is locked.
