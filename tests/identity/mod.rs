@@ -8,6 +8,7 @@ mod enumeration;
 mod lapses;
 mod lockout;
 mod locks;
+mod mappings;
 mod openldap;
 mod people;
 mod scripted;
