@@ -118,7 +118,9 @@ for (const hand of [pointer, keyboard]) {
         const text = await answerText(page).innerText();
         await page.reload();
         await page.getByText('Stopped here.').waitFor();
-        assert.equal((await answerText(page).innerText()).trim(), text.trim(), 'what was written is kept');
+        // The page may still be drawing it.
+        const isKept = async () => (await answerText(page).innerText()).trim() === text.trim();
+        await eventually('what was written, shown again,', isKept);
         visitor.check();
     });
 }
