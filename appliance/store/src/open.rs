@@ -4,6 +4,7 @@ use std::fs::OpenOptions;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
+use std::sync::Once;
 use std::time::Duration;
 
 use rusqlite::config::DbConfig;
@@ -20,6 +21,8 @@ const SQLCIPHER_FLOOR: (u32, u32) = (4, 14);
 /// SQLCipher's page, the smallest file that it writes.
 const PAGE_BYTES: u64 = 4096;
 const BUSY_TIMEOUT: Duration = Duration::from_secs(1);
+/// The library is the process's, so whether it is ready is, too.
+static CIPHER_READY: Once = Once::new();
 
 /// What every connection is set to, and asked about afterwards.
 const PRAGMAS: &[(&str, i64)] = &[
@@ -133,6 +136,8 @@ fn connect(path: &Path, key: &DataKey, access: OpenFlags) -> Result<Connection, 
     if rusqlite::version_number() < SQLITE_FLOOR {
         return Err(Error::Library(format!("SQLite {} is too old", rusqlite::version())));
     }
+    // SQLite calls itself ready a moment before SQLCipher is: one thread goes first, or another finds no cipher.
+    CIPHER_READY.call_once(|| drop(Connection::open_in_memory()));
     let connection = Connection::open_with_flags(path, access | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
     // SQLCipher would write its errors to stderr itself; they come back as errors anyway.
     connection.execute_batch("PRAGMA cipher_log_level = NONE")?;

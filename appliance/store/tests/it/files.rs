@@ -4,6 +4,9 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
+use std::process::Command;
+use std::sync::Barrier;
+use std::thread;
 
 use redoubt_audit::{Actor, Draft, Outcome, catalogue};
 use redoubt_store::{DataKey, Error, Options, Store, audit_log};
@@ -64,6 +67,33 @@ fn a_store_is_never_made_over_another() {
     let outcome = Store::create(place.options(), key, place.clock.clone(), origin());
     assert!(matches!(outcome, Err(Error::Exists(_))));
     assert!(contents(&place.data_dir()) == before, "a refused creation changed a file");
+}
+
+/// Only a process's first connections can meet, so each round is a process of its own.
+#[test]
+fn a_process_may_make_its_first_connections_at_the_same_time() {
+    const ROUND: &str = "REDOUBT_TEST_FIRST_CONNECTIONS";
+    if std::env::var_os(ROUND).is_some() {
+        let together = Barrier::new(8);
+        thread::scope(|scope| {
+            for _ in 0..8 {
+                scope.spawn(|| {
+                    together.wait();
+                    Place::new();
+                });
+            }
+        });
+        return;
+    }
+    for _ in 0..20 {
+        let output = Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", "files::a_process_may_make_its_first_connections_at_the_same_time"])
+            .env(ROUND, "1")
+            .output()
+            .unwrap();
+        let said = String::from_utf8_lossy(&output.stdout);
+        assert!(output.status.success() && said.contains("1 passed"), "{said}");
+    }
 }
 
 #[test]
