@@ -176,10 +176,10 @@ impl Work {
             Ok(reply) => {
                 tell.tell(Ok(()));
                 let (end, why) = self.pump(reply, &admission).await;
-                let tokens = Some((end.prompt_tokens, end.completion_tokens));
+                let tokens = end.as_ref().map(|end| (end.prompt_tokens, end.completion_tokens));
                 let words = self.words.clone();
                 let first = |written| {
-                    let last = if written { Ok(Event::End(end)) } else { Err(chat::not_recorded()) };
+                    let last = end.filter(|_| written).map(Event::End).ok_or_else(chat::not_recorded);
                     // Whoever is gone need not be told.
                     let _gone = words.send(last);
                 };
@@ -193,8 +193,8 @@ impl Work {
     }
 
     /// Hands the engine's words on until it ends, which it does within a token of the client's going or the loss of the
-    /// right to it. Returns the end, and how it came.
-    async fn pump(&self, mut reply: Reply, admission: &Admission) -> (End, &'static str) {
+    /// right to it. Returns the end, if the engine told one, and how it came.
+    async fn pump(&self, mut reply: Reply, admission: &Admission) -> (Option<End>, &'static str) {
         let (mut notice, mut is_cancelled) = (self.run.notice(), false);
         loop {
             let event = tokio::select! {
@@ -214,7 +214,7 @@ impl Work {
                 Some(Event::End(end)) => {
                     let lapse = notice.lapse().filter(|_| end.reason == Finish::Cancelled);
                     let why = lapse.map_or(reason(end.reason), Lapse::as_str);
-                    return (end, why);
+                    return (Some(end), why);
                 }
                 Some(event) => {
                     if matches!(event, Event::Started { .. }) {
@@ -223,7 +223,7 @@ impl Work {
                     // Its going is noticed above.
                     let _gone = self.words.send(Ok(event));
                 }
-                None => {}
+                None => return (None, "error"),
             }
         }
     }
