@@ -8,11 +8,12 @@ pub mod catalogue;
 mod draft;
 mod proof;
 mod record;
+pub mod tile;
 mod tree;
 
 pub use catalogue::Event;
 pub use draft::{Actor, Data, Draft, ModelRef, Object, Outcome, Source, Value};
-pub use proof::{consistency_proof, inclusion_proof, verify_consistency, verify_inclusion};
+pub use proof::{Subtrees, consistency_proof, inclusion_proof, tree, verify_consistency, verify_inclusion};
 pub use record::{
     ActorField, Fields, MAX_RECORD_BYTES, ModelField, ObjectField, Origin, Record, SourceField, Stamp,
     VERSION,
