@@ -13,6 +13,7 @@ mod note_key;
 mod proof;
 mod record;
 pub mod ssh;
+pub mod tile;
 mod tree;
 
 pub use catalogue::Event;
@@ -20,7 +21,7 @@ pub use checkpoint::Checkpoint;
 pub use draft::{Actor, Data, Draft, ModelRef, Object, Outcome, Source, Value};
 pub use note::{MAX_NOTE_BYTES, MAX_NOTE_SIGNATURES, Note, NoteSignature};
 pub use note_key::{NoteKey, NoteKeyKind, Verified};
-pub use proof::{consistency_proof, inclusion_proof, verify_consistency, verify_inclusion};
+pub use proof::{Subtrees, consistency_proof, inclusion_proof, tree, verify_consistency, verify_inclusion};
 pub use record::{
     ActorField, Fields, MAX_RECORD_BYTES, ModelField, ObjectField, Origin, Record, SourceField, Stamp,
     VERSION,
