@@ -3,6 +3,7 @@
 //!
 //! Nothing here knows SQL, a clock or a socket: an auditor can read this package alone.
 
+pub mod bundle;
 mod canonical;
 pub mod catalogue;
 mod checkpoint;
@@ -73,4 +74,7 @@ pub enum Error {
     /// A signature of a file that is well-formed and does not show what it should.
     #[error("the signature is refused: {0}")]
     SignatureRefused(&'static str),
+    /// A bundle without the certificate of the key that signs it.
+    #[error("there is no certificate of the key that signs")]
+    NoCertificate,
 }
