@@ -8,8 +8,10 @@ pub mod catalogue;
 mod draft;
 mod proof;
 mod record;
+mod timestamp;
 mod tree;
 
+pub use canonical::canonical_json;
 pub use catalogue::Event;
 pub use draft::{Actor, Data, Draft, ModelRef, Object, Outcome, Source, Value};
 pub use proof::{consistency_proof, inclusion_proof, verify_consistency, verify_inclusion};
