@@ -1,5 +1,5 @@
-//! The audit log's format: records in canonical JSON, the catalogue of events, and the Merkle tree over
-//! the records. `FORMAT.md` describes the bytes.
+//! The audit log's format: records in canonical JSON, the catalogue of events, the Merkle tree over
+//! the records, and the other forms of a record. `FORMAT.md` describes the bytes.
 //!
 //! Nothing here knows SQL, a clock or a socket: an auditor can read this package alone.
 
@@ -10,6 +10,7 @@ mod proof;
 mod record;
 mod timestamp;
 mod tree;
+pub mod views;
 
 pub use canonical::canonical_json;
 pub use catalogue::Event;
