@@ -1,5 +1,6 @@
 //! The audit log's format: records in canonical JSON, the catalogue of events, the Merkle tree over the
-//! records, and the signatures under it. `FORMAT.md` describes the bytes.
+//! records, the signatures under it, the other forms of a record, and the bundles that auditors take away and verify.
+//! `FORMAT.md` describes the bytes.
 //!
 //! Nothing here knows SQL, a clock or a socket: an auditor can read this package alone.
 
@@ -15,8 +16,12 @@ mod proof;
 mod record;
 pub mod ssh;
 pub mod tile;
+mod timestamp;
 mod tree;
+pub mod verify;
+pub mod views;
 
+pub use canonical::canonical_json;
 pub use catalogue::Event;
 pub use checkpoint::Checkpoint;
 pub use draft::{Actor, Data, Draft, ModelRef, Object, Outcome, Source, Value};

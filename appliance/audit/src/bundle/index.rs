@@ -3,7 +3,7 @@
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use crate::{Error, canonical};
+use crate::{Error, canonical_json};
 
 /// What a bundle holds.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -50,7 +50,7 @@ pub(crate) struct ChainLine {
 
 /// The canonical form with a newline.
 pub(crate) fn to_line(value: &impl Serialize) -> Result<Vec<u8>, Error> {
-    let mut line = canonical::to_bytes(&serde_json::to_value(value).map_err(Error::Malformed)?)?;
+    let mut line = canonical_json(&serde_json::to_value(value).map_err(Error::Malformed)?)?;
     line.push(b'\n');
     Ok(line)
 }

@@ -7,8 +7,8 @@ pub mod manifest;
 mod sink;
 mod write;
 
-pub use index::{Index, NoteField};
 pub(crate) use index::{ChainLine, parse_line, to_line};
+pub use index::{Index, NoteField};
 pub use sink::{Chunks, Folder, Sink, Tar};
 pub use write::{Export, Log, Proof, write};
 

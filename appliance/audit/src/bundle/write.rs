@@ -78,7 +78,8 @@ struct Writer<'a, L, S> {
 }
 
 /// A view's file and how a record is written in it.
-const VIEWS: [(&str, fn(&Record) -> String); 3] =
+type View = (&'static str, fn(&Record) -> String);
+const VIEWS: [View; 3] =
     [(name::OCSF, views::ocsf), (name::CEF, views::cef), (name::RFC5424, views::rfc5424)];
 
 impl<L: Log, S: Sink> Writer<'_, L, S> {
@@ -168,8 +169,7 @@ impl<L: Log, S: Sink> Writer<'_, L, S> {
 
     /// The manifest and its signatures, which are all that it does not list.
     fn manifest(mut self) -> Result<(), L::Error> {
-        let manifest: String =
-            self.hashes.iter().map(|(name, hash)| manifest::line(name, hash)).collect();
+        let manifest: String = self.hashes.iter().map(|(name, hash)| manifest::line(name, hash)).collect();
         let manifest = manifest.into_bytes();
         let certificate = self.export.chain.values().next_back().cloned().ok_or(Error::NoCertificate)?;
         let signer = self.export.signer;
