@@ -3,7 +3,7 @@
 --trust has `allowed_signers` lines with the pinned root, --state what the last check proved (it is written). No line is
 shared with `redoubt audit verify`: a fault of one program is to show in the other. Needs Python 3.9 and `ssh-keygen`;
 opens no connection. The first thing that is wrong ends it. Keep the bundle where nobody writes while it is read."""
-import argparse, base64, datetime, functools, hashlib, itertools, json, mmap, os, pathlib, re, stat, struct, subprocess
+import argparse, base64, datetime, functools, hashlib, itertools, json, os, pathlib, re, stat, struct, subprocess
 import sys, tarfile, tempfile
 
 EXITS = {"VERIFIED": 0, "INVALID": 1, "DIVERGED": 2, "UNANCHORED": 3, "STALE": 4}
@@ -24,10 +24,9 @@ def of_folder(top):
 def of_archive(path):
     """The same. A member of plain ustar has one block before its bytes; with an extension it has more."""
     try:
-        with tarfile.open(path, "r:") as archive:
-            for member in archive:
-                at, plain = member.offset_data, member.type in (b"0", b"\0") and not member.pax_headers
-                yield member.name, (path, at, member.size) if plain and at - member.offset == 512 else None
+        for member in tarfile.open(path, "r:"):
+            at, plain = member.offset_data, member.type in (b"0", b"\0") and not member.pax_headers
+            yield member.name, (path, at, member.size) if plain and at - member.offset == 512 else None
     except (tarfile.TarError, ValueError, OverflowError): raise Wrong(None, "no plain tar archive", None) from None
 # ------------------------------------------------------------------------- Ed25519, RFC 8032 section 5.1, verification
 P, L = 2**255 - 19, 2**252 + 27742317777372353535851937790883648493
@@ -109,8 +108,8 @@ WRITE = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), check_circul
 def parsed(line, form, parse=PARSE):
     """What a line says: an object of this form (none allows null, or a fraction) in the spelling of RFC 8785; or {}."""
     try:
-        value = parse(line.decode())
-        return value if form(value) and (parse != PARSE or WRITE(value).encode() == line) else {}
+        value = parse(said := line.decode())
+        return value if form(value) and (parse != PARSE or WRITE(value) == said) else {}
     except (ValueError, TypeError, RecursionError): return {}
 def milliseconds(time):
     """Of a record's time, since 1970; None, ValueError or TypeError for what is no such time."""
@@ -127,12 +126,11 @@ texts, word = (lambda v: type(v) is list and all(map(text, v))), like("[a-z0-9_.
 detail = lambda v: type(v) in (str, bool) or type(v) is int and abs(v) < 2**53 or texts(v)
 COMMON = dict(v=lambda v: type(v) is int and v == 1, origin=like(r"redoubt/[^\s+]+"), sw=text,
               time=lambda v: milliseconds(v) is not None)
-RECORD_FORM = shape(
-    "reason src obj req model d", **COMMON, seq=count, mono=count, boot=text, cat=word, act=word, reason=text,
-    req=text, outcome=like("ok|deny|error"), d=lambda v: type(v) is dict and all(map(detail, v.values())),
+RECORD_FORM = shape("reason src obj req model d", **COMMON, seq=count, mono=count, boot=text, cat=word, act=word,
     actor=shape("uid name roles sess", uid=text, name=text, roles=texts, sess=text), model=shape(id=text, sha256=text),
-    src=shape("tls ua_sha", ip=text, port=count, tls=text, ua_sha=text),
-    obj=shape("owner", type=text, id=text, owner=text))
+    src=shape("tls ua_sha", ip=text, port=count, tls=text, ua_sha=text), outcome=like("ok|deny|error"), req=text,
+    obj=shape("owner", type=text, id=text, owner=text), d=lambda v: type(v) is dict and all(map(detail, v.values())),
+    reason=text)
 NOTE_FORM, EPOCH_FORM = shape(note=text), shape(certificate=text, epoch=count)
 BUNDLE_FORM = shape("nonce previous", **COMMON, **{"from": count}, to=count, size=count, export=count,
                     nonce=like("[0-9A-Fa-f]+"), previous=NOTE_FORM)
@@ -146,9 +144,8 @@ ACTIVITIES = {  # of class 6003 by the last part of the name
            read=2, search=2, export=2, explained=2, update=3, end=3, member=3, delete=4, revoke=4)}
 OUTCOMES = {"ok": (1, 3, 110, "Success"), "deny": (2, 6, 108, "Failure"), "error": (3, 8, 107, "Failure")}
 PARAMS = dict.fromkeys("seq leaf cat outcome reason uid name sess ip port type id owner req model boot sw d".split())
-EXTENSION = dict(
-    ms="rt", seq="externalId", cat="cat", outcome="outcome", reason="reason", uid="suid", name="suser", ip4="src",
-    ip6="c6a2Label=Source IPv6 Address c6a2", port="spt", leaf="cs1Label=leaf cs1", object="cs2Label=object cs2",
+EXTENSION = dict(ms="rt", seq="externalId", cat="cat", outcome="outcome", reason="reason", uid="suid", name="suser",
+    ip4="src", ip6="c6a2Label=Source IPv6 Address c6a2", port="spt", leaf="cs1Label=leaf cs1", thing="cs2Label=object cs2",
     sess="cs3Label=session cs3", d="cs4Label=data cs4", req="cs5Label=request cs5", origin="cs6Label=log cs6")
 PLAIN = {c: f"\\u{c:04x}" for c in (*range(32), *range(127, 160), 0x2028, 0x2029)} | {0x5C: "\\\\"}
 def plain(value): return value if value.isprintable() and "\\" not in value else value.translate(PLAIN)
@@ -165,7 +162,7 @@ def views(r, leaf):
     yield ocsf(r, flat.get)
     flat["ip6" if ":" in flat.get("ip", "") else "ip4"] = flat.get("ip")
     flat.update(model=r.get("model", {}).get("id"), d=WRITE(r["d"]) if r.get("d") else None,
-                object=f"{flat['type']} {flat['id']}" if "obj" in r else None)
+                thing=f"{flat['type']} {flat['id']}" if "obj" in r else None)
     line = {name: plain(str(flat[name])) for name in {**EXTENSION, **PARAMS} if flat.get(name) is not None}
     (_, severity, priority, _), host = OUTCOMES[r["outcome"]], re.fullmatch("redoubt/([!-~]{1,255})", r["origin"])
     head = f"CEF:0|Redoubt|Redoubt|{pairs('{1}', {'sw': ''}, line, '|')}|{r['act']}|{r['act']}|{severity}|"
@@ -204,22 +201,24 @@ class Check:
     """One bundle. Each check proves the sentence that documents it or raises `Wrong`; the next one builds on it."""
     def __init__(self, path, pins, state):
         self.path, self.pins, self.state, self.b, self.newest_root = path, pins, state, {}, b""
-    def mapped(self, name):
-        path, at, size = self.places.get(name, (None, 0, 0))
-        need(path and (size <= FILE or name.startswith(LONG)), name, f"missing, or longer than {FILE} bytes")
+    def blocks(self, name):
+        path, at, left = self.places.get(name, (None, 0, 0))
+        need(path and (left <= FILE or name.startswith(LONG)), name, f"missing, or longer than {FILE} bytes")
         with open(path, "rb") as file:
-            return memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) if size else b"")[at:at + size]
-    def read(self, name): return bytes(self.mapped(name))
+            file.seek(at)
+            while block := file.read(min(left, 1 << 18)):
+                left -= len(block)
+                yield block
+    def read(self, name): return b"".join(self.blocks(name))
     def lines(self, beginning, limit=2 * NOTE):
         """(file, line) of each line in files whose names begin so, without the 0x0A that ends it; split at no other."""
         for name in (name for name in self.names if name.startswith(beginning)):
-            data, (_, at, size) = self.mapped(name).obj, self.places[name]
-            end = at + size
-            while at < end:
-                stop = data.find(b"\n", at, min(at + limit + 1, end))
-                need(stop >= 0, name, f"a line is longer than {limit} bytes, or not ended by 0x0A")
-                yield name, data[at:stop]
-                at = stop + 1
+            rest = b""
+            for block in self.blocks(name):
+                *lines, rest = (rest + block).split(b"\n")
+                need(max(map(len, [*lines, rest])) <= limit, name, f"a line is longer than {limit} bytes")
+                yield from zip(itertools.repeat(name), lines)
+            need(not rest, name, "its last line is not ended by 0x0A")
     def manifest(self):
         """Every file is the one that MANIFEST names, there are no others, and no links."""
         found = [*itertools.islice((of_folder if os.path.isdir(self.path) else of_archive)(self.path), FILES + 1)]
@@ -232,8 +231,9 @@ class Check:
         odd, good = SIGNED.union(names).symmetric_difference(self.names), names == sorted(set(names)) and not lines[-1]
         need(good and not odd, min(odd, default="MANIFEST"), "missing, or not in MANIFEST, or MANIFEST has no order")
         for name, line in zip(names, lines):
-            same = line == f"{hashlib.sha256(self.mapped(name)).hexdigest()}  {name}"
-            need(same, name, "its SHA-256 is not the one in MANIFEST")
+            hasher = hashlib.sha256()
+            for block in self.blocks(name): hasher.update(block)
+            need(line == f"{hasher.hexdigest()}  {name}", name, "its SHA-256 is not the one in MANIFEST")
     def summary(self):
         """bundle.json is in its form, and so are the names of all files."""
         lines, b = [line for _, line in self.lines("bundle.json")], self.b
