@@ -127,10 +127,10 @@ detail = lambda v: type(v) in (str, bool) or type(v) is int and abs(v) < 2**53 o
 COMMON = dict(v=lambda v: type(v) is int and v == 1, origin=like(r"redoubt/[^\s+]+"), sw=text,
               time=lambda v: milliseconds(v) is not None)
 RECORD_FORM = shape("reason src obj req model d", **COMMON, seq=count, mono=count, boot=text, cat=word, act=word,
-    actor=shape("uid name roles sess", uid=text, name=text, roles=texts, sess=text), model=shape(id=text, sha256=text),
-    src=shape("tls ua_sha", ip=text, port=count, tls=text, ua_sha=text), outcome=like("ok|deny|error"), req=text,
-    obj=shape("owner", type=text, id=text, owner=text), d=lambda v: type(v) is dict and all(map(detail, v.values())),
-    reason=text)
+    actor=shape("uid name roles sess", uid=text, name=text, roles=lambda v: texts(v) and v, sess=text), req=text,
+    src=shape("tls ua_sha", ip=text, port=lambda v: count(v) and v < 1 << 16, tls=text, ua_sha=text), reason=text,
+    obj=shape("owner", type=text, id=text, owner=text), model=shape(id=text, sha256=text),
+    outcome=like("ok|deny|error"), d=lambda v: type(v) is dict and v and all(map(detail, v.values())))
 NOTE_FORM, EPOCH_FORM = shape(note=text), shape(certificate=text, epoch=count)
 BUNDLE_FORM = shape("nonce previous", **COMMON, **{"from": count}, to=count, size=count, export=count,
                     nonce=like("[0-9A-Fa-f]+"), previous=NOTE_FORM)
@@ -145,7 +145,7 @@ ACTIVITIES = {  # of class 6003 by the last part of the name
 OUTCOMES = {"ok": (1, 3, 110, "Success"), "deny": (2, 6, 108, "Failure"), "error": (3, 8, 107, "Failure")}
 PARAMS = dict.fromkeys("seq leaf cat outcome reason uid name sess ip port type id owner req model boot sw d".split())
 EXTENSION = dict(ms="rt", seq="externalId", cat="cat", outcome="outcome", reason="reason", uid="suid", name="suser",
-    ip4="src", ip6="c6a2Label=Source IPv6 Address c6a2", port="spt", leaf="cs1Label=leaf cs1", thing="cs2Label=object cs2",
+    v4="src", v6="c6a2Label=Source IPv6 Address c6a2", port="spt", leaf="cs1Label=leaf cs1", obj="cs2Label=object cs2",
     sess="cs3Label=session cs3", d="cs4Label=data cs4", req="cs5Label=request cs5", origin="cs6Label=log cs6")
 PLAIN = {c: f"\\u{c:04x}" for c in (*range(32), *range(127, 160), 0x2028, 0x2029)} | {0x5C: "\\\\"}
 def plain(value): return value if value.isprintable() and "\\" not in value else value.translate(PLAIN)
@@ -160,9 +160,9 @@ def views(r, leaf):
     """The lines of the three views. All names of a record's inner objects differ, so they can stand side by side."""
     flat = {**r, **r["actor"], **r.get("src", {}), **r.get("obj", {}), "leaf": leaf, "ms": milliseconds(r["time"])}
     yield ocsf(r, flat.get)
-    flat["ip6" if ":" in flat.get("ip", "") else "ip4"] = flat.get("ip")
+    flat["v6" if ":" in flat.get("ip", "") else "v4"] = flat.get("ip")
     flat.update(model=r.get("model", {}).get("id"), d=WRITE(r["d"]) if r.get("d") else None,
-                thing=f"{flat['type']} {flat['id']}" if "obj" in r else None)
+                obj=f"{flat['type']} {flat['id']}" if "obj" in r else None)
     line = {name: plain(str(flat[name])) for name in {**EXTENSION, **PARAMS} if flat.get(name) is not None}
     (_, severity, priority, _), host = OUTCOMES[r["outcome"]], re.fullmatch("redoubt/([!-~]{1,255})", r["origin"])
     head = f"CEF:0|Redoubt|Redoubt|{pairs('{1}', {'sw': ''}, line, '|')}|{r['act']}|{r['act']}|{severity}|"
@@ -218,7 +218,7 @@ class Check:
                 *lines, rest = (rest + block).split(b"\n")
                 need(max(map(len, [*lines, rest])) <= limit, name, f"a line is longer than {limit} bytes")
                 yield from zip(itertools.repeat(name), lines)
-            need(not rest, name, "its last line is not ended by 0x0A")
+            need(not rest and self.places[name][2], name, "empty, or its last line is not ended by 0x0A")
     def manifest(self):
         """Every file is the one that MANIFEST names, there are no others, and no links."""
         found = [*itertools.islice((of_folder if os.path.isdir(self.path) else of_archive)(self.path), FILES + 1)]
@@ -335,8 +335,8 @@ class Check:
                 need(next(other, None) == (view, expected.encode()), view, "not what the record gives", seq)
         over = [next(rest, None) for rest in (seqs, *others)]
         need(over == [None] * 4, name, "too few records, or a view with more lines than records")
-        due = ["audit.export", b["time"], b["to"], b["export"], b["from"], b.get("nonce")]
-        said = [r["act"], last, d.get("to", b["size"]), *map(d.get, ("export", "from", "nonce"))]
+        due = ["audit.export", b["time"], b["sw"], b["to"], b["export"], b["from"], b.get("nonce")]
+        said = [r["act"], last, r["sw"], d.get("to", b["size"]), *map(d.get, ("export", "from", "nonce"))]
         need(said == due, name, "the last record is not that of this export", seq)
     def proofs(self):
         """Every proof leads from its older log to the newest checkpoint."""
