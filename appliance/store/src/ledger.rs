@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use redoubt_audit::{Actor, Draft, Origin, Outcome, Stamp, Tree, catalogue};
+use redoubt_audit::{Actor, Draft, Origin, Outcome, Record, Stamp, Tree, catalogue};
 
 use crate::tx::Reader;
 use crate::{Clock, Error, audit_log};
@@ -38,6 +38,8 @@ pub(crate) struct Ledger {
     clock: Arc<dyn Clock>,
     origin: Origin,
     state: State,
+    /// Records of the open transaction, in their order.
+    sealed: Vec<Record>,
 }
 
 impl Ledger {
@@ -45,7 +47,7 @@ impl Ledger {
     pub(crate) fn load(reader: &Reader, clock: Arc<dyn Clock>, origin: Origin) -> Result<Self, Error> {
         let tree = audit_log::tree(reader)?;
         let last = audit_log::last_time(reader)?.map(|time_us| Last { time_us, mono_us: None });
-        Ok(Self { clock, origin, state: State { tree, last } })
+        Ok(Self { clock, origin, state: State { tree, last }, sealed: Vec::new() })
     }
 
     pub(crate) fn state(&self) -> State {
@@ -53,7 +55,14 @@ impl Ledger {
     }
 
     pub(crate) fn restore(&mut self, state: State) {
+        let size = state.tree.size();
+        self.sealed.retain(|record| record.fields().seq < size);
         self.state = state;
+    }
+
+    /// The records of a transaction that is on the disk now.
+    pub(crate) fn take_sealed(&mut self) -> Vec<Record> {
+        std::mem::take(&mut self.sealed)
     }
 
     /// How many records there are.
@@ -104,6 +113,7 @@ impl Ledger {
         audit_log::append(reader, &record, now.time_us)?;
         self.state.tree.push(record.leaf());
         self.state.last = Some(Last { time_us: now.time_us, mono_us: Some(now.mono_us) });
+        self.sealed.push(record);
         Ok(seq)
     }
 }

@@ -12,6 +12,7 @@ use rusqlite::ErrorCode;
 
 use crate::Error;
 use crate::ledger::Ledger;
+use crate::on_durable::OnDurable;
 use crate::queue::Queue;
 use crate::tx::{Reader, Tx};
 
@@ -50,6 +51,7 @@ pub(crate) struct Writer {
     pub(crate) ledger: Ledger,
     pub(crate) queue: Arc<Queue<Box<dyn Job>>>,
     pub(crate) progress: Arc<Progress>,
+    pub(crate) on_durable: Option<OnDurable>,
     /// At how many frames of the log readers are waited for next.
     pub(crate) log_limit: i64,
 }
@@ -104,6 +106,10 @@ impl Writer {
             Ok(()) => {
                 self.progress.commits.fetch_add(1, Ordering::Relaxed);
                 self.progress.jobs.fetch_add(jobs.len() as u64, Ordering::Relaxed);
+                let sealed = self.ledger.take_sealed();
+                if let Some(on_durable) = self.on_durable.as_ref().filter(|_| !sealed.is_empty()) {
+                    on_durable.tell(sealed);
+                }
                 jobs.into_iter().for_each(|job| job.answer(None));
                 Ok(())
             }
