@@ -21,6 +21,7 @@ pub mod lockdown;
 pub mod logs;
 pub mod metrics;
 pub mod models;
+pub mod outward;
 pub mod places;
 pub mod processes;
 pub mod random;
