@@ -8,16 +8,17 @@ use anyhow::Context as _;
 use redoubt_audit::Origin;
 use redoubt_engine::Engine;
 use redoubt_store::keys::{KeyFile, KeySlots};
-use redoubt_store::{Clock, Options, Store};
+use redoubt_store::{Clock, OnDurable, Options, Store};
 use ring::rand::SystemRandom;
 use serde::{Deserialize, Serialize};
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
 
 use crate::app::{App, Parts};
 use crate::chat::Engines;
 use crate::clock::SystemClock;
 use crate::config::Config;
 use crate::directory::Directory;
+use crate::forwarding::{Collector, StandardOutput};
 use crate::http::{self, tls};
 use crate::identity::certificate::Authority;
 use crate::logs::{self, Logs};
@@ -26,6 +27,8 @@ use crate::processes::FrontParts;
 use crate::random::{self, Random};
 use crate::records;
 
+/// For what was recorded last to be read from standard output.
+const LAST_LINES: Duration = Duration::from_secs(1);
 const TRIM_LOGS_EVERY: Duration = Duration::from_secs(60);
 
 /// What the supervisor passes to the front without looking at it.
@@ -46,10 +49,23 @@ pub fn open_store(
     clock: Arc<dyn Clock>,
     random: &dyn Random,
 ) -> anyhow::Result<Store> {
+    open_telling_store(data_dir, key_file, software, clock, random, None)
+}
+
+/// [`open_store`] that tells of its records.
+fn open_telling_store(
+    data_dir: &Path,
+    key_file: &Path,
+    software: &str,
+    clock: Arc<dyn Clock>,
+    random: &dyn Random,
+    on_durable: Option<OnDurable>,
+) -> anyhow::Result<Store> {
     let slots = KeySlots::load(data_dir)?;
     let key = slots.open_with_key_file(&KeyFile::load(key_file)?)?;
     let origin = origin(slots.install_id(), software, random)?;
-    Ok(Store::open(Options::at(database_path(data_dir)), key, clock, origin)?)
+    let options = Options { on_durable, ..Options::at(database_path(data_dir)) };
+    Ok(Store::open(options, key, clock, origin)?)
 }
 
 /// The origin of this boot's records.
@@ -63,7 +79,7 @@ pub fn database_path(data_dir: &Path) -> PathBuf {
 }
 
 /// Serves; returns when the supervisor says so.
-pub fn serve(parts: FrontParts) -> anyhow::Result<()> {
+pub fn serve(mut parts: FrontParts) -> anyhow::Result<()> {
     let settings: FrontSettings =
         serde_json::from_value(parts.settings.clone()).context("the front's settings")?;
     let config = settings.config;
@@ -71,8 +87,12 @@ pub fn serve(parts: FrontParts) -> anyhow::Result<()> {
     let logs = logs::to_folder(&config.data.dir.join("logs"), &config.log.level, max_log_bytes)?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
     let random: Arc<dyn Random> = Arc::new(SystemRandom::new());
+    let output = parts.standard_output.take().map(StandardOutput::start).transpose()?.map(Arc::new);
+    let news = Arc::new(Notify::new());
+    let on_durable = tell(output.clone(), news.clone());
+    let (data_dir, key_file, software) = (&config.data.dir, &config.keys.file, &settings.software);
     let store =
-        open_store(&config.data.dir, &config.keys.file, &settings.software, clock.clone(), random.as_ref())?;
+        open_telling_store(data_dir, key_file, software, clock.clone(), random.as_ref(), Some(on_durable))?;
     let unseal = |purpose: &str, aad: &[u8], sealed: &[u8]| store.unseal(purpose, aad, sealed);
     let certificates = Authority::load(&config.certificates)?;
     let tls = tls::server_config(&config.data.dir, &config.listen, certificates.as_ref(), unseal)?;
@@ -97,10 +117,23 @@ pub fn serve(parts: FrontParts) -> anyhow::Result<()> {
     let embedding = app.embeddings.model().map(records::model);
     store.write_blocking(move |tx| tx.audit(records::booted(&lockdown, &model, embedding.as_ref())))?;
     tracing::info!(report = %parts.report, engine = %parts.engine_report, "locked in");
-    let served = actix_web::rt::System::new().block_on(run(app, parts, tls, engines, logs));
+    let served = actix_web::rt::System::new().block_on(run(app, parts, tls, engines, logs, news));
     let recorded = store.write_blocking(|tx| tx.audit(records::stopped()));
     store.close()?;
+    if let Some(output) = output {
+        output.finish(LAST_LINES);
+    }
     served.and(recorded.map(|_| ()).map_err(anyhow::Error::from))
+}
+
+/// Who hears of records that are on the disk.
+fn tell(output: Option<Arc<StandardOutput>>, news: Arc<Notify>) -> OnDurable {
+    OnDurable::new(move |records| {
+        if let Some(output) = &output {
+            output.push(&records);
+        }
+        news.notify_one();
+    })
 }
 
 async fn run(
@@ -109,8 +142,15 @@ async fn run(
     tls: rustls::ServerConfig,
     engines: Engines,
     logs: Logs,
+    news: Arc<Notify>,
 ) -> anyhow::Result<()> {
-    let FrontParts { listener, console, engines: mut sockets, directories, control, .. } = parts;
+    let FrontParts { listener, console, engines: mut sockets, directories, collectors, control, .. } = parts;
+    if let Some(settings) = &app.config.audit.collector {
+        let (store, data_dir, state) =
+            (app.store.clone(), app.config.data.dir.clone(), app.collector.clone());
+        let collector = Collector::new(settings, store, data_dir, news, state)?;
+        actix_web::rt::spawn(collector.run(collectors));
+    }
     if let Some(directory) = app.directory.clone() {
         actix_web::rt::spawn(follow_directories(directories, directory));
     }

@@ -14,6 +14,7 @@ pub mod control;
 pub mod directory;
 pub mod durable;
 pub mod embeddings;
+pub mod forwarding;
 pub mod front;
 pub mod http;
 pub mod identity;

@@ -182,6 +182,13 @@ pub fn leaves(reader: &Reader, from: u64, to: u64) -> Result<Vec<Hash>, Error> {
     reader.all(sql, params![from, to], |row| row.get(0))
 }
 
+/// At most `limit` records from number `from` on, in order.
+pub fn records(reader: &Reader, from: u64, limit: usize) -> Result<Vec<Record>, Error> {
+    let sql = "SELECT rec FROM audit WHERE seq >= ?1 ORDER BY seq LIMIT ?2";
+    let stored = reader.all(sql, params![from, limit], |row| row.get::<_, Vec<u8>>(0))?;
+    Ok(stored.iter().map(|bytes| Record::parse(bytes)).collect::<Result<_, _>>()?)
+}
+
 /// The time of the newest record.
 pub(crate) fn last_time(reader: &Reader) -> Result<Option<i64>, Error> {
     reader.one("SELECT time_us FROM audit ORDER BY seq DESC LIMIT 1", [], |row| row.get(0))
