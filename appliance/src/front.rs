@@ -8,12 +8,13 @@ use anyhow::Context as _;
 use redoubt_audit::Origin;
 use redoubt_engine::Engine;
 use redoubt_store::keys::{KeyFile, KeySlots};
-use redoubt_store::{Clock, OnDurable, Options, Store};
+use redoubt_store::{Clock, OnDurable, Options, Store, Witness};
 use ring::rand::SystemRandom;
 use serde::{Deserialize, Serialize};
 use tokio::sync::{Notify, mpsc};
 
 use crate::app::{App, Parts};
+use crate::audit::anchor::Anchor;
 use crate::chat::Engines;
 use crate::clock::SystemClock;
 use crate::config::Config;
@@ -41,7 +42,11 @@ pub struct FrontSettings {
     pub software: String,
 }
 
-/// The store of a data folder, by the key-file slot.
+/// The store of a data folder, by the key-file slot. Its log must extend the anchor beside it, which follows the log from
+/// then on.
+///
+/// # Errors
+/// [`crate::audit::anchor::Error::NotExtended`], and whatever keeps the store from being opened.
 pub fn open_store(
     data_dir: &Path,
     key_file: &Path,
@@ -49,22 +54,41 @@ pub fn open_store(
     clock: Arc<dyn Clock>,
     random: &dyn Random,
 ) -> anyhow::Result<Store> {
-    open_telling_store(data_dir, key_file, software, clock, random, None)
+    let store = open_store_as_it_is(data_dir, key_file, software, clock, random)?;
+    Anchor::in_folder(data_dir).check(&store)?;
+    Ok(store)
 }
 
-/// [`open_store`] that tells of its records.
-fn open_telling_store(
+/// [`open_store`] without a look at the anchor.
+///
+/// # Errors
+/// Whatever keeps the store from being opened.
+pub fn open_store_as_it_is(
     data_dir: &Path,
     key_file: &Path,
     software: &str,
     clock: Arc<dyn Clock>,
     random: &dyn Random,
-    on_durable: Option<OnDurable>,
 ) -> anyhow::Result<Store> {
-    let slots = KeySlots::load(data_dir)?;
+    open(store_options(data_dir), key_file, software, clock, random)
+}
+
+/// Where the store lies, and that its checkpoints go to the anchor.
+pub fn store_options(data_dir: &Path) -> Options {
+    let witness: Arc<dyn Witness> = Arc::new(Anchor::in_folder(data_dir));
+    Options { witness: Some(witness), ..Options::at(database_path(data_dir)) }
+}
+
+fn open(
+    options: Options,
+    key_file: &Path,
+    software: &str,
+    clock: Arc<dyn Clock>,
+    random: &dyn Random,
+) -> anyhow::Result<Store> {
+    let slots = KeySlots::load(options.path.parent().context("the store is in no folder")?)?;
     let key = slots.open_with_key_file(&KeyFile::load(key_file)?)?;
     let origin = origin(slots.install_id(), software, random)?;
-    let options = Options { on_durable, ..Options::at(database_path(data_dir)) };
     Ok(Store::open(options, key, clock, origin)?)
 }
 
@@ -89,10 +113,10 @@ pub fn serve(mut parts: FrontParts) -> anyhow::Result<()> {
     let random: Arc<dyn Random> = Arc::new(SystemRandom::new());
     let output = parts.standard_output.take().map(StandardOutput::start).transpose()?.map(Arc::new);
     let news = Arc::new(Notify::new());
-    let on_durable = tell(output.clone(), news.clone());
-    let (data_dir, key_file, software) = (&config.data.dir, &config.keys.file, &settings.software);
-    let store =
-        open_telling_store(data_dir, key_file, software, clock.clone(), random.as_ref(), Some(on_durable))?;
+    let on_durable = Some(tell(output.clone(), news.clone()));
+    let options = Options { on_durable, ..store_options(&config.data.dir) };
+    let store = open(options, &config.keys.file, &settings.software, clock.clone(), random.as_ref())?;
+    Anchor::in_folder(&config.data.dir).check(&store)?;
     let unseal = |purpose: &str, aad: &[u8], sealed: &[u8]| store.unseal(purpose, aad, sealed);
     let certificates = Authority::load(&config.certificates)?;
     let tls = tls::server_config(&config.data.dir, &config.listen, certificates.as_ref(), unseal)?;
@@ -115,10 +139,16 @@ pub fn serve(mut parts: FrontParts) -> anyhow::Result<()> {
     })?;
     let model = records::model(app.chats.model());
     let embedding = app.embeddings.model().map(records::model);
-    store.write_blocking(move |tx| tx.audit(records::booted(&lockdown, &model, embedding.as_ref())))?;
+    store.write_blocking(move |tx| {
+        tx.audit(records::booted(&lockdown, &model, embedding.as_ref()))?;
+        tx.checkpoint()
+    })?;
     tracing::info!(report = %parts.report, engine = %parts.engine_report, "locked in");
     let served = actix_web::rt::System::new().block_on(run(app, parts, tls, engines, logs, news));
-    let recorded = store.write_blocking(|tx| tx.audit(records::stopped()));
+    let recorded = store.write_blocking(|tx| {
+        tx.audit(records::stopped())?;
+        tx.checkpoint()
+    });
     store.close()?;
     if let Some(output) = output {
         output.finish(LAST_LINES);

@@ -33,7 +33,7 @@ const LONGEST_WAIT: Duration = Duration::from_secs(60);
 /// How often what has arrived is looked at while there is nothing to send.
 const IDLE: Duration = Duration::from_secs(1);
 /// Records that are in memory at once.
-const BATCH: usize = 64;
+const BATCH: u64 = 64;
 
 /// How the collector is doing. Clones share it.
 #[derive(Clone, Default)]
@@ -132,10 +132,10 @@ impl Collector {
         let mut sent = Sent::default();
         let mut next = self.position.next;
         loop {
-            let records = self.store.read(move |reader| audit_log::records(reader, next, BATCH)).await?;
-            if let Some(last) = records.last() {
-                next = last.fields().seq + 1;
-                let messages = messages(&records, self.format);
+            let entries = self.store.read(move |reader| audit_log::range(reader, next, next + BATCH)).await?;
+            if let Some(last) = entries.last() {
+                next = last.record.fields().seq + 1;
+                let messages = messages(entries.iter().map(|entry| &entry.record), self.format);
                 tokio::select! {
                     sent = timeout(SEND_DEADLINE, send(&mut writing, &messages)) => sent.context("it takes nothing more")??,
                     error = &mut ended => return Err(error),
@@ -196,7 +196,7 @@ async fn ended(mut stream: impl AsyncRead + Unpin) -> anyhow::Error {
 }
 
 /// Each with its length before it (RFC 5425 section 4.3).
-fn messages(records: &[Record], format: Format) -> Vec<u8> {
+fn messages<'a>(records: impl IntoIterator<Item = &'a Record>, format: Format) -> Vec<u8> {
     let mut messages = Vec::new();
     for record in records {
         let message = message(record, format);
@@ -243,7 +243,7 @@ mod tests {
         ] {
             let message = format!("{header}{body}");
             let counted = format!("{} {message}", message.len());
-            let sent = messages(&[record.clone(), record.clone()], format);
+            let sent = messages([&record, &record], format);
             assert_eq!(String::from_utf8(sent).unwrap(), format!("{counted}{counted}"));
         }
     }

@@ -16,7 +16,7 @@ use crate::on_durable::OnDurable;
 use crate::queue::{Queue, Refused};
 use crate::tx::{Reader, Tx};
 use crate::writer::{self, MAX_LOG_FRAMES, Progress, Writer};
-use crate::{Clock, DataKey, Error, meta, open, readers};
+use crate::{Clock, DataKey, Error, Witness, meta, open, readers};
 
 /// The most writes and the most reads that wait.
 const QUEUE: usize = 4096;
@@ -36,12 +36,16 @@ pub struct Options {
     pub write_deadline: Duration,
     /// Who is told of the records of this process.
     pub on_durable: Option<OnDurable>,
+    /// Who hears of new checkpoints.
+    pub witness: Option<Arc<dyn Witness>>,
 }
 
 impl Options {
     /// Four readers and the 2 s that the audit rules give a write.
     pub fn at(path: impl Into<PathBuf>) -> Self {
-        Self { path: path.into(), readers: 4, write_deadline: Duration::from_secs(2), on_durable: None }
+        let path = path.into();
+        let write_deadline = Duration::from_secs(2);
+        Self { path, readers: 4, write_deadline, on_durable: None, witness: None }
     }
 }
 
@@ -128,7 +132,7 @@ impl Store {
         if found != origin.origin {
             return Err(Error::ForeignOrigin { found, expected: origin.origin });
         }
-        let ledger = Ledger::load(&reader, clock, origin)?;
+        let ledger = Ledger::load(&reader, clock, origin, key.clone())?;
         let writes = Arc::new(Queue::new(QUEUE));
         let reads = Arc::new(Queue::new(QUEUE));
         let progress = Arc::new(Progress::default());
@@ -149,6 +153,9 @@ impl Store {
             progress: Arc::clone(&progress),
             on_durable: options.on_durable,
             log_limit: MAX_LOG_FRAMES,
+            witness: options.witness,
+            unsigned_since: None,
+            sign_not_before: None,
         };
         let writer = spawn("store-writer", &options.path, move || writer.work())?;
         let threads = Mutex::new(Some(Threads { writer, readers, _lock: lock }));
