@@ -92,6 +92,9 @@ fn a_collector_gets_every_record_across_a_break_and_a_restart() {
     let _output = place.served.start();
     heard(&receiver, "system.stop", 1);
     heard(&receiver, "system.boot", 2);
+    // Whoever has these can tell later whether the log was cut or written anew.
+    let mut checkpoints = collected.0.values().filter(|record| record.fields().act == "checkpoint");
+    assert!(checkpoints.next().is_some_and(|record| record.fields().d.contains_key("root")));
 }
 
 #[test]
