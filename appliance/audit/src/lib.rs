@@ -1,25 +1,33 @@
-//! The audit log's format: records in canonical JSON, the catalogue of events, and the Merkle tree over
-//! the records. `FORMAT.md` describes the bytes.
+//! The audit log's format: records in canonical JSON, the catalogue of events, the Merkle tree over the
+//! records, and the signatures under it. `FORMAT.md` describes the bytes.
 //!
 //! Nothing here knows SQL, a clock or a socket: an auditor can read this package alone.
 
 mod canonical;
 pub mod catalogue;
+mod checkpoint;
 mod draft;
+mod ed25519;
+mod note;
+mod note_key;
 mod proof;
 mod record;
+pub mod tile;
 mod tree;
 
 pub use catalogue::Event;
+pub use checkpoint::Checkpoint;
 pub use draft::{Actor, Data, Draft, ModelRef, Object, Outcome, Source, Value};
-pub use proof::{consistency_proof, inclusion_proof, verify_consistency, verify_inclusion};
+pub use note::{MAX_NOTE_BYTES, MAX_NOTE_SIGNATURES, Note, NoteSignature};
+pub use note_key::{NoteKey, NoteKeyKind, Verified};
+pub use proof::{Subtrees, consistency_proof, inclusion_proof, tree, verify_consistency, verify_inclusion};
 pub use record::{
     ActorField, Fields, MAX_RECORD_BYTES, ModelField, ObjectField, Origin, Record, SourceField, Stamp,
     VERSION,
 };
 pub use tree::{Hash, Tree, leaf_hash, root};
 
-/// Why a record, a tree or a proof was refused.
+/// Why a record, a tree, a proof or a signature was refused.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The record would be longer than [`MAX_RECORD_BYTES`].
@@ -40,4 +48,19 @@ pub enum Error {
     /// A proof that does not prove what it should.
     #[error("the proof does not fit the tree")]
     BadProof,
+    /// A text that is no checkpoint, or that no log may sign.
+    #[error("not a checkpoint: {0}")]
+    BadCheckpoint(&'static str),
+    /// Bytes that are no signed note.
+    #[error("not a signed note: {0}")]
+    BadNote(&'static str),
+    /// A line that is no verifier key of a note.
+    #[error("not a verifier key: {0}")]
+    BadVerifierKey(&'static str),
+    /// A signature that claims to be by a known key and is not.
+    #[error("the note's signature by `{0}` is wrong")]
+    BadNoteSignature(String),
+    /// A note that nobody known has signed.
+    #[error("no key that is known has signed the note")]
+    NoKnownSignature,
 }
