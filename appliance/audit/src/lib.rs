@@ -12,6 +12,7 @@ mod note;
 mod note_key;
 mod proof;
 mod record;
+pub mod ssh;
 pub mod tile;
 mod tree;
 
@@ -63,4 +64,13 @@ pub enum Error {
     /// A note that nobody known has signed.
     #[error("no key that is known has signed the note")]
     NoKnownSignature,
+    /// Bytes that are not what they should be in the formats of OpenSSH.
+    #[error("not {what}: {problem}")]
+    BadSsh { what: &'static str, problem: &'static str },
+    /// A line of a file of trusted roots.
+    #[error("line {line} of the trusted roots: {problem}")]
+    BadSigners { line: usize, problem: String },
+    /// A signature of a file that is well-formed and does not show what it should.
+    #[error("the signature is refused: {0}")]
+    SignatureRefused(&'static str),
 }

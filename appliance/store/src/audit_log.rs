@@ -1,10 +1,10 @@
-//! Table `audit`: the records, their leaves and the tree's right edge. Only [`crate::Tx::audit`] appends.
+//! Table `audit`: the records and their leaves. Only [`crate::Tx::audit`] appends.
 
 mod search;
 mod spans;
 
-use redoubt_audit::{Hash, Outcome, Record, Tree};
-use rusqlite::params;
+use redoubt_audit::{Event, Hash, Outcome, Record, Tree};
+use rusqlite::{Row, params};
 
 pub use search::list;
 
@@ -32,14 +32,6 @@ pub struct Entry {
     pub leaf: Hash,
 }
 
-/// One record; `None` if there is no such number yet.
-pub fn entry(reader: &Reader, seq: u64) -> Result<Option<Entry>, Error> {
-    let stored = reader.one("SELECT rec, leaf FROM audit WHERE seq = ?1", [seq], |row| {
-        Ok((row.get::<_, Vec<u8>>(0)?, row.get(1)?))
-    })?;
-    stored.map(|(bytes, leaf)| Ok(Entry { record: Record::parse(&bytes)?, leaf })).transpose()
-}
-
 /// How many records there are.
 pub fn size(reader: &Reader) -> Result<u64, Error> {
     Ok(tree(reader)?.size())
@@ -60,6 +52,37 @@ pub fn tree(reader: &Reader) -> Result<Tree, Error> {
 pub fn leaves(reader: &Reader, from: u64, to: u64) -> Result<Vec<Hash>, Error> {
     let sql = "SELECT leaf FROM audit WHERE seq >= ?1 AND seq < ?2 ORDER BY seq";
     reader.all(sql, params![from, to], |row| row.get(0))
+}
+
+/// One record; `None` if the log has not as many.
+pub fn find(reader: &Reader, seq: u64) -> Result<Option<Entry>, Error> {
+    let found = reader.one("SELECT rec, leaf FROM audit WHERE seq = ?1", [seq], stored)?;
+    found.map(|(bytes, leaf)| Ok(Entry { record: Record::parse(&bytes)?, leaf })).transpose()
+}
+
+/// The records `from..to`, in order.
+pub fn range(reader: &Reader, from: u64, to: u64) -> Result<Vec<Entry>, Error> {
+    let sql = "SELECT rec, leaf FROM audit WHERE seq >= ?1 AND seq < ?2 ORDER BY seq";
+    let rows = reader.all(sql, params![from, to], stored)?;
+    rows.into_iter().map(|(bytes, leaf)| Ok(Entry { record: Record::parse(&bytes)?, leaf })).collect()
+}
+
+/// The newest record of an event.
+pub fn last_of(reader: &Reader, event: Event) -> Result<Option<Entry>, Error> {
+    let filter = Filter { act: Some(event.act().to_owned()), ..Filter::default() };
+    Ok(list(reader, &filter, None, 1)?.items.pop())
+}
+
+/// The first record at this time or later, however the clock was set; `None` if there is none.
+pub fn first_at(reader: &Reader, time_us: i64) -> Result<Option<u64>, Error> {
+    let filter = Filter { from_us: Some(time_us), ..Filter::default() };
+    Ok(spans::newest_first(reader, &filter, None)?.last().map(|span| span.start))
+}
+
+/// After the last record at this time or before.
+pub fn end_at(reader: &Reader, time_us: i64) -> Result<u64, Error> {
+    let filter = Filter { to_us: Some(time_us), ..Filter::default() };
+    Ok(spans::newest_first(reader, &filter, None)?.first().map_or(0, |span| span.end))
 }
 
 /// The time of the newest record.
@@ -84,15 +107,12 @@ pub(crate) fn append(reader: &Reader, record: &Record, time_us: i64) -> Result<(
     Ok(())
 }
 
-pub(crate) fn store_tree(reader: &Reader, tree: &Tree) -> Result<(), Error> {
-    let sql = "INSERT INTO audit_tree (id, edge) VALUES (0, ?1)
-               ON CONFLICT (id) DO UPDATE SET edge = excluded.edge";
-    reader.connection().prepare_cached(sql)?.execute([tree.to_bytes()])?;
-    Ok(())
-}
-
 /// What column `actor` holds: the person's id, or the name that was typed where nobody was known.
 pub(crate) fn actor(record: &Record) -> Option<&str> {
     let actor = &record.fields().actor;
     actor.uid.as_deref().or(actor.name.as_deref())
+}
+
+fn stored(row: &Row<'_>) -> rusqlite::Result<(Vec<u8>, Hash)> {
+    Ok((row.get(0)?, row.get(1)?))
 }

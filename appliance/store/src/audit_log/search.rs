@@ -157,7 +157,7 @@ fn number(number: u64) -> Value {
 
 fn entry(reader: &Reader, seq: u64) -> Result<Entry, Error> {
     let missing = || Error::Damaged(format!("an index has record {seq}, the log has not"));
-    super::entry(reader, seq)?.ok_or_else(missing)
+    super::find(reader, seq)?.ok_or_else(missing)
 }
 
 /// How the log has a person: by id, by name where nobody was known, be it told to us as the one or the other.

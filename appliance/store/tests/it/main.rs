@@ -10,6 +10,7 @@ mod inspection;
 mod integrity;
 mod keys;
 mod records;
+mod sealing;
 mod searching;
 mod secrecy;
 mod support;
