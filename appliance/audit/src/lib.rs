@@ -1,8 +1,10 @@
 //! The audit log's format: records in canonical JSON, the catalogue of events, the Merkle tree over the
-//! records, and the signatures under it. `FORMAT.md` describes the bytes.
+//! records, the signatures under it, the other forms of a record, and the bundles that auditors take away and verify.
+//! `FORMAT.md` describes the bytes.
 //!
 //! Nothing here knows SQL, a clock or a socket: an auditor can read this package alone.
 
+pub mod bundle;
 mod canonical;
 pub mod catalogue;
 mod checkpoint;
@@ -15,8 +17,12 @@ mod proof_text;
 mod record;
 pub mod ssh;
 pub mod tile;
+mod timestamp;
 mod tree;
+pub mod verify;
+pub mod views;
 
+pub use canonical::canonical_json;
 pub use catalogue::Event;
 pub use checkpoint::Checkpoint;
 pub use draft::{Actor, Data, Draft, ModelRef, Object, Outcome, Source, Value};
@@ -75,4 +81,7 @@ pub enum Error {
     /// A signature of a file that is well-formed and does not show what it should.
     #[error("the signature is refused: {0}")]
     SignatureRefused(&'static str),
+    /// A bundle without the certificate of the key that signs it.
+    #[error("there is no certificate of the key that signs")]
+    NoCertificate,
 }

@@ -12,8 +12,8 @@ use utoipa::openapi::{RefOr, Schema};
 use utoipa::{IntoParams, ToSchema};
 
 use super::handlers::{
-    appliance, audit, chats, completions, embeddings, export, health, keys, lock, me, messages, metrics,
-    prompts, search, session, sessions, usage,
+    appliance, audit, chats, completions, embeddings, export, exports, health, keys, lock, me, messages,
+    metrics, prompts, search, session, sessions, usage,
 };
 
 /// Who may use a route. The handler's argument type enforces it; this says it to readers, to the API's
@@ -350,10 +350,19 @@ fn auditing() -> Vec<Route> {
         )
         .returns::<audit::checkpoints::CheckpointToKeep>(200),
         Route::new(Method::GET, "/api/v1/audit/exports", Auditor, "Exports so far, newest first", || {
-            web::route().to(audit::exports::list)
+            web::route().to(exports::list)
         })
         .query::<chats::PageQuery>()
-        .returns::<audit::exports::ExportPage>(200),
+        .returns::<exports::ExportPage>(200),
+        Route::new(
+            Method::POST,
+            "/api/v1/audit/exports",
+            Auditor,
+            "Export records as a signed bundle; asks for a proof",
+            || web::route().to(exports::create),
+        )
+        .takes::<exports::ExportOrder>()
+        .file("application/x-tar"),
     ]
 }
 

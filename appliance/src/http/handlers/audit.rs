@@ -2,7 +2,6 @@
 
 pub(crate) mod checkpoints;
 pub(crate) mod events;
-pub(crate) mod exports;
 pub(crate) mod record;
 
 use actix_web::web::{Data, Json, Query};
