@@ -93,6 +93,7 @@ fn body(route: &Route) -> Option<Value> {
         ("POST", "/v1/chat/completions") => {
             json!({"model": "m", "messages": [{"role": "user", "content": "x"}]})
         }
+        ("POST", "/api/v1/audit/exports") => json!({}),
         ("POST", "/v1/embeddings") => json!({"model": "m", "input": "x"}),
         (method, path) => panic!("say here what {method} {path} takes"),
     })

@@ -4,17 +4,7 @@ import { execFile } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
 import { promisify } from 'node:util';
 import { setStage } from './support/stage.mjs';
-import {
-    answered,
-    ask,
-    button,
-    eventually,
-    field,
-    heading,
-    keyboard,
-    prove,
-    reach,
-} from './support/steps.mjs';
+import { answered, ask, button, eventually, field, heading, keyboard, reach } from './support/steps.mjs';
 
 const stage = setStage();
 const region = (page, name) => page.getByRole('region', { name, exact: true });
@@ -84,6 +74,11 @@ stage.test('records are searched by keyboard, and the address keeps what was ask
     await filterForm(page).getByRole('button', { name: 'Clear' }).click();
     await eventually('everything again', async () => (await acts(page)).length > 10);
     assert.equal(new URL(page.url()).search, '');
+    // Each look is a record: soon there are more than fit on a page.
+    await page.evaluate(async () => {
+        for (let look = 0; look < 30; look++) await fetch('/api/v1/audit/records?limit=1');
+    });
+    await filterForm(page).getByRole('button', { name: 'Apply' }).click();
     await page.getByRole('link', { name: 'Older records' }).click();
     await page.getByRole('link', { name: 'Newest records' }).waitFor();
     await page.goBack();
@@ -100,8 +95,8 @@ stage.test('a record says in words what happened, and the browser proves it', as
         .click();
     await page.getByText('A one-time code was tried.').waitFor();
     await page.getByText('It was done.').waitFor();
-    const line = await page.locator('pre.raw').first().innerText();
-    assert.equal(JSON.parse(line).act, 'login.totp');
+    const shown = await page.locator('pre.raw').first().innerText();
+    assert.equal(JSON.parse(shown).act, 'login.totp');
     const proven = page.getByText(/^Proven against the checkpoint of [\d,]+ records\.$/);
     await eventually('a checkpoint covers the record', async () => {
         if ((await proven.count()) > 0) return true;
@@ -121,14 +116,10 @@ stage.test('a record says in words what happened, and the browser proves it', as
     );
 
     // One letter of the record changed on its way: the page tells.
-    await page.route(/\/api\/v1\/audit\/records\/\d+$/, async (route) => {
-        const response = await route.fetch();
-        const whole = await response.json();
-        await route.fulfill({
-            response,
-            json: { ...whole, line: whole.line.replace('login.totp', 'login.topt') },
-        });
-    });
+    const path = `/api/v1${new URL(page.url()).pathname}`;
+    const whole = await page.evaluate((path) => fetch(path).then((response) => response.json()), path);
+    const line = whole.line.replace('login.totp', 'login.topt');
+    await page.route(`**${path}`, (route) => route.fulfill({ json: { ...whole, line } }));
     await page.reload();
     await page.getByText('The proof does not fit.').waitFor();
     await page.getByText('The leaf is not the hash of this record.').waitFor();
@@ -163,7 +154,7 @@ stage.test('a checkpoint is kept on paper', async () => {
     visitor.check();
 });
 
-stage.test('an export is asked for, confirmed and saved', async () => {
+stage.test('an export is asked for and saved', async () => {
     const { visitor, page } = await asAuditor('/audit/exports');
     await page.getByText('Nothing was exported yet.').waitFor();
     await visitor.portray('audit-exports-none');
@@ -176,8 +167,6 @@ stage.test('an export is asked for, confirmed and saved', async () => {
     await field(page, 'Nonce').fill(nonce);
     const saving = page.waitForEvent('download');
     await button(page, 'Export').click();
-    await prove(page, stage.appliance.person('auditor'));
-    visitor.expectRefusal('POST /api/v1/audit/exports 403');
     const file = await saving;
     assert.match(file.suggestedFilename(), /\.tar$/);
     const { stdout } = await promisify(execFile)('tar', ['-xOf', await file.path(), 'bundle.json']);

@@ -1979,7 +1979,43 @@ export interface paths {
             };
         };
         put?: never;
-        post?: never;
+        /**
+         * Export records as a signed bundle; asks for a proof
+         * @description For auditors.
+         */
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": components["schemas"]["ExportOrder"];
+                };
+            };
+            responses: {
+                /** @description Export records as a signed bundle; asks for a proof */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/x-tar": string;
+                    };
+                };
+                /** @description What went wrong */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
         delete?: never;
         options?: never;
         head?: never;
@@ -4054,6 +4090,16 @@ export interface components {
             quotas: components["schemas"]["ExplainedQuota"][];
             role: components["schemas"]["ExplainedRole"];
             workspaces: components["schemas"]["Explained"][];
+        };
+        ExportOrder: {
+            /** @description Sizes of older checkpoints that the auditor knows; the bundle proves that it extends them. */
+            extends?: number[] | null;
+            /** @description The first record: a sequence number or an RFC 3339 time. The first there is, if left out. */
+            from?: string | null;
+            /** @description Hex, the auditor's own. */
+            nonce?: string | null;
+            /** @description The last record, likewise. The last there is, if left out. */
+            to?: string | null;
         };
         ExportPage: {
             items: components["schemas"]["AuditExport"][];
