@@ -123,6 +123,7 @@ stage.test('a record says in words what happened, and the browser proves it', as
     await page.reload();
     await page.getByText('The proof does not fit.').waitFor();
     await page.getByText('The leaf is not the hash of this record.').waitFor();
+    await page.locator('main').getByRole('link', { name: 'login.topt' }).waitFor();
     await visitor.portray('audit-record-changed', { whole: true });
     await page.unrouteAll();
     await page.goto('/audit/records/99999999');
