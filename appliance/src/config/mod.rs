@@ -11,6 +11,7 @@ mod listen;
 mod log;
 mod marking;
 mod models;
+mod retention;
 mod sign_in;
 mod size;
 
@@ -29,6 +30,7 @@ pub use listen::Listen;
 pub use log::Log;
 pub use marking::Marking;
 pub use models::Models;
+pub use retention::Retention;
 pub use sign_in::SignIn;
 pub use size::Size;
 
@@ -46,6 +48,7 @@ pub struct Config {
     pub marking: Marking,
     pub log: Log,
     pub alerts: Alerts,
+    pub retention: Retention,
 }
 
 /// `[data]`: where everything that the appliance remembers lies.
@@ -102,6 +105,7 @@ impl Config {
             marking: section(&mut sections, "marking", &mut problems),
             log: section(&mut sections, "log", &mut problems),
             alerts: section(&mut sections, "alerts", &mut problems),
+            retention: section(&mut sections, "retention", &mut problems),
         };
         problems.extend(sections.keys().map(|name| format!("[{name}]: there is no such section")));
         problems.extend(config.check());
@@ -118,6 +122,7 @@ impl Config {
             self.marking.check(),
             self.log.check(),
             self.alerts.check(),
+            self.retention.check(),
         ]
         .concat()
     }
@@ -170,13 +175,18 @@ mod tests {
     fn all_problems_are_reported_together() {
         let problems = Config::parse(
             "[listen]\naddress = \"nowhere\"\n[sign_in]\nidel_seconds = 3\n[telemetry]\non = true\n\
-             [marking]\nbackground = \"red\"\n[models]\ndevice = \"cuda\"\n",
+             [marking]\nbackground = \"red\"\n[models]\ndevice = \"cuda\"\n[retention]\nhour = 24\n",
         )
         .unwrap_err();
         let all = problems.join("\n");
-        for expected in
-            ["listen.address", "idel_seconds", "[telemetry]", "marking.background", "models.device"]
-        {
+        for expected in [
+            "listen.address",
+            "idel_seconds",
+            "[telemetry]",
+            "marking.background",
+            "models.device",
+            "retention.hour",
+        ] {
             assert!(all.contains(expected), "{expected} is missing in:\n{all}");
         }
     }

@@ -5,6 +5,7 @@
 
 pub mod alerts;
 pub mod api_keys;
+pub mod archives;
 pub mod audit_log;
 pub mod chats;
 mod data_key;
@@ -14,6 +15,7 @@ pub mod directory_mappings;
 mod error;
 pub mod grants;
 pub mod groups;
+pub mod holds;
 mod inspection;
 mod integrity;
 pub mod keys;
@@ -26,9 +28,11 @@ mod open;
 mod page;
 pub mod permissions;
 pub mod prompts;
+pub mod purges;
 mod queue;
 mod readers;
 pub mod recovery_codes;
+pub mod retention;
 pub mod search;
 pub mod session_certificates;
 pub mod sessions;

@@ -61,6 +61,13 @@ pub(crate) fn reader(path: &Path, key: &DataKey) -> Result<Connection, Error> {
     Ok(connection)
 }
 
+/// A connection that only moves the log into the database, beside the one that writes.
+pub(crate) fn checkpointer(path: &Path, key: &DataKey) -> Result<Connection, Error> {
+    let connection = connect(path, key, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
+    Ok(connection)
+}
+
 /// A connection that leaves every file as it is, its folder included. For a database that no process has open.
 ///
 /// An ordinary reader makes the log and its index where they are missing, and they would belong to whoever looks. So

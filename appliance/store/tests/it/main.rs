@@ -9,6 +9,7 @@ mod inspection;
 mod integrity;
 mod keys;
 mod records;
+mod retention;
 mod searching;
 mod secrecy;
 mod support;
