@@ -5,7 +5,7 @@ use redoubt_store::{Page, Reader, archives, retention, users, workspaces};
 
 use super::{Retention, name_of, reason};
 use crate::access::Error;
-use crate::identity::{Auditor, Caller};
+use crate::identity::{Auditor, Caller, Username};
 use crate::random;
 use crate::records::custody as records;
 
@@ -79,10 +79,9 @@ impl Retention {
 fn find(reader: &Reader, kind: Kind, named: &str) -> Result<(String, String), Error> {
     let found = match kind {
         Kind::Person => {
-            let user = users::find(reader, named)?;
-            let user = match user {
-                None => users::find_by_name(reader, &named.to_lowercase())?,
-                found => found,
+            let user = match (users::find(reader, named)?, Username::parse(named)) {
+                (None, Some(name)) => users::find_by_name(reader, name.as_str())?,
+                (found, _) => found,
             };
             user.map(|user| (user.id, user.name))
         }

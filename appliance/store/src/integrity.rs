@@ -157,6 +157,13 @@ fn check_effects(reader: &Reader) -> Result<Vec<String>, Error> {
         let told = |id| format!("{table}: {id} was created, not deleted, and is not there");
         problems.extend(ids.into_iter().map(told));
     }
+    for (table, sql) in [
+        ("chats", returned("chats", "id", CHAT_MADE, CHAT_GONE)),
+        ("archives", returned("archives", "chat_id", ARCHIVE_MADE, ARCHIVE_GONE)),
+    ] {
+        let ids: Vec<String> = reader.all(&sql, [], |row| row.get(0))?;
+        problems.extend(ids.into_iter().map(|id| format!("{table}: {id} was deleted, and is there")));
+    }
     Ok(problems)
 }
 
@@ -175,6 +182,17 @@ fn lost(table: &str, id: &str, made: impl AsRef<[Event]>, gone: impl AsRef<[Even
            AND NOT EXISTS (SELECT 1 FROM {table} t WHERE t.{id} = a.object)
            AND NOT EXISTS (SELECT 1 FROM audit d WHERE d.object = a.object AND d.act IN ({gone})
                            AND d.outcome = 'ok' AND d.seq > a.seq) LIMIT {MAX_PROBLEMS}"
+    )
+}
+
+/// What is there although a record tells that it went, and no later one that it came back.
+fn returned(table: &str, id: &str, made: impl AsRef<[Event]>, gone: impl AsRef<[Event]>) -> String {
+    let (made, gone) = (listed(made.as_ref()), listed(gone.as_ref()));
+    format!(
+        "SELECT DISTINCT d.object FROM audit d JOIN {table} t ON t.{id} = d.object
+         WHERE d.act IN ({gone}) AND d.outcome = 'ok'
+           AND NOT EXISTS (SELECT 1 FROM audit a WHERE a.object = d.object AND a.act IN ({made})
+                           AND a.outcome = 'ok' AND a.seq > d.seq) LIMIT {MAX_PROBLEMS}"
     )
 }
 
@@ -375,6 +393,15 @@ mod tests {
     fn an_action_without_its_record_and_a_record_without_its_action_are_found() {
         for (sql, expected) in [
             ("DELETE FROM messages WHERE id = 'n'", "messages: n was created, not deleted, and is not there"),
+            (
+                "INSERT INTO archives SELECT 'purged', 'u', 'w', 'g', '', 0, 0, 0, audit_seq FROM archives",
+                "archives: purged was deleted, and is there",
+            ),
+            (
+                "INSERT INTO chats (id, owner, title, model, salt, created_at, updated_at, audit_seq)
+                     SELECT 'gone', 'u', '', '', zeroblob(16), 0, 0, 0",
+                "chats: gone was deleted, and is there",
+            ),
             ("DELETE FROM archives", "archives: kept was created, not deleted, and is not there"),
             ("UPDATE archives SET audit_seq = 1", "archives: kept has no record of its creation"),
             ("DELETE FROM chats WHERE id = 'back'", "chats: back was created, not deleted, and is not there"),

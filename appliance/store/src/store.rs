@@ -255,7 +255,7 @@ impl Store {
     }
 
     /// Moves the whole write-ahead log into the database and cuts it to nothing, so that no page of before is left in it.
-    /// `false` if a reader or the writer stood in the way for longer than a second: try again. Blocks meanwhile.
+    /// `false` if a reader or the writer stood in the way for longer than a moment: try again. Blocks meanwhile.
     ///
     /// # Errors
     /// What the disk says.

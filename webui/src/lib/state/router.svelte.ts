@@ -8,6 +8,8 @@ export const ADMIN_PARTS = [
   'people',
   'groups',
   'workspaces',
+  'retention',
+  'purges',
   'models',
   'mappings',
   'directory',
@@ -36,6 +38,8 @@ const PAGES: Record<string, RouteName> = {
   '/chats': 'chats',
   '/settings': 'settings',
   '/audit': 'audit',
+  '/audit/holds': 'audit',
+  '/audit/purges': 'audit',
   '/help': 'help',
 };
 
