@@ -214,6 +214,12 @@ events! {
     AUDIT_READ = "audit" "audit.read";
     /// Records were exported as a bundle. `d`: range, nonce, number.
     AUDIT_EXPORT = "audit" "audit.export";
+    /// The log up to here has a signed root. `d`: size, root, epoch, and the digest of who may do what.
+    CHECKPOINT = "audit" "checkpoint";
+    /// The install root certified keys for epochs to come. `d`: first and last epoch, until when, the root's fingerprint.
+    KEY_CERTIFY = "audit" "key.certify";
+    /// An epoch ended and its private key was destroyed. `d`: its number, the next one's, and that one's public key.
+    KEY_ROTATE = "audit" "key.rotate";
     /// A restore that took the log back was acknowledged. `d`: both checkpoints.
     LOG_RESTORED = "audit" "log.restored";
 }

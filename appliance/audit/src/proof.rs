@@ -1,30 +1,115 @@
-//! Inclusion and consistency proofs: made from all leaves (RFC 9162 sections 2.1.3.1 and 2.1.4.1),
-//! verified from hashes alone (sections 2.1.3.2 and 2.1.4.2).
+//! Inclusion and consistency proofs: made from the roots of complete subtrees, wherever they are kept (RFC 9162 sections
+//! 2.1.3.1 and 2.1.4.1), verified from hashes alone (sections 2.1.3.2 and 2.1.4.2).
+
+use std::convert::Infallible;
+use std::ops::Range;
 
 use crate::Error;
-use crate::tree::{Hash, node_hash, root, split};
+use crate::tree::{Hash, Tree, join, node_hash, root};
 
-/// The hashes that lead from leaf `index` to the root of the tree over `leaves`; `None` if there is no
-/// such leaf.
-pub fn inclusion_proof(leaves: &[Hash], index: usize) -> Option<Vec<Hash>> {
-    if index >= leaves.len() {
-        return None;
+/// Where the roots of a tree's complete subtrees come from.
+pub trait Subtrees {
+    type Error;
+
+    /// The root over the leaves from `index` · 2^`height` to before (`index` + 1) · 2^`height`, all of which there are.
+    ///
+    /// # Errors
+    /// What keeps it from being found.
+    fn complete(&self, height: u32, index: u64) -> Result<Hash, Self::Error>;
+}
+
+/// All leaves at hand.
+impl Subtrees for [Hash] {
+    type Error = Infallible;
+
+    fn complete(&self, height: u32, index: u64) -> Result<Hash, Infallible> {
+        let place = |index: u64| usize::try_from(index << height).unwrap_or(usize::MAX).min(self.len());
+        Ok(root(&self[place(index)..place(index + 1)]))
+    }
+}
+
+/// The tree over the first `size` leaves.
+///
+/// # Errors
+/// Those of `source`.
+pub fn tree<S: Subtrees + ?Sized>(source: &S, size: u64) -> Result<Tree, S::Error> {
+    Ok(Tree::of(size, edge(source, 0..size)?))
+}
+
+/// The hashes that lead from leaf `index` to the root of the tree over the first `size` leaves; `None` if it has no such
+/// leaf.
+///
+/// # Errors
+/// Those of `source`.
+pub fn inclusion_proof<S: Subtrees + ?Sized>(
+    source: &S,
+    index: u64,
+    size: u64,
+) -> Result<Option<Vec<Hash>>, S::Error> {
+    if index >= size {
+        return Ok(None);
     }
     let mut path = Vec::new();
-    let (mut leaves, mut index) = (leaves, index);
-    while leaves.len() > 1 {
-        let (left, right) = leaves.split_at(split(leaves.len()));
-        if index < left.len() {
-            path.push(root(right));
-            leaves = left;
-        } else {
-            path.push(root(left));
-            index -= left.len();
-            leaves = right;
-        }
+    let mut span = 0..size;
+    while span.end - span.start > 1 {
+        let (left, right) = halves(&span);
+        let (inside, outside) = if index < left.end { (left, right) } else { (right, left) };
+        path.push(join(&edge(source, outside)?));
+        span = inside;
     }
     path.reverse();
-    Some(path)
+    Ok(Some(path))
+}
+
+/// The hashes that show that the tree over the first `old_size` leaves is a beginning of the one over the first
+/// `new_size`. Empty for an old tree that is empty or the same; `None` if it is larger.
+///
+/// # Errors
+/// Those of `source`.
+pub fn consistency_proof<S: Subtrees + ?Sized>(
+    source: &S,
+    old_size: u64,
+    new_size: u64,
+) -> Result<Option<Vec<Hash>>, S::Error> {
+    if old_size > new_size {
+        return Ok(None);
+    }
+    let mut path = Vec::new();
+    if old_size == 0 {
+        return Ok(Some(path));
+    }
+    let mut span = 0..new_size;
+    while old_size < span.end {
+        let (left, right) = halves(&span);
+        let (inside, outside) = if old_size <= left.end { (left, right) } else { (right, left) };
+        path.push(join(&edge(source, outside)?));
+        span = inside;
+    }
+    // The root of the old tree itself is known to the verifier and is left out.
+    if span.start > 0 {
+        path.push(join(&edge(source, span)?));
+    }
+    path.reverse();
+    Ok(Some(path))
+}
+
+/// Both subtrees of one with at least two leaves: the left one has the largest power of two that is smaller than all.
+fn halves(span: &Range<u64>) -> (Range<u64>, Range<u64>) {
+    let middle = span.start + (span.end - span.start).next_power_of_two() / 2;
+    (span.start..middle, middle..span.end)
+}
+
+/// The roots of the complete subtrees that make up a subtree, the largest first.
+fn edge<S: Subtrees + ?Sized>(source: &S, span: Range<u64>) -> Result<Vec<Hash>, S::Error> {
+    let (mut start, mut left) = (span.start, span.end - span.start);
+    let mut roots = Vec::new();
+    while left > 0 {
+        let height = left.ilog2();
+        roots.push(source.complete(height, start >> height)?);
+        start += 1 << height;
+        left -= 1 << height;
+    }
+    Ok(roots)
 }
 
 /// Whether `leaf` is number `index` of the tree of `size` leaves with this root. Size and root must come
@@ -62,37 +147,6 @@ pub fn verify_inclusion(
         last >>= 1;
     }
     proven(last == 0 && hash == *expected)
-}
-
-/// The hashes that show that the tree over the first `old_size` leaves is a beginning of the tree over
-/// `leaves`. Empty for an old tree that is empty or the same; `None` if it is larger.
-pub fn consistency_proof(leaves: &[Hash], old_size: usize) -> Option<Vec<Hash>> {
-    if old_size > leaves.len() {
-        return None;
-    }
-    let mut path = Vec::new();
-    if old_size == 0 {
-        return Some(path);
-    }
-    let (mut leaves, mut old_size, mut known) = (leaves, old_size, true);
-    while old_size < leaves.len() {
-        let (left, right) = leaves.split_at(split(leaves.len()));
-        if old_size <= left.len() {
-            path.push(root(right));
-            leaves = left;
-        } else {
-            path.push(root(left));
-            old_size -= left.len();
-            leaves = right;
-            known = false;
-        }
-    }
-    // The root of the old tree itself is known to the verifier and is left out.
-    if !known {
-        path.push(root(leaves));
-    }
-    path.reverse();
-    Some(path)
 }
 
 /// Whether the tree of `old_size` leaves with `old_root` is a beginning of that of `new_size` with

@@ -34,8 +34,17 @@ pub fn root(leaves: &[Hash]) -> Hash {
 }
 
 /// The largest power of two smaller than `n`, for `n` ≥ 2.
-pub(crate) fn split(n: usize) -> usize {
+fn split(n: usize) -> usize {
     n.next_power_of_two() / 2
+}
+
+/// Joins the roots of neighbouring subtrees, the largest first.
+pub(crate) fn join(edge: &[Hash]) -> Hash {
+    let mut subtrees = edge.iter().rev();
+    match subtrees.next() {
+        None => root(&[]),
+        Some(last) => subtrees.fold(*last, |right, left| node_hash(left, &right)),
+    }
 }
 
 /// The right edge of a growing tree: the roots of its complete subtrees, the largest first. That is one
@@ -51,6 +60,12 @@ impl Tree {
         Self::default()
     }
 
+    /// The tree of `size` leaves whose complete subtrees, the largest first, have these roots: one for each bit set in
+    /// `size`.
+    pub(crate) fn of(size: u64, edge: Vec<Hash>) -> Self {
+        Self { size, edge }
+    }
+
     /// How many leaves there are.
     pub fn size(&self) -> u64 {
         self.size
@@ -58,11 +73,18 @@ impl Tree {
 
     /// Adds a leaf.
     pub fn push(&mut self, leaf: Hash) {
+        self.push_and(leaf, |_, _, _| ());
+    }
+
+    /// Adds a leaf and tells of each subtree that it completes, the leaf itself excepted: height (the subtree has
+    /// 2^height leaves), index among those of its height, root.
+    pub fn push_and(&mut self, leaf: Hash, mut completed: impl FnMut(u32, u64, &Hash)) {
         let mut hash = leaf;
         // Each trailing one bit of the old size is a complete subtree that the new leaf completes further.
-        for _ in 0..self.size.trailing_ones() {
+        for height in 1..=self.size.trailing_ones() {
             if let Some(left) = self.edge.pop() {
                 hash = node_hash(&left, &hash);
+                completed(height, self.size >> height, &hash);
             }
         }
         self.edge.push(hash);
@@ -70,11 +92,7 @@ impl Tree {
     }
 
     pub fn root(&self) -> Hash {
-        let mut subtrees = self.edge.iter().rev();
-        match subtrees.next() {
-            None => root(&[]),
-            Some(last) => subtrees.fold(*last, |right, left| node_hash(left, &right)),
-        }
+        join(&self.edge)
     }
 
     /// The size as 8 bytes, big-endian, then the edge.

@@ -30,6 +30,16 @@ fn reference_leaves() -> Vec<Hash> {
     INPUTS.iter().map(|input| leaf_hash(input)).collect()
 }
 
+fn inclusion(leaves: &[Hash], index: usize) -> Option<Vec<Hash>> {
+    let Ok(path) = inclusion_proof(leaves, index as u64, leaves.len() as u64);
+    path
+}
+
+fn consistency(leaves: &[Hash], old_size: usize) -> Option<Vec<Hash>> {
+    let Ok(path) = consistency_proof(leaves, old_size as u64, leaves.len() as u64);
+    path
+}
+
 fn numbered_leaves(count: usize) -> Vec<Hash> {
     (0..count).map(|number| leaf_hash(&number.to_be_bytes())).collect()
 }
@@ -113,14 +123,14 @@ fn every_inclusion_proof_of_small_trees_follows_the_definition_and_verifies_only
     for size in 1..=leaves.len() {
         let tree = &leaves[..size];
         for (index, leaf) in tree.iter().enumerate() {
-            let path = inclusion_proof(tree, index).unwrap();
+            let path = inclusion(tree, index).unwrap();
             assert_eq!(path, path_by_definition(tree, index));
             for place in 0..size + 2 {
                 let verified = verify_inclusion(leaf, place as u64, size as u64, &path, &root(tree)).is_ok();
                 assert_eq!(verified, place == index, "leaf {index} of {size} as number {place}");
             }
         }
-        assert!(inclusion_proof(tree, size).is_none());
+        assert!(inclusion(tree, size).is_none());
     }
 }
 
@@ -130,7 +140,7 @@ fn every_consistency_proof_of_small_trees_follows_the_definition_and_verifies() 
     for size in 1..=leaves.len() {
         let tree = &leaves[..size];
         for old in 1..=size {
-            let path = consistency_proof(tree, old).unwrap();
+            let path = consistency(tree, old).unwrap();
             assert_eq!(path, subproof_by_definition(old, tree, true));
             let old_root = root(&tree[..old]);
             verify_consistency(old as u64, &old_root, size as u64, &root(tree), &path).unwrap();
@@ -138,7 +148,7 @@ fn every_consistency_proof_of_small_trees_follows_the_definition_and_verifies() 
             assert!(verify_consistency(old as u64, &other_root, size as u64, &root(tree), &path).is_err());
             assert!(verify_consistency(old as u64, &old_root, size as u64, &other_root, &path).is_err());
         }
-        assert!(consistency_proof(tree, size + 1).is_none());
+        assert!(consistency(tree, size + 1).is_none());
     }
 }
 
@@ -148,7 +158,7 @@ fn consistency_proofs_of_the_wrong_shape_are_refused() {
     let leaves = numbered_leaves(21);
     let new_root = root(&leaves);
     for old in 1..leaves.len() {
-        let (old_root, path) = (root(&leaves[..old]), consistency_proof(&leaves, old).unwrap());
+        let (old_root, path) = (root(&leaves[..old]), consistency(&leaves, old).unwrap());
         let verify = |path: &[Hash]| verify_consistency(old as u64, &old_root, 21, &new_root, path);
         for length in 0..path.len() {
             assert!(verify(&path[..length]).is_err(), "from {old}, {length} nodes");
@@ -173,12 +183,12 @@ proptest! {
         let leaves = numbered_leaves(size);
         let whole = root(&leaves);
         let index = first.index(size);
-        let path = inclusion_proof(&leaves, index).unwrap();
+        let path = inclusion(&leaves, index).unwrap();
         prop_assert!(verify_inclusion(&leaves[index], index as u64, size as u64, &path, &whole).is_ok());
 
         let old = second.index(size) + 1;
         let old_root = root(&leaves[..old]);
-        let proof = consistency_proof(&leaves, old).unwrap();
+        let proof = consistency(&leaves, old).unwrap();
         prop_assert!(verify_consistency(old as u64, &old_root, size as u64, &whole, &proof).is_ok());
 
         if !path.is_empty() {

@@ -6,10 +6,11 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::Context as _;
+use redoubt_audit::ssh::{PublicKey, TrustedRoot};
 use redoubt_store::keys::{KeyFile, KeySlots, RecoveryKey};
 use redoubt_store::{Clock, DataKey, Options, Store};
 use ring::rand::SystemRandom;
-use ring::signature::{Ed25519KeyPair, KeyPair as _};
+use ring::signature::Ed25519KeyPair;
 
 use crate::clock::SystemClock;
 use crate::config::Config;
@@ -102,7 +103,7 @@ fn create_root(data_dir: &Path, store: &Store, random: &SystemRandom) -> anyhow:
     let pair = Ed25519KeyPair::from_pkcs8(pkcs8.as_ref()).map_err(|error| anyhow::anyhow!("{error}"))?;
     let sealed = store.seal(ROOT_SEAL_PURPOSE, b"root", pkcs8.as_ref())?;
     tls::write_private(&data_dir.join("audit-root.sealed"), &sealed)?;
-    let trust = trust_line(pair.public_key().as_ref());
+    let trust = TrustedRoot { key: PublicKey::of(&pair), comment: String::new() }.line()?;
     fs::write(trust_path(data_dir), format!("{trust}\n"))?;
     Ok(trust)
 }
@@ -110,33 +111,4 @@ fn create_root(data_dir: &Path, store: &Store, random: &SystemRandom) -> anyhow:
 /// Where the line lies that auditors pin.
 pub(super) fn trust_path(data_dir: &Path) -> PathBuf {
     data_dir.join("trust")
-}
-
-/// An `allowed_signers` line (ssh-keygen(1)) for an Ed25519 key; the blob is that of RFC 8709 section 4.
-fn trust_line(public_key: &[u8]) -> String {
-    let mut blob = Vec::new();
-    for part in [b"ssh-ed25519".as_slice(), public_key] {
-        blob.extend_from_slice(&u32::try_from(part.len()).unwrap_or_default().to_be_bytes());
-        blob.extend_from_slice(part);
-    }
-    let key = data_encoding::BASE64.encode(&blob);
-    format!("redoubt cert-authority,namespaces=\"audit-bundle@redoubt\" ssh-ed25519 {key}")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// The key of RFC 8032 test 1, as ssh-keygen prints it.
-    #[test]
-    fn the_trust_line_is_one_that_ssh_keygen_reads() {
-        let key = data_encoding::HEXLOWER
-            .decode(b"d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a")
-            .unwrap();
-        assert!(
-            trust_line(&key).ends_with(
-                " ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAINdamAGCsQq31Uv+08lkBzoO4XLz2qYjJa8CGmj3B1Ea"
-            )
-        );
-    }
 }

@@ -1,4 +1,4 @@
-//! Table `audit`: the records, their leaves and the tree's right edge. Only [`crate::Tx::audit`] appends.
+//! Table `audit`: the records and their leaves. Only [`crate::Tx::audit`] appends.
 
 use std::cmp::Reverse;
 use std::collections::BTreeSet;
@@ -238,6 +238,38 @@ pub fn leaves(reader: &Reader, from: u64, to: u64) -> Result<Vec<Hash>, Error> {
     reader.all(sql, params![from, to], |row| row.get(0))
 }
 
+/// One record; `None` if the log has not as many.
+pub fn find(reader: &Reader, seq: u64) -> Result<Option<Entry>, Error> {
+    let found = reader.one("SELECT rec, leaf FROM audit WHERE seq = ?1", [seq], stored)?;
+    found.map(|(bytes, leaf)| Ok(Entry { record: Record::parse(&bytes)?, leaf })).transpose()
+}
+
+/// The records `from..to`, in order.
+pub fn range(reader: &Reader, from: u64, to: u64) -> Result<Vec<Entry>, Error> {
+    let sql = "SELECT rec, leaf FROM audit WHERE seq >= ?1 AND seq < ?2 ORDER BY seq";
+    let rows = reader.all(sql, params![from, to], stored)?;
+    rows.into_iter().map(|(bytes, leaf)| Ok(Entry { record: Record::parse(&bytes)?, leaf })).collect()
+}
+
+/// The newest record of an event.
+pub fn last_of(reader: &Reader, event: Event) -> Result<Option<Entry>, Error> {
+    let sql = "SELECT rec, leaf FROM audit WHERE act = ?1 ORDER BY seq DESC LIMIT 1";
+    let found = reader.one(sql, [event.act()], stored)?;
+    found.map(|(bytes, leaf)| Ok(Entry { record: Record::parse(&bytes)?, leaf })).transpose()
+}
+
+/// The first record at this time or later, however the clock was set; `None` if there is none.
+pub fn first_at(reader: &Reader, time_us: i64) -> Result<Option<u64>, Error> {
+    let filter = Filter { from_us: Some(time_us), ..Filter::default() };
+    Ok(span(reader, &filter, None)?.map(|span| span.start))
+}
+
+/// After the last record at this time or before.
+pub fn end_at(reader: &Reader, time_us: i64) -> Result<u64, Error> {
+    let filter = Filter { to_us: Some(time_us), ..Filter::default() };
+    Ok(span(reader, &filter, None)?.map_or(0, |span| span.end))
+}
+
 /// The time of the newest record.
 pub(crate) fn last_time(reader: &Reader) -> Result<Option<i64>, Error> {
     reader.one("SELECT time_us FROM audit ORDER BY seq DESC LIMIT 1", [], |row| row.get(0))
@@ -257,13 +289,6 @@ pub(crate) fn append(reader: &Reader, record: &Record, time_us: i64) -> Result<(
         record.bytes(),
         record.leaf(),
     ])?;
-    Ok(())
-}
-
-pub(crate) fn store_tree(reader: &Reader, tree: &Tree) -> Result<(), Error> {
-    let sql = "INSERT INTO audit_tree (id, edge) VALUES (0, ?1)
-               ON CONFLICT (id) DO UPDATE SET edge = excluded.edge";
-    reader.connection().prepare_cached(sql)?.execute([tree.to_bytes()])?;
     Ok(())
 }
 

@@ -6,7 +6,10 @@
 pub mod alerts;
 pub mod api_keys;
 pub mod archives;
+pub mod audit_checkpoints;
+pub mod audit_epochs;
 pub mod audit_log;
+pub mod audit_tree;
 pub mod chats;
 mod data_key;
 mod directory;
@@ -33,6 +36,8 @@ mod queue;
 mod readers;
 pub mod recovery_codes;
 pub mod retention;
+mod rights_digest;
+mod sealing;
 pub mod search;
 pub mod session_certificates;
 pub mod sessions;
@@ -57,6 +62,12 @@ pub use inspection::Inspection;
 pub use page::Page;
 pub use store::{Options, Stats, Store};
 pub use tx::{Reader, Tx};
+
+/// Hears of what became durable. Called by the thread that writes, after each commit: everybody's writes wait meanwhile.
+pub trait Witness: std::fmt::Debug + Send + Sync {
+    /// A new checkpoint.
+    fn signed(&self, checkpoint: &audit_checkpoints::Signed);
+}
 
 /// Time, as an argument.
 pub trait Clock: Send + Sync {

@@ -15,7 +15,7 @@ use crate::ledger::Ledger;
 use crate::queue::{Queue, Refused};
 use crate::tx::{Reader, Tx};
 use crate::writer::{self, MAX_LOG_FRAMES, Progress, Writer};
-use crate::{Clock, DataKey, Error, meta, open, readers};
+use crate::{Clock, DataKey, Error, Witness, meta, open, readers};
 
 /// The most writes and the most reads that wait.
 const QUEUE: usize = 4096;
@@ -33,12 +33,14 @@ pub struct Options {
     pub readers: usize,
     /// How long a caller waits for a write.
     pub write_deadline: Duration,
+    /// Who hears of new checkpoints.
+    pub witness: Option<Arc<dyn Witness>>,
 }
 
 impl Options {
     /// Four readers and the 2 s that the audit rules give a write.
     pub fn at(path: impl Into<PathBuf>) -> Self {
-        Self { path: path.into(), readers: 4, write_deadline: Duration::from_secs(2) }
+        Self { path: path.into(), readers: 4, write_deadline: Duration::from_secs(2), witness: None }
     }
 }
 
@@ -125,7 +127,7 @@ impl Store {
         if found != origin.origin {
             return Err(Error::ForeignOrigin { found, expected: origin.origin });
         }
-        let ledger = Ledger::load(&reader, clock, origin)?;
+        let ledger = Ledger::load(&reader, clock, origin, key.clone())?;
         let writes = Arc::new(Queue::new(QUEUE));
         let reads = Arc::new(Queue::new(QUEUE));
         let progress = Arc::new(Progress::default());
@@ -145,6 +147,9 @@ impl Store {
             queue: Arc::clone(&writes),
             progress: Arc::clone(&progress),
             log_limit: MAX_LOG_FRAMES,
+            witness: options.witness,
+            unsigned_since: None,
+            sign_not_before: None,
         };
         let writer = spawn("store-writer", &options.path, move || writer.work())?;
         let threads = Mutex::new(Some(Threads { writer, readers, _lock: lock }));

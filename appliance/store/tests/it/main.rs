@@ -10,6 +10,7 @@ mod integrity;
 mod keys;
 mod records;
 mod retention;
+mod sealing;
 mod searching;
 mod secrecy;
 mod support;
