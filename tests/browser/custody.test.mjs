@@ -93,6 +93,8 @@ stage.test('what an auditor holds its owner cannot delete, until it is lifted', 
 stage.test('an admin asks for a purge, an auditor agrees and takes the statement', async () => {
     const analyst = await as('analyst2', '/chats');
     const chat = await newChat(analyst.page, 'What is the capital of Norway?');
+    await analyst.page.reload();
+    await messages(analyst.page).first().waitFor();
     const admin = await as('admin', '/admin/purges');
     await admin.page.getByText('Nobody has asked for one.').waitFor();
     await pointer.press(button(admin.page, 'Ask for a purge'));
@@ -113,10 +115,9 @@ stage.test('an admin asks for a purge, an auditor agrees and takes the statement
     await page.getByText('Type “analyst2” exactly as it is written here.').waitFor();
     await field(page, 'Type analyst2 to go on').fill('analyst2');
     await keyboard.press(button(page, 'Erase chat'));
-    const [download] = await Promise.all([
-        page.waitForEvent('download'),
-        keyboard.press(button(page, `Save the statement on ${chat}`)),
-    ]);
+    const save = button(page, `Save the statement on ${chat}`);
+    await save.waitFor();
+    const [download] = await Promise.all([page.waitForEvent('download'), keyboard.press(save)]);
     const statement = await readFile(await download.path(), 'utf8');
     assert.match(statement, /analyst2 \(.*\): chat\.open/);
     assert.ok(statement.includes(chat) && !statement.includes('Norway'), statement);

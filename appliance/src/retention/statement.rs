@@ -67,7 +67,11 @@ fn text(reader: &Reader, purge: Purge, now_us: i64) -> Result<String, Error> {
         let _infallible = writeln!(text, "{name:<10}  {value}");
     }
     text.push_str(ERASED);
-    section(&mut text, "Everybody who had opened or exported the chat", readers(&detail));
+    section(
+        &mut text,
+        "Everybody who had opened or exported the chat (its owner also wrote in it)",
+        readers(&detail),
+    );
     section(&mut text, "Records of the audit log", marks.iter().map(line).collect());
     let _infallible = write!(
         text,
