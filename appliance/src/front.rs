@@ -8,12 +8,13 @@ use anyhow::Context as _;
 use redoubt_audit::Origin;
 use redoubt_engine::Engine;
 use redoubt_store::keys::{KeyFile, KeySlots};
-use redoubt_store::{Clock, Options, Store};
+use redoubt_store::{Clock, Options, Store, Witness};
 use ring::rand::SystemRandom;
 use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
 
 use crate::app::{App, Parts};
+use crate::audit::anchor::Anchor;
 use crate::chat::Engines;
 use crate::clock::SystemClock;
 use crate::config::Config;
@@ -38,8 +39,28 @@ pub struct FrontSettings {
     pub software: String,
 }
 
-/// The store of a data folder, by the key-file slot.
+/// The store of a data folder, by the key-file slot. Its log must extend the anchor beside it, which follows the log from
+/// then on.
+///
+/// # Errors
+/// [`crate::audit::anchor::Error::NotExtended`], and whatever keeps the store from being opened.
 pub fn open_store(
+    data_dir: &Path,
+    key_file: &Path,
+    software: &str,
+    clock: Arc<dyn Clock>,
+    random: &dyn Random,
+) -> anyhow::Result<Store> {
+    let store = open_store_as_it_is(data_dir, key_file, software, clock, random)?;
+    Anchor::in_folder(data_dir).check(&store)?;
+    Ok(store)
+}
+
+/// [`open_store`] without a look at the anchor.
+///
+/// # Errors
+/// Whatever keeps the store from being opened.
+pub fn open_store_as_it_is(
     data_dir: &Path,
     key_file: &Path,
     software: &str,
@@ -49,7 +70,13 @@ pub fn open_store(
     let slots = KeySlots::load(data_dir)?;
     let key = slots.open_with_key_file(&KeyFile::load(key_file)?)?;
     let origin = origin(slots.install_id(), software, random)?;
-    Ok(Store::open(Options::at(database_path(data_dir)), key, clock, origin)?)
+    Ok(Store::open(store_options(data_dir), key, clock, origin)?)
+}
+
+/// Where the store lies, and that its checkpoints go to the anchor.
+pub fn store_options(data_dir: &Path) -> Options {
+    let witness: Arc<dyn Witness> = Arc::new(Anchor::in_folder(data_dir));
+    Options { witness: Some(witness), ..Options::at(database_path(data_dir)) }
 }
 
 /// The origin of this boot's records.
@@ -95,10 +122,16 @@ pub fn serve(parts: FrontParts) -> anyhow::Result<()> {
     })?;
     let model = records::model(app.chats.model());
     let embedding = app.embeddings.model().map(records::model);
-    store.write_blocking(move |tx| tx.audit(records::booted(&lockdown, &model, embedding.as_ref())))?;
+    store.write_blocking(move |tx| {
+        tx.audit(records::booted(&lockdown, &model, embedding.as_ref()))?;
+        tx.checkpoint()
+    })?;
     tracing::info!(report = %parts.report, engine = %parts.engine_report, "locked in");
     let served = actix_web::rt::System::new().block_on(run(app, parts, tls, engines, logs));
-    let recorded = store.write_blocking(|tx| tx.audit(records::stopped()));
+    let recorded = store.write_blocking(|tx| {
+        tx.audit(records::stopped())?;
+        tx.checkpoint()
+    });
     store.close()?;
     served.and(recorded.map(|_| ()).map_err(anyhow::Error::from))
 }

@@ -6,12 +6,11 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::Context as _;
-use redoubt_audit::ssh::{PublicKey, TrustedRoot};
 use redoubt_store::keys::{KeyFile, KeySlots, RecoveryKey};
-use redoubt_store::{Clock, DataKey, Options, Store};
+use redoubt_store::{Clock, DataKey, Store};
 use ring::rand::SystemRandom;
-use ring::signature::Ed25519KeyPair;
 
+use crate::audit::root::Root;
 use crate::clock::SystemClock;
 use crate::config::Config;
 use crate::front;
@@ -20,8 +19,6 @@ use crate::identity::{self, Identity};
 use crate::random::{self, Random};
 use crate::records;
 use crate::refusals::Refusals;
-
-const ROOT_SEAL_PURPOSE: &str = "audit-root";
 
 /// A child of this command line failed; it has said why itself.
 #[derive(Debug, thiserror::Error)]
@@ -36,8 +33,18 @@ pub(super) struct Fresh {
     pub(super) identity: Identity,
     /// Printed once; opens the store when the key file is lost.
     pub(super) recovery_key: String,
+    /// The key that certified the log's keys. Nobody keeps it unless told to.
+    pub(super) root: Root,
     /// The line by which an auditor pins this installation.
     pub(super) trust: String,
+}
+
+impl Fresh {
+    /// Signs what was recorded so far and closes the store.
+    pub(super) fn finish(self) -> anyhow::Result<()> {
+        self.store.write_blocking(|tx| tx.checkpoint())?;
+        Ok(self.store.close()?)
+    }
 }
 
 /// Makes everything that a data folder needs. `config` says where, and under which names it is served.
@@ -49,10 +56,13 @@ pub(super) fn create(config: &Config) -> anyhow::Result<Fresh> {
     let install_id = random::id(&system)?;
     let (key, recovery_key) = create_keys(config, &install_id, &system)?;
     let origin = front::origin(&install_id, &super::software()?, &system)?;
-    let store = Store::create(Options::at(front::database_path(data_dir)), key, clock.clone(), origin)?;
+    let root = Root::generate(&origin.origin, &system)?;
+    let store = Store::create(front::store_options(data_dir), key, clock.clone(), origin)?;
     store.write_blocking(|tx| tx.audit(records::initialised()).map(|_| ()))?;
+    root.certify(&store, clock.now_us(), &system)?;
     tls::create(data_dir, &config.listen.certificate_names(), &store, clock.as_ref())?;
-    let trust = create_root(data_dir, &store, &system)?;
+    let trust = root.trust_line()?;
+    fs::write(trust_path(data_dir), format!("{trust}\n"))?;
     let random: Arc<dyn Random> = Arc::new(system);
     let identity = Identity::new(identity::Parts {
         store: store.clone(),
@@ -66,7 +76,7 @@ pub(super) fn create(config: &Config) -> anyhow::Result<Fresh> {
         // Nothing is served yet, so nothing runs in a session.
         on_end: Arc::new(|_| ()),
     })?;
-    Ok(Fresh { store, identity, recovery_key, trust })
+    Ok(Fresh { store, identity, recovery_key, root, trust })
 }
 
 fn make_private_dir(path: &Path) -> anyhow::Result<()> {
@@ -94,18 +104,6 @@ fn create_keys(
     key_file.save(&config.keys.file)?;
     slots.save(&config.data.dir)?;
     Ok((key, recovery_key.to_text().to_string()))
-}
-
-/// The install root: the one key that an auditor pins. Its private half lies sealed beside the store.
-fn create_root(data_dir: &Path, store: &Store, random: &SystemRandom) -> anyhow::Result<String> {
-    let unspecified = |_| anyhow::anyhow!("the install root's key could not be made");
-    let pkcs8 = Ed25519KeyPair::generate_pkcs8(random).map_err(unspecified)?;
-    let pair = Ed25519KeyPair::from_pkcs8(pkcs8.as_ref()).map_err(|error| anyhow::anyhow!("{error}"))?;
-    let sealed = store.seal(ROOT_SEAL_PURPOSE, b"root", pkcs8.as_ref())?;
-    tls::write_private(&data_dir.join("audit-root.sealed"), &sealed)?;
-    let trust = TrustedRoot { key: PublicKey::of(&pair), comment: String::new() }.line()?;
-    fs::write(trust_path(data_dir), format!("{trust}\n"))?;
-    Ok(trust)
 }
 
 /// Where the line lies that auditors pin.

@@ -13,8 +13,8 @@ use utoipa::openapi::{RefOr, Schema};
 use utoipa::{IntoParams, ToSchema};
 
 use super::handlers::{
-    appliance, audit, chats, completions, embeddings, export, health, keys, lock, me, messages, metrics,
-    prompts, search, session, sessions, usage,
+    appliance, audit, chats, completions, embeddings, export, exports, health, keys, lock, me, messages,
+    metrics, prompts, search, session, sessions, usage,
 };
 
 /// Who may use a route. The handler's argument type enforces it; this says it to readers, to the API's
@@ -321,6 +321,15 @@ fn auditing() -> Vec<Route> {
         })
         .query::<audit::RecordQuery>()
         .returns::<audit::RecordPage>(200),
+        Route::new(
+            Method::POST,
+            "/api/v1/audit/exports",
+            Access::Auditor,
+            "Export records as a signed bundle; asks for a proof",
+            || web::route().to(exports::create),
+        )
+        .takes::<exports::ExportOrder>()
+        .file("application/x-tar"),
     ]
 }
 

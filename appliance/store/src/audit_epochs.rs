@@ -32,12 +32,22 @@ pub struct Epoch {
     pub ended_us: Option<i64>,
 }
 
-/// The present epoch with its key.
+/// The present epoch with its key. Whoever holds it can sign after the epoch's end, for as long as the process lives.
 #[derive(Debug)]
-pub(crate) struct Present {
+pub struct Present {
     pub(crate) number: u64,
     pub(crate) begun_us: i64,
     pub(crate) pair: Ed25519KeyPair,
+}
+
+impl Present {
+    pub fn number(&self) -> u64 {
+        self.number
+    }
+
+    pub fn pair(&self) -> &Ed25519KeyPair {
+        &self.pair
+    }
 }
 
 const COLUMNS: &str = "number, public_key, certificate, begun_us, ended_us";

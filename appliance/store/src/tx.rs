@@ -8,7 +8,7 @@ use rusqlite::{Connection, OptionalExtension, Params, Row};
 
 use crate::Error;
 use crate::audit_checkpoints::Signed;
-use crate::audit_epochs::NewEpoch;
+use crate::audit_epochs::{NewEpoch, Present};
 use crate::ledger::{Ledger, Moment};
 
 /// A view of the store at one moment. The table modules take it.
@@ -83,6 +83,11 @@ impl<'a> Tx<'a> {
     /// [`Error::NotIntact`], or what the database says.
     pub fn checkpoint(&mut self) -> Result<Option<Arc<Signed>>, Error> {
         self.ledger.checkpoint(self.reader, &self.now)
+    }
+
+    /// The epoch whose key signs now; `None` if there is none.
+    pub fn epoch(&self) -> Option<Arc<Present>> {
+        self.ledger.state.epoch.clone()
     }
 
     /// Keeps certified keys for epochs to come. The first epoch begins with the first keys.

@@ -7,6 +7,7 @@
 mod alone;
 mod client;
 mod directory;
+mod download;
 mod group;
 mod model;
 mod print;
@@ -25,6 +26,7 @@ use crate::config::Config;
 use client::Console;
 
 pub(super) use directory::Arguments as Directory;
+pub(super) use download::Body;
 pub(super) use group::Arguments as Group;
 pub(super) use model::Arguments as Model;
 pub(super) use retention::Arguments as Retention;
@@ -50,7 +52,7 @@ pub(super) struct Target {
 }
 
 impl Target {
-    fn config(&self) -> anyhow::Result<Config> {
+    pub(super) fn config(&self) -> anyhow::Result<Config> {
         // A data directory alone is enough: a demo has no configuration file, and keeps its key beside its store.
         let given = self.data.as_ref().map(std::path::absolute).transpose()?;
         let mut config = match &given {
@@ -67,7 +69,12 @@ impl Target {
         Ok(config)
     }
 
-    fn open(&self) -> anyhow::Result<Console> {
+    /// Whether the answer is wanted as JSON.
+    pub(super) fn json(&self) -> bool {
+        self.json
+    }
+
+    pub(super) fn open(&self) -> anyhow::Result<Console> {
         let config = self.config()?;
         let data_dir = &config.data.dir;
         let served = crate::control::connect(data_dir)

@@ -7,6 +7,7 @@ pub(super) mod chats;
 pub(super) mod completions;
 pub(super) mod embeddings;
 pub(super) mod export;
+pub(super) mod exports;
 pub(super) mod health;
 pub(super) mod holds;
 pub(super) mod keys;
