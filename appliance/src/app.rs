@@ -22,6 +22,7 @@ use crate::places::Places;
 use crate::random::Random;
 use crate::records;
 use crate::refusals::Refusals;
+use crate::retention::Retention;
 
 /// How often limits are enforced that nobody's request would notice.
 const HOUSEKEEPING: Duration = Duration::from_secs(5);
@@ -42,6 +43,8 @@ pub struct App {
     pub chats: Chats,
     pub completions: Completions,
     pub embeddings: Embeddings,
+    /// How long chats are kept, and what keeps them longer.
+    pub retention: Retention,
     /// People of an LDAP directory, where one is configured.
     pub directory: Option<Directory>,
     /// Counts refusals of requests that nobody is signed in for.
@@ -78,7 +81,6 @@ impl App {
     pub fn build(parts: Parts) -> anyhow::Result<Self> {
         let Parts { config, store, clock, random, engines, model, embedding, .. } = parts;
         close_interrupted_answers(&store)?;
-        let (refusals, places) = (Refusals::default(), Places::default());
         let models = [Some(model.clone()), embedding.clone()].into_iter().flatten().collect();
         let access = Access::new(store.clone(), clock.clone(), random.clone(), models, &config);
         let chats = Chats::new(
@@ -89,7 +91,7 @@ impl App {
             access.clone(),
             model.clone(),
         );
-        let runs = access.runs().clone();
+        let (runs, refusals, places) = (access.runs().clone(), Refusals::default(), Places::default());
         let identity = Identity::new(identity::Parts {
             store: store.clone(),
             clock: clock.clone(),
@@ -120,6 +122,7 @@ impl App {
             model,
         );
         Ok(Self {
+            retention: Retention::new(store.clone(), clock.clone(), random.clone(), chats.clone(), &config),
             config: Arc::new(config),
             started_mono_us: clock.mono_us(),
             store,

@@ -186,10 +186,11 @@ async fn run(
     }
     connect_next(&mut sockets, &engines).await.context("the supervisor gave no engine")??;
     let (keeper, restarts) = (app.clone(), app.clone());
-    let (follower, judge) = (app.clone(), app.clone());
+    let (follower, judge, retention) = (app.clone(), app.clone(), app.retention.clone());
     actix_web::rt::spawn(async move { keeper.keep_house().await });
     actix_web::rt::spawn(async move { follower.follow_directory().await });
     actix_web::rt::spawn(async move { judge.follow_certificates().await });
+    actix_web::rt::spawn(async move { retention.follow().await });
     actix_web::rt::spawn(follow_engines(sockets, engines, restarts));
     actix_web::rt::spawn(keep_logs_small(logs));
     control.ready(serde_json::json!({"ca": tls::ca_path(&app.config.data.dir)}))?;

@@ -29,3 +29,4 @@ pub mod processes;
 pub mod random;
 pub mod records;
 pub mod refusals;
+pub mod retention;

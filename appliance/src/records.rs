@@ -3,6 +3,7 @@
 //! **Invariant:** no content. No prompt, answer, title, file name or query goes into a record; what must be
 //! provable later goes in as a digest salted with the chat's own salt, which dies with the chat.
 
+pub mod custody;
 mod directory;
 mod people;
 pub mod rights;

@@ -90,6 +90,11 @@ fn body(route: &Route) -> Option<Value> {
         ("POST", "/api/v1/admin/workspaces") | ("PATCH", "/api/v1/admin/workspaces/{id}") => {
             json!({"name": "taken over"})
         }
+        ("POST", "/api/v1/admin/purges") => json!({"chat": NO_SUCH_ID, "reason": "x"}),
+        ("POST", "/api/v1/audit/holds") => {
+            json!({"kind": "workspace", "target": "general", "reason": "x"})
+        }
+        ("POST", "/api/v1/audit/purges/{id}/approval") => json!({"approve": true}),
         ("POST", "/v1/chat/completions") => {
             json!({"model": "m", "messages": [{"role": "user", "content": "x"}]})
         }

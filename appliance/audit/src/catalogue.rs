@@ -142,7 +142,8 @@ events! {
     GROUP_MEMBER = "rights" "group.member";
     /// A workspace was made. Object: the workspace.
     WORKSPACE_CREATE = "rights" "workspace.create";
-    /// A workspace was changed. `d.fields`: what; `d.models`: those that it is kept to now.
+    /// A workspace was changed. `d.fields`: what; `d.models`: those that it is kept to now. `d.retention_days`,
+    /// `d.retention_action`: what becomes of its chats when; absent where they stay.
     WORKSPACE_UPDATE = "rights" "workspace.update";
     /// A workspace without chats was deleted with its prompts. Object: the workspace.
     WORKSPACE_DELETE = "rights" "workspace.delete";
@@ -166,14 +167,38 @@ events! {
     CHAT_OPEN = "data" "chat.open";
     /// A chat was renamed or another branch became its head. `d.fields`: which, never their text.
     CHAT_UPDATE = "data" "chat.update";
-    /// A chat was deleted with its messages and its part of the search index. `d.messages`: how many.
+    /// A chat was deleted with its messages and its part of the search index. `d.messages`: how many. `reason`: by the
+    /// `retention` of its workspace or by a `purge`; else its owner did it.
     CHAT_DELETE = "data" "chat.delete";
+    /// A chat went from the tables into a sealed file. `reason`: `retention`. `d.file`, `d.sha256`, `d.messages`.
+    CHAT_ARCHIVE = "data" "chat.archive";
+    /// An archived chat was put back, unread. `d.file`, `d.sha256`, `d.messages`.
+    CHAT_RESTORE = "data" "chat.restore";
     /// A chat was exported. `d.format`.
     CHAT_EXPORT = "data" "chat.export";
     /// Somebody searched their own chats. `d.hits`; never the query.
     CHAT_SEARCH = "data" "chat.search";
     /// A message was written. Object: the message. `d.chat`: its chat.
     MESSAGE_CREATE = "data" "message.create";
+
+    /// A legal hold was placed. Object: the hold. `d.kind` (`person`, `workspace`, `chat`), `d.target`: what is held.
+    HOLD_PLACE = "custody" "hold.place";
+    /// A legal hold was lifted. As `hold.place`.
+    HOLD_LIFT = "custody" "hold.lift";
+    /// Chats whose time was over went. Object: the workspace. `d.deleted`, `d.archived`, `d.held`: how many; `d.failed`: of
+    /// how many no archive could be written.
+    RETENTION_RUN = "custody" "retention.run";
+    /// An admin asked for a chat to be erased after a spill. Object: the chat. `d.purge`: the request.
+    PURGE_ASK = "custody" "purge.ask";
+    /// An auditor agreed: its rows are gone with this record. Object: the chat. `d.purge`.
+    PURGE_APPROVE = "custody" "purge.approve";
+    /// An auditor did not agree. Object: the chat. `d.purge`.
+    PURGE_REFUSE = "custody" "purge.refuse";
+    /// Nothing of the chat is left in the store, its write-ahead log, the archives and the engine's cache. Object: the
+    /// chat. `d.purge`.
+    PURGE_DONE = "custody" "purge.done";
+    /// The statement of a purge was handed out. Object: the chat. `d.purge`.
+    PURGE_STATEMENT = "custody" "purge.statement";
 
     /// A prompt was kept for asking again. Object: the prompt. `d.workspace`.
     PROMPT_CREATE = "data" "prompt.create";

@@ -59,6 +59,8 @@ enum Verb {
     Model(console::Model),
     /// Workspaces: compartments with their own people, chats, models and marking
     Workspace(console::Workspace),
+    /// How long chats are kept: what would go now, and let it go
+    Retention(console::Retention),
     /// Sessions: who is signed in
     Session(console::Session),
     /// The directory: does it answer, and what do its groups mean here
@@ -116,6 +118,7 @@ pub fn main() -> ExitCode {
         Verb::Group(arguments) => console::run(&arguments),
         Verb::Model(arguments) => console::run(&arguments),
         Verb::Workspace(arguments) => console::run(&arguments),
+        Verb::Retention(arguments) => console::run(&arguments),
         Verb::Session(arguments) => console::run(&arguments),
         Verb::Directory(arguments) => console::run(&arguments),
         Verb::Audit(arguments) => audit::run(&arguments),

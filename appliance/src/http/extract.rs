@@ -329,6 +329,8 @@ impl From<access::Error> for Error {
                 ..Self::new(Code::Quota).title(quota_title(quota)).retry_after(retry_after_seconds)
             },
             E::NoSuch(_) => Self::not_found(),
+            E::Held => Self::new(Code::Held),
+            E::Archive { .. } => Self::internal(error),
             E::Conflict(why) => Self::new(Code::Conflict).title(capital(why)),
             E::Invalid { field, why } => Self::invalid(field, capital(&why)),
             E::NoRandomness(error) => Self::internal(error),

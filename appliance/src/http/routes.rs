@@ -2,6 +2,7 @@
 //! describes the API and is walked by the tests with every wrong role.
 
 mod administration;
+mod custody;
 
 use std::collections::BTreeMap;
 
@@ -128,6 +129,7 @@ pub fn all() -> Vec<Route> {
         own_things(),
         auditing(),
         administration::all(),
+        custody::all(),
         programs(),
         operations(),
     ]

@@ -146,6 +146,11 @@ impl By {
         Self { actor: Actor::console(), via: None, standing: None }
     }
 
+    /// The appliance, by what was configured.
+    pub fn appliance() -> Self {
+        Self { actor: Actor::system(), via: None, standing: None }
+    }
+
     /// The admin's own id; `None` for the console.
     pub fn user_id(&self) -> Option<&str> {
         self.actor.uid.as_deref()

@@ -1,11 +1,13 @@
 //! Table `audit`: the records and their leaves. Only [`crate::Tx::audit`] appends.
 
+mod deeds;
 mod search;
 mod spans;
 
 use redoubt_audit::{Event, Hash, Outcome, Record, Tree};
 use rusqlite::{Row, params};
 
+pub use deeds::{Deeds, Mark, deeds, marks_of, marks_since};
 pub use search::list;
 
 use crate::{Error, Reader};

@@ -5,6 +5,7 @@
 
 pub mod alerts;
 pub mod api_keys;
+pub mod archives;
 pub mod audit_checkpoints;
 pub mod audit_epochs;
 pub mod audit_log;
@@ -17,6 +18,7 @@ pub mod directory_mappings;
 mod error;
 pub mod grants;
 pub mod groups;
+pub mod holds;
 mod inspection;
 mod integrity;
 pub mod keys;
@@ -30,9 +32,11 @@ mod open;
 mod page;
 pub mod permissions;
 pub mod prompts;
+pub mod purges;
 mod queue;
 mod readers;
 pub mod recovery_codes;
+pub mod retention;
 mod rights_digest;
 mod sealing;
 pub mod search;

@@ -5,13 +5,14 @@ use rusqlite_migration::{M, Migrations};
 
 use crate::Error;
 
-const FILES: [&str; 7] = [
+const FILES: [&str; 8] = [
     include_str!("../migrations/0001-initial.sql"),
     include_str!("../migrations/0002-identity.sql"),
     include_str!("../migrations/0003-directory-groups.sql"),
     include_str!("../migrations/0004-certificates.sql"),
     include_str!("../migrations/0005-bounds.sql"),
     include_str!("../migrations/0006-checkpoints.sql"),
+    include_str!("../migrations/0007-retention.sql"),
     include_str!("../migrations/0008-audit-search.sql"),
 ];
 const STEPS: &[M<'static>] = &[
@@ -22,6 +23,7 @@ const STEPS: &[M<'static>] = &[
     M::up(FILES[4]),
     M::up(FILES[5]),
     M::up(FILES[6]),
+    M::up(FILES[7]),
 ];
 
 /// Applies what is missing, each step in its own transaction.

@@ -8,7 +8,7 @@ use rusqlite::types::ValueRef;
 use crate::{Error, Reader};
 
 /// What is covered: columns that change together with a record only, in a fixed order.
-const QUERIES: [&str; 11] = [
+const QUERIES: [&str; 12] = [
     "SELECT id, name, role, password_hash, disabled, source, role_source, directory_id FROM users ORDER BY id",
     "SELECT user_id, sealed FROM totp ORDER BY user_id",
     "SELECT id, requests_per_day, tokens_per_day, parallel, priority FROM groups ORDER BY id",
@@ -16,10 +16,11 @@ const QUERIES: [&str; 11] = [
     "SELECT group_id, permission, effect FROM group_permissions ORDER BY group_id, permission",
     "SELECT group_id, model FROM group_models ORDER BY group_id, model",
     "SELECT id, directory_group, role, group_id FROM directory_mappings ORDER BY id",
-    "SELECT id, marking_text FROM workspaces ORDER BY id",
+    "SELECT id, marking_text, retention_days, retention_action FROM workspaces ORDER BY id",
     "SELECT workspace_id, user_id FROM workspace_members ORDER BY workspace_id, user_id",
     "SELECT workspace_id, group_id FROM workspace_groups ORDER BY workspace_id, group_id",
     "SELECT id, user_id, hash, workspace, scopes, expires_at, revoked_at FROM api_keys ORDER BY id",
+    "SELECT id, kind, target, lifted_at FROM holds ORDER BY id",
 ];
 
 /// SHA-256 over the rows of each query in turn: a mark before each row and after each query, then each value as its type

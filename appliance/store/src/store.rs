@@ -265,6 +265,22 @@ impl Store {
         self.inner.key.unseal(purpose, aad, sealed)
     }
 
+    /// Moves the whole write-ahead log into the database and cuts it to nothing, so that no page of before is left in it.
+    /// `false` if a reader or the writer stood in the way for longer than a moment: try again. Blocks meanwhile.
+    ///
+    /// # Errors
+    /// What the disk says.
+    pub fn truncate_log(&self) -> Result<bool, Error> {
+        let _still = self.progress().checkpoint.lock().unwrap_or_else(PoisonError::into_inner);
+        let reader = Reader::new(open::checkpointer(self.path(), self.key())?);
+        match writer::checkpoint(&reader, "TRUNCATE") {
+            // A log that is cut has no frames, and one that could not be says how many.
+            Ok((frames, _)) => Ok(frames == 0),
+            Err(error) if writer::is_passing(&error) => Ok(false),
+            Err(error) => Err(error.into()),
+        }
+    }
+
     /// Whether writing is over until a restart, because the disk failed under a commit.
     pub fn failed(&self) -> bool {
         self.inner.progress.failed.load(Ordering::SeqCst)

@@ -290,7 +290,7 @@ fn refuse(jobs: Vec<Box<dyn Job>>, why: &'static str) {
 }
 
 /// Whether an error says "not now" rather than "never again".
-fn is_passing(error: &rusqlite::Error) -> bool {
+pub(crate) fn is_passing(error: &rusqlite::Error) -> bool {
     let extended = error.sqlite_error().map(|error| error.extended_code);
     matches!(error.sqlite_error_code(), Some(ErrorCode::DiskFull | ErrorCode::DatabaseBusy))
         || extended == Some(rusqlite::ffi::SQLITE_IOERR_SHMSIZE)

@@ -10,6 +10,7 @@ mod inspection;
 mod integrity;
 mod keys;
 mod records;
+mod retention;
 mod sealing;
 mod searching;
 mod secrecy;

@@ -45,6 +45,13 @@ export type Problem = Pick<Schemas['Problem'], 'status' | 'title'> & {
   retry_after?: number | null;
 };
 
+/** What a law forbids to delete. */
+export type Hold = Schemas['Hold'];
+export type NewHold = Schemas['NewHold'];
+/** A chat that is to be erased after a spill; of a case an auditor sees who has read it. */
+export type Purge = Schemas['Purge'];
+export type PurgeCase = Schemas['PurgeCase'];
+
 export interface Page<T> {
   items: T[];
   next: string | null;

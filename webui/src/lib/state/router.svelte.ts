@@ -8,6 +8,8 @@ export const ADMIN_PARTS = [
   'people',
   'groups',
   'workspaces',
+  'retention',
+  'purges',
   'models',
   'mappings',
   'directory',
@@ -22,7 +24,7 @@ export type AdminPart = (typeof ADMIN_PARTS)[number];
 const WITH_ITEMS: readonly AdminPart[] = ['people', 'groups', 'workspaces'];
 
 /** The pages under `/audit/`. */
-export const AUDIT_PARTS = ['records', 'checkpoints', 'exports'] as const;
+export const AUDIT_PARTS = ['records', 'checkpoints', 'exports', 'holds', 'purges'] as const;
 
 export type AuditPart = (typeof AUDIT_PARTS)[number];
 /** Those of which each item, a number, has a page of its own. */
