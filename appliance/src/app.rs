@@ -13,6 +13,7 @@ use crate::completions::Completions;
 use crate::config::Config;
 use crate::directory::Directory;
 use crate::embeddings::Embeddings;
+use crate::forwarding::collector;
 use crate::identity::certificate::Authority;
 use crate::identity::{self, Identity};
 use crate::metrics::Metrics;
@@ -46,6 +47,8 @@ pub struct App {
     /// Counts refusals of requests that nobody is signed in for.
     pub refusals: Refusals,
     pub metrics: Metrics,
+    /// How the collector of the records is doing.
+    pub collector: collector::State,
     /// How far the processes are locked in, in words.
     pub lockdown: Arc<str>,
     /// When it was built, on the clock that never goes back.
@@ -75,7 +78,7 @@ impl App {
     pub fn build(parts: Parts) -> anyhow::Result<Self> {
         let Parts { config, store, clock, random, engines, model, embedding, .. } = parts;
         close_interrupted_answers(&store)?;
-        let refusals = Refusals::default();
+        let (refusals, places) = (Refusals::default(), Places::default());
         let models = [Some(model.clone()), embedding.clone()].into_iter().flatten().collect();
         let access = Access::new(store.clone(), clock.clone(), random.clone(), models, &config);
         let chats = Chats::new(
@@ -98,7 +101,6 @@ impl App {
             certificates: parts.certificates,
             on_end: Arc::new(move |session_id| runs.end_session(session_id)),
         })?;
-        let places = Places::default();
         let embeddings = Embeddings::new(
             store.clone(),
             clock.clone(),
@@ -131,6 +133,7 @@ impl App {
             directory: parts.directory,
             refusals,
             metrics: Metrics::default(),
+            collector: collector::State::default(),
             lockdown: parts.lockdown.into(),
         })
     }

@@ -8,10 +8,10 @@ use anyhow::Context as _;
 use redoubt_audit::Origin;
 use redoubt_engine::Engine;
 use redoubt_store::keys::{KeyFile, KeySlots};
-use redoubt_store::{Clock, Options, Store, Witness};
+use redoubt_store::{Clock, OnDurable, Options, Store, Witness};
 use ring::rand::SystemRandom;
 use serde::{Deserialize, Serialize};
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
 
 use crate::app::{App, Parts};
 use crate::audit::anchor::Anchor;
@@ -19,6 +19,7 @@ use crate::chat::Engines;
 use crate::clock::SystemClock;
 use crate::config::Config;
 use crate::directory::Directory;
+use crate::forwarding::{Collector, StandardOutput};
 use crate::http::{self, tls};
 use crate::identity::certificate::Authority;
 use crate::logs::{self, Logs};
@@ -27,6 +28,8 @@ use crate::processes::FrontParts;
 use crate::random::{self, Random};
 use crate::records;
 
+/// For what was recorded last to be read from standard output.
+const LAST_LINES: Duration = Duration::from_secs(1);
 const TRIM_LOGS_EVERY: Duration = Duration::from_secs(60);
 
 /// What the supervisor passes to the front without looking at it.
@@ -67,16 +70,26 @@ pub fn open_store_as_it_is(
     clock: Arc<dyn Clock>,
     random: &dyn Random,
 ) -> anyhow::Result<Store> {
-    let slots = KeySlots::load(data_dir)?;
-    let key = slots.open_with_key_file(&KeyFile::load(key_file)?)?;
-    let origin = origin(slots.install_id(), software, random)?;
-    Ok(Store::open(store_options(data_dir), key, clock, origin)?)
+    open(store_options(data_dir), key_file, software, clock, random)
 }
 
 /// Where the store lies, and that its checkpoints go to the anchor.
 pub fn store_options(data_dir: &Path) -> Options {
     let witness: Arc<dyn Witness> = Arc::new(Anchor::in_folder(data_dir));
     Options { witness: Some(witness), ..Options::at(database_path(data_dir)) }
+}
+
+fn open(
+    options: Options,
+    key_file: &Path,
+    software: &str,
+    clock: Arc<dyn Clock>,
+    random: &dyn Random,
+) -> anyhow::Result<Store> {
+    let slots = KeySlots::load(options.path.parent().context("the store is in no folder")?)?;
+    let key = slots.open_with_key_file(&KeyFile::load(key_file)?)?;
+    let origin = origin(slots.install_id(), software, random)?;
+    Ok(Store::open(options, key, clock, origin)?)
 }
 
 /// The origin of this boot's records.
@@ -90,7 +103,7 @@ pub fn database_path(data_dir: &Path) -> PathBuf {
 }
 
 /// Serves; returns when the supervisor says so.
-pub fn serve(parts: FrontParts) -> anyhow::Result<()> {
+pub fn serve(mut parts: FrontParts) -> anyhow::Result<()> {
     let settings: FrontSettings =
         serde_json::from_value(parts.settings.clone()).context("the front's settings")?;
     let config = settings.config;
@@ -98,8 +111,12 @@ pub fn serve(parts: FrontParts) -> anyhow::Result<()> {
     let logs = logs::to_folder(&config.data.dir.join("logs"), &config.log.level, max_log_bytes)?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
     let random: Arc<dyn Random> = Arc::new(SystemRandom::new());
-    let store =
-        open_store(&config.data.dir, &config.keys.file, &settings.software, clock.clone(), random.as_ref())?;
+    let output = parts.standard_output.take().map(StandardOutput::start).transpose()?.map(Arc::new);
+    let news = Arc::new(Notify::new());
+    let on_durable = Some(tell(output.clone(), news.clone()));
+    let options = Options { on_durable, ..store_options(&config.data.dir) };
+    let store = open(options, &config.keys.file, &settings.software, clock.clone(), random.as_ref())?;
+    Anchor::in_folder(&config.data.dir).check(&store)?;
     let unseal = |purpose: &str, aad: &[u8], sealed: &[u8]| store.unseal(purpose, aad, sealed);
     let certificates = Authority::load(&config.certificates)?;
     let tls = tls::server_config(&config.data.dir, &config.listen, certificates.as_ref(), unseal)?;
@@ -127,13 +144,26 @@ pub fn serve(parts: FrontParts) -> anyhow::Result<()> {
         tx.checkpoint()
     })?;
     tracing::info!(report = %parts.report, engine = %parts.engine_report, "locked in");
-    let served = actix_web::rt::System::new().block_on(run(app, parts, tls, engines, logs));
+    let served = actix_web::rt::System::new().block_on(run(app, parts, tls, engines, logs, news));
     let recorded = store.write_blocking(|tx| {
         tx.audit(records::stopped())?;
         tx.checkpoint()
     });
     store.close()?;
+    if let Some(output) = output {
+        output.finish(LAST_LINES);
+    }
     served.and(recorded.map(|_| ()).map_err(anyhow::Error::from))
+}
+
+/// Who hears of records that are on the disk.
+fn tell(output: Option<Arc<StandardOutput>>, news: Arc<Notify>) -> OnDurable {
+    OnDurable::new(move |records| {
+        if let Some(output) = &output {
+            output.push(&records);
+        }
+        news.notify_one();
+    })
 }
 
 async fn run(
@@ -142,8 +172,15 @@ async fn run(
     tls: rustls::ServerConfig,
     engines: Engines,
     logs: Logs,
+    news: Arc<Notify>,
 ) -> anyhow::Result<()> {
-    let FrontParts { listener, console, engines: mut sockets, directories, control, .. } = parts;
+    let FrontParts { listener, console, engines: mut sockets, directories, collectors, control, .. } = parts;
+    if let Some(settings) = &app.config.audit.collector {
+        let (store, data_dir, state) =
+            (app.store.clone(), app.config.data.dir.clone(), app.collector.clone());
+        let collector = Collector::new(settings, store, data_dir, news, state)?;
+        actix_web::rt::spawn(collector.run(collectors));
+    }
     if let Some(directory) = app.directory.clone() {
         actix_web::rt::spawn(follow_directories(directories, directory));
     }

@@ -348,8 +348,14 @@ pub fn engine_restarted(model: &ModelRef) -> Draft {
 
 // The log itself.
 
-pub fn records_read(caller: &Caller<Auditor>, shown: usize) -> Draft {
-    caller.via.stamp(Draft::new(event::AUDIT_READ, Outcome::Ok, caller.actor())).data("shown", shown)
+/// `what`: of the words that the catalogue has for it.
+pub fn log_read(caller: &Caller<Auditor>, what: &'static str, shown: usize) -> Draft {
+    let draft = Draft::new(event::AUDIT_READ, Outcome::Ok, caller.actor());
+    caller.via.stamp(draft).data("what", what).data("shown", shown)
+}
+
+pub fn record_read(caller: &Caller<Auditor>, seq: u64) -> Draft {
+    log_read(caller, "record", 1).data("seq", seq)
 }
 
 /// `to`: after the last record, where the records do not go to the end.

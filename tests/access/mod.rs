@@ -9,6 +9,7 @@ mod bounds;
 mod ends;
 mod keys;
 mod leaving;
+mod no_text;
 mod quotas;
 mod rights;
 mod withheld;

@@ -232,7 +232,7 @@ describe('the search leads', () => {
   test('analysts to a new chat, others to their pages', () => {
     expect(titles('', 'analyst')).toEqual(['New chat']);
     expect(titles('sett', 'analyst')).toEqual(['Settings']);
-    expect(titles('', 'auditor')).toEqual(['Audit records', 'Settings', 'Help']);
+    expect(titles('', 'auditor')).toEqual(['Audit records', 'Checkpoints', 'Exports', 'Settings', 'Help']);
     expect(titles('people', 'admin')).toEqual(['People']);
     expect(titles('people', 'analyst')).toEqual([]);
   });

@@ -10,14 +10,13 @@ test.each([
   ['/chats/', 'chats', null],
   ['/chats/5f0c-1', 'chats', '5f0c-1'],
   ['/settings', 'settings', null],
-  ['/audit', 'audit', null],
   ['/help', 'help', null],
   ['/chats/a/b', 'unknown', null],
   ['/chats/%2e%2e', 'unknown', null],
   ['/constructor', 'unknown', null],
   ['/Settings', 'unknown', null],
 ])('%s is %s', (path, name, chat) => {
-  expect(match(path)).toEqual({ name, chat, admin: null });
+  expect(match(path)).toEqual({ name, chat, admin: null, audit: null });
 });
 
 test.each([
@@ -32,7 +31,23 @@ test.each([
   ['/admin/people/a/b', null],
   ['/administrators', null],
 ])('%s is the page %j', (path, admin) => {
-  expect(match(path)).toEqual({ name: admin ? 'admin' : 'unknown', chat: null, admin });
+  expect(match(path)).toEqual({ name: admin ? 'admin' : 'unknown', chat: null, admin, audit: null });
+});
+
+test.each([
+  ['/audit', { part: 'records', item: null }],
+  ['/audit/records', { part: 'records', item: null }],
+  ['/audit/records/', { part: 'records', item: null }],
+  ['/audit/records/1042', { part: 'records', item: '1042' }],
+  ['/audit/checkpoints/8', { part: 'checkpoints', item: '8' }],
+  ['/audit/exports', { part: 'exports', item: null }],
+  ['/audit/exports/8', null],
+  ['/audit/records/x', null],
+  ['/audit/records/-1', null],
+  ['/audit/constructor', null],
+  ['/auditors', null],
+])('%s is the page %j of the auditors', (path, audit) => {
+  expect(match(path)).toEqual({ name: audit ? 'audit' : 'unknown', chat: null, admin: null, audit });
 });
 
 test.each([

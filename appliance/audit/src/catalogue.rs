@@ -3,11 +3,12 @@
 //! **Invariant:** a record starts from one of these constants, so none has a name that is not listed here.
 //! Names are never reused with another meaning; new ones may be added without a new format version.
 
-/// An event of the catalogue: its category and its name, the fields `cat` and `act`.
+/// An event of the catalogue: its category and its name, the fields `cat` and `act`; and what it means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Event {
     cat: &'static str,
     act: &'static str,
+    meaning: &'static str,
 }
 
 impl Event {
@@ -18,11 +19,19 @@ impl Event {
     pub fn act(self) -> &'static str {
         self.act
     }
+
+    /// What happened, in a sentence, and what the record's object and `d` hold. Names of fields are in backquotes.
+    pub fn meaning(self) -> &'static str {
+        self.meaning.trim_ascii_start()
+    }
 }
 
 macro_rules! events {
-    ($($(#[$doc:meta])+ $name:ident = $cat:literal $act:literal;)+) => {
-        $($(#[$doc])+ pub const $name: Event = Event { cat: $cat, act: $act };)+
+    ($($(#[doc = $doc:literal])+ $name:ident = $cat:literal $act:literal;)+) => {
+        $(
+            $(#[doc = $doc])+
+            pub const $name: Event = Event { cat: $cat, act: $act, meaning: concat!($($doc),+) };
+        )+
 
         /// The whole catalogue.
         pub const ALL: &[Event] = &[$($name),+];
@@ -185,7 +194,8 @@ events! {
     /// Further refusals of one source, counted instead of recorded singly. `d.count`, `d.from`, `d.to`.
     REFUSALS_SUMMARY = "access" "refusals.summary";
 
-    /// Records were read. `d`: the filter's bounds and how many were shown.
+    /// The log was looked into. `d.what` (`records`, one `record`, `checkpoints`, `exports`), `d.shown`: how many;
+    /// `d.seq`: of one record.
     AUDIT_READ = "audit" "audit.read";
     /// Records were exported as a bundle. `d`: range, nonce, number.
     AUDIT_EXPORT = "audit" "audit.export";
@@ -204,6 +214,18 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
+
+    #[test]
+    fn every_event_is_explained_in_sentences() {
+        for event in ALL {
+            let meaning = event.meaning();
+            assert!(
+                meaning.starts_with(|c: char| c.is_ascii_uppercase()) && meaning.ends_with('.'),
+                "{meaning}"
+            );
+            assert!(!meaning.contains("  ") && meaning.matches('`').count() % 2 == 0, "{meaning}");
+        }
+    }
 
     #[test]
     fn names_are_unique_and_in_the_format_s_alphabet() {

@@ -13,6 +13,7 @@ mod ed25519;
 mod note;
 mod note_key;
 mod proof;
+mod proof_text;
 mod record;
 pub mod ssh;
 pub mod tile;
@@ -28,6 +29,7 @@ pub use draft::{Actor, Data, Draft, ModelRef, Object, Outcome, Source, Value};
 pub use note::{MAX_NOTE_BYTES, MAX_NOTE_SIGNATURES, Note, NoteSignature};
 pub use note_key::{NoteKey, NoteKeyKind, Verified};
 pub use proof::{Subtrees, consistency_proof, inclusion_proof, tree, verify_consistency, verify_inclusion};
+pub use proof_text::proof_text;
 pub use record::{
     ActorField, Fields, MAX_RECORD_BYTES, ModelField, ObjectField, Origin, Record, SourceField, Stamp,
     VERSION,

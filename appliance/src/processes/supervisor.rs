@@ -4,7 +4,7 @@
 
 use std::io::{Seek, SeekFrom};
 use std::net::TcpListener;
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
@@ -16,10 +16,11 @@ use redoubt_engine::worker::{self, Files};
 use rustix::process::Signal;
 use serde_json::Value;
 
+use super::aside::{Aside, AsidePlan, CollectorPlan, STEADY};
 use super::backoff::Backoff;
 use super::child::{Child, Death};
 use super::message::{self, Caged, EngineStart, FrontReady, FrontStart, ToFront};
-use super::pair::{DirectoryPair, DirectoryPlan};
+use super::pair::DirectoryPlan;
 use super::{CAGING_DEADLINE, ENGINE_VERB, EXECUTABLE, FRONT_VERB, signals};
 use crate::lockdown::{self, Egress, Report};
 
@@ -28,8 +29,6 @@ const FRONT_GRACE: Duration = Duration::from_secs(10);
 const ENGINE_GRACE: Duration = Duration::from_secs(2);
 /// How long to listen for a second child's reason after the first one's.
 const OTHER_GRACE: Duration = Duration::from_millis(300);
-/// An engine or a directory that lived this long did not die of its start.
-const STEADY: Duration = Duration::from_secs(5);
 
 /// Front or engine did not come up.
 #[derive(Debug, thiserror::Error)]
@@ -52,12 +51,16 @@ pub struct Plan {
     /// For the front only; the supervisor does not look into it.
     pub front: Value,
     pub policy: Egress,
+    /// Ours, if records go there.
+    pub standard_output: Option<OwnedFd>,
     /// What the front reads and writes. It must exist.
     pub data_dir: PathBuf,
     /// Files and folders outside it that the front reads: its key file, its certificate.
     pub read: Vec<PathBuf>,
     /// The directory, if one is configured.
     pub directory: Option<DirectoryPlan>,
+    /// The way to the collector, if one is configured.
+    pub collector: Option<CollectorPlan>,
 }
 
 /// The processes at the moment when all is ready.
@@ -86,6 +89,9 @@ pub fn supervise(plan: Plan, ready: impl FnOnce(&Pids, Value)) -> anyhow::Result
     lockdown::harden()?;
     let (tell, events) = mpsc::channel();
     signals::watch(tell.clone(), || Event::Stop).context("signals")?;
+    let directory = plan.directory.clone().map(|plan| AsidePlan::Directory(Box::new(plan)));
+    let collector = plan.collector.clone().map(AsidePlan::Collector);
+    let asides = directory.into_iter().chain(collector).map(Aside::new).collect();
     let mut supervisor = Supervisor {
         plan,
         tell,
@@ -95,12 +101,12 @@ pub fn supervise(plan: Plan, ready: impl FnOnce(&Pids, Value)) -> anyhow::Result
         front_backoff: Backoff::default(),
         engine_backoff: Backoff::default(),
         due: None,
-        directory: None,
-        directory_backoff: Backoff::default(),
-        directory_due: None,
+        asides,
     };
     supervisor.start_all()?;
-    supervisor.start_directory()?;
+    for index in 0..supervisor.asides.len() {
+        supervisor.start_aside(index)?;
+    }
     match supervisor.await_ready()? {
         Some((pids, details)) => ready(&pids, details),
         None => return supervisor.stop(),
@@ -119,9 +125,7 @@ struct Supervisor {
     engine_backoff: Backoff,
     /// When to start what is missing of these two.
     due: Option<Instant>,
-    directory: Option<DirectoryPair>,
-    directory_backoff: Backoff,
-    directory_due: Option<Instant>,
+    asides: Vec<Aside>,
 }
 
 struct Front {
@@ -177,9 +181,10 @@ impl Supervisor {
             settings: self.plan.front.clone(),
             engine,
         }));
-        if let Err(error) =
-            message::send(&control, &start, &[self.plan.listener.as_fd(), self.plan.control.as_fd()])
-        {
+        let listeners = [self.plan.listener.as_fd(), self.plan.control.as_fd()];
+        let files: Vec<_> =
+            listeners.into_iter().chain(self.plan.standard_output.iter().map(AsFd::as_fd)).collect();
+        if let Err(error) = message::send(&control, &start, &files) {
             return Err(child.reason("front").context(error));
         }
         let (pid, socket, tell) = (child.pid(), control.try_clone()?, self.tell.clone());
@@ -193,18 +198,16 @@ impl Supervisor {
         Ok(Front { child, control, serves: false })
     }
 
-    /// The directory's two processes, where one is configured; the front gets the socket.
-    fn start_directory(&mut self) -> anyhow::Result<()> {
-        let (Some(plan), Some(front)) = (&self.plan.directory, &self.front) else { return Ok(()) };
+    fn start_aside(&mut self, index: usize) -> anyhow::Result<()> {
         let tell = self.tell.clone();
         let on_death = move |death| {
             // Fails only where the supervisor has stopped already.
             let _stopped = tell.send(Event::Died(death));
         };
-        let (pair, socket) = DirectoryPair::start_watched(Path::new(EXECUTABLE), plan, on_death)?;
-        message::send(&front.control, &ToFront::Directory, &[socket.as_fd()]).context("the front")?;
-        self.directory = Some(pair);
-        Ok(())
+        let Some(aside) = self.asides.get_mut(index) else { return Ok(()) };
+        aside.end();
+        // The next front is followed by another one.
+        self.front.as_ref().map_or(Ok(()), |front| aside.start(&front.control, on_death))
     }
 
     fn start(&self, verb: &str) -> anyhow::Result<(Child, UnixStream)> {
@@ -258,7 +261,7 @@ impl Supervisor {
     /// Replaces what dies until the end is asked for.
     fn watch(&mut self) {
         loop {
-            let due = self.due.into_iter().chain(self.directory_due).min();
+            let due = self.due.into_iter().chain(self.asides.iter().filter_map(|aside| aside.due)).min();
             let wait = due.map(|due| due.saturating_duration_since(Instant::now()));
             let event = match wait {
                 Some(wait) => self.events.recv_timeout(wait),
@@ -286,29 +289,20 @@ impl Supervisor {
             // What served it ends with it and is not to blame.
             self.engine = None;
             self.engine_backoff = Backoff::default();
-            self.directory = None;
-            self.directory_backoff = Backoff::default();
+            self.asides.iter_mut().for_each(Aside::forgive);
             ("front", self.front_backoff.after_death(front.serves))
         } else if let Some(engine) = self.engine.take_if(|engine| engine.pid() == death.pid) {
             ("engine", self.engine_backoff.after_death(engine.age() > STEADY))
-        } else if let Some(pair) = self.directory.take_if(|pair| pair.has(death.pid)) {
-            ("directory", self.directory_backoff.after_death(pair.age() > STEADY))
         } else {
+            for aside in &mut self.asides {
+                if let Some(wait) = aside.bury(death.pid) {
+                    note_death(aside.name(), death, wait);
+                }
+            }
             return;
         };
-        tracing::error!(
-            process = name,
-            pid = death.pid,
-            death = death.account,
-            restart_in_ms = wait.as_millis(),
-            "a process died"
-        );
-        let due = Some(Instant::now() + wait);
-        if name == "directory" {
-            self.directory_due = due;
-        } else {
-            self.due = due;
-        }
+        note_death(name, death, wait);
+        self.due = Some(Instant::now() + wait);
     }
 
     /// Starts what is missing and due, and tries again later where that fails.
@@ -317,31 +311,25 @@ impl Supervisor {
         if self.due.is_some_and(|due| due <= now) {
             self.repair_front_or_engine();
         }
-        if self.directory_due.is_some_and(|due| due <= now) {
-            self.repair_directory();
+        for index in 0..self.asides.len() {
+            if self.asides.get(index).and_then(|aside| aside.due).is_some_and(|due| due <= now) {
+                self.repair_aside(index);
+            }
         }
     }
 
-    fn repair_directory(&mut self) {
-        self.directory_due = None;
-        self.directory = None;
-        if let Err(error) = self.start_directory() {
-            let wait = self.directory_backoff.after_death(false);
-            tracing::error!(
-                error = format!("{error:#}"),
-                retry_in_ms = wait.as_millis(),
-                "restart of the directory failed"
-            );
-            self.directory_due = Some(Instant::now() + wait);
-        }
+    fn repair_aside(&mut self, index: usize) {
+        let Err(error) = self.start_aside(index) else { return };
+        let Some(aside) = self.asides.get_mut(index) else { return };
+        let (process, retry_in_ms) = (aside.name(), aside.wait(false).as_millis());
+        tracing::error!(process, error = format!("{error:#}"), retry_in_ms, "restart failed");
     }
 
     fn repair_front_or_engine(&mut self) {
         self.due = None;
         let repaired = if self.front.is_none() {
             self.engine = None;
-            self.directory = None;
-            self.directory_due = Some(Instant::now());
+            self.asides.iter_mut().for_each(|aside| aside.due = Some(Instant::now()));
             self.start_all()
         } else {
             self.replace_engine()
@@ -371,7 +359,7 @@ impl Supervisor {
             self.await_end(FRONT_GRACE, |supervisor| supervisor.front.is_none());
         }
         self.front = None;
-        self.directory = None;
+        self.asides.clear();
         if let Some(engine) = &self.engine {
             engine.signal(Signal::TERM);
             self.await_end(ENGINE_GRACE, |supervisor| supervisor.engine.is_none());
@@ -395,6 +383,16 @@ impl Supervisor {
             }
         }
     }
+}
+
+fn note_death(process: &str, death: &Death, wait: Duration) {
+    tracing::error!(
+        process,
+        pid = death.pid,
+        death = death.account,
+        restart_in_ms = wait.as_millis(),
+        "a process died"
+    );
 }
 
 /// In the order of [`EngineStart`]. The files for embeddings are read by position, so theirs need no care.

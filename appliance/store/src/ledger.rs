@@ -4,7 +4,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use redoubt_audit::{Actor, Draft, Origin, Outcome, Stamp, Tree, catalogue};
+use redoubt_audit::{Actor, Draft, Origin, Outcome, Record, Stamp, Tree, catalogue};
 
 use crate::audit_checkpoints::Signed;
 use crate::audit_epochs::Present;
@@ -49,6 +49,8 @@ pub(crate) struct Ledger {
     pub(crate) origin: Origin,
     pub(crate) key: DataKey,
     pub(crate) state: State,
+    /// Records of the open transaction, in their order.
+    sealed: Vec<Record>,
 }
 
 impl Ledger {
@@ -67,7 +69,7 @@ impl Ledger {
         let last = audit_log::last_time(reader)?.map(|time_us| Last { time_us, mono_us: None });
         let epoch = audit_epochs::present(reader, &key)?.map(Arc::new);
         let state = State { tree, last, epoch, ..State::default() };
-        let mut ledger = Self { clock, origin, key, state };
+        let mut ledger = Self { clock, origin, key, state, sealed: Vec::new() };
         ledger.resume(reader)?;
         Ok(ledger)
     }
@@ -77,7 +79,14 @@ impl Ledger {
     }
 
     pub(crate) fn restore(&mut self, state: State) {
+        let size = state.tree.size();
+        self.sealed.retain(|record| record.fields().seq < size);
         self.state = state;
+    }
+
+    /// The records of a transaction that is on the disk now.
+    pub(crate) fn take_sealed(&mut self) -> Vec<Record> {
+        std::mem::take(&mut self.sealed)
     }
 
     /// How many records there are.
@@ -133,6 +142,7 @@ impl Ledger {
         audit_log::append(reader, &record, now.time_us)?;
         audit_tree::push(reader, &mut self.state.tree, record.leaf())?;
         self.state.last = Some(Last { time_us: now.time_us, mono_us: Some(now.mono_us) });
+        self.sealed.push(record);
         Ok(seq)
     }
 }

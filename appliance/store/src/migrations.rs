@@ -5,16 +5,24 @@ use rusqlite_migration::{M, Migrations};
 
 use crate::Error;
 
-const FILES: [&str; 6] = [
+const FILES: [&str; 7] = [
     include_str!("../migrations/0001-initial.sql"),
     include_str!("../migrations/0002-identity.sql"),
     include_str!("../migrations/0003-directory-groups.sql"),
     include_str!("../migrations/0004-certificates.sql"),
     include_str!("../migrations/0005-bounds.sql"),
     include_str!("../migrations/0006-checkpoints.sql"),
+    include_str!("../migrations/0008-audit-search.sql"),
 ];
-const STEPS: &[M<'static>] =
-    &[M::up(FILES[0]), M::up(FILES[1]), M::up(FILES[2]), M::up(FILES[3]), M::up(FILES[4]), M::up(FILES[5])];
+const STEPS: &[M<'static>] = &[
+    M::up(FILES[0]),
+    M::up(FILES[1]),
+    M::up(FILES[2]),
+    M::up(FILES[3]),
+    M::up(FILES[4]),
+    M::up(FILES[5]),
+    M::up(FILES[6]),
+];
 
 /// Applies what is missing, each step in its own transaction.
 ///

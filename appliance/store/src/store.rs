@@ -12,6 +12,7 @@ use zeroize::Zeroizing;
 
 use crate::directory::{self, Lock, make_private};
 use crate::ledger::Ledger;
+use crate::on_durable::OnDurable;
 use crate::queue::{Queue, Refused};
 use crate::tx::{Reader, Tx};
 use crate::writer::{self, MAX_LOG_FRAMES, Progress, Writer};
@@ -33,6 +34,8 @@ pub struct Options {
     pub readers: usize,
     /// How long a caller waits for a write.
     pub write_deadline: Duration,
+    /// Who is told of the records of this process.
+    pub on_durable: Option<OnDurable>,
     /// Who hears of new checkpoints.
     pub witness: Option<Arc<dyn Witness>>,
 }
@@ -40,7 +43,9 @@ pub struct Options {
 impl Options {
     /// Four readers and the 2 s that the audit rules give a write.
     pub fn at(path: impl Into<PathBuf>) -> Self {
-        Self { path: path.into(), readers: 4, write_deadline: Duration::from_secs(2), witness: None }
+        let path = path.into();
+        let write_deadline = Duration::from_secs(2);
+        Self { path, readers: 4, write_deadline, on_durable: None, witness: None }
     }
 }
 
@@ -146,6 +151,7 @@ impl Store {
             ledger,
             queue: Arc::clone(&writes),
             progress: Arc::clone(&progress),
+            on_durable: options.on_durable,
             log_limit: MAX_LOG_FRAMES,
             witness: options.witness,
             unsigned_since: None,

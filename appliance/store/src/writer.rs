@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use rusqlite::ErrorCode;
 
 use crate::ledger::{self, Ledger};
+use crate::on_durable::OnDurable;
 use crate::queue::Queue;
 use crate::sealing::{LONGEST_UNSIGNED, MOST_UNSIGNED};
 use crate::tx::{Reader, Tx};
@@ -54,6 +55,7 @@ pub(crate) struct Writer {
     pub(crate) ledger: Ledger,
     pub(crate) queue: Arc<Queue<Box<dyn Job>>>,
     pub(crate) progress: Arc<Progress>,
+    pub(crate) on_durable: Option<OnDurable>,
     /// At how many frames of the log readers are waited for next.
     pub(crate) log_limit: i64,
     pub(crate) witness: Option<Arc<dyn Witness>>,
@@ -167,6 +169,10 @@ impl Writer {
         let before = self.ledger.state();
         match self.commit(body) {
             Ok(()) => {
+                let sealed = self.ledger.take_sealed();
+                if let Some(on_durable) = self.on_durable.as_ref().filter(|_| !sealed.is_empty()) {
+                    on_durable.tell(sealed);
+                }
                 self.witness(&before);
                 Ok(())
             }

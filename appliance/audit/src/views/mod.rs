@@ -15,7 +15,7 @@ use crate::Record;
 
 pub use cef::cef;
 pub use ocsf::ocsf;
-pub use rfc5424::rfc5424;
+pub use rfc5424::{rfc5424, syslog_header};
 
 /// What a collector calls this software and who makes it.
 const PRODUCT: &str = "Redoubt";

@@ -15,15 +15,23 @@ const MAX_MSGID: usize = 32;
 /// Section 6.3.3.
 const VALUE: Escapes = Escapes::of([b'"', b']']);
 
-/// The record as one line of RFC 5424.
-pub fn rfc5424(record: &Record) -> String {
+/// The header of a message about the record, up to MSGID, whatever follows it.
+pub fn syslog_header(record: &Record) -> String {
     let fields = record.fields();
     let mut line = String::with_capacity(record.bytes().len() * 2);
     // Writing to a `String` does not fail.
     let _ = write!(line, "<{}>1 ", FACILITY * 8 + severity(fields.outcome));
     // The alphabet of events is ASCII.
     let event = fields.act.get(..MAX_MSGID).unwrap_or(&fields.act);
-    line.extend([&fields.time, " ", install_id(&fields.origin), " redoubt - ", event, " [redoubt@32473"]);
+    line.extend([&fields.time, " ", install_id(&fields.origin), " redoubt - ", event]);
+    line
+}
+
+/// The record as one line of RFC 5424.
+pub fn rfc5424(record: &Record) -> String {
+    let fields = record.fields();
+    let mut line = syslog_header(record);
+    line.push_str(" [redoubt@32473");
     let mut data = StructuredData { line };
     data.number("seq", fields.seq);
     data.text("leaf", Some(&leaf(record)));

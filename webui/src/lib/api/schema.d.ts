@@ -1782,6 +1782,246 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/audit/checkpoints": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Signed roots of the log, newest first
+         * @description For auditors.
+         */
+        get: {
+            parameters: {
+                query?: {
+                    /** @description At most this many; 50 unless told, 200 at most. */
+                    limit?: number;
+                    /** @description The `next` of the page before. */
+                    cursor?: string;
+                };
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description Signed roots of the log, newest first */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["CheckpointPage"];
+                    };
+                };
+                /** @description What went wrong */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/audit/checkpoints/{size}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * One checkpoint with its QR code
+         * @description For auditors.
+         */
+        get: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    size: string;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description One checkpoint with its QR code */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["CheckpointToKeep"];
+                    };
+                };
+                /** @description What went wrong */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/audit/events": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What can be recorded, in words
+         * @description For auditors.
+         */
+        get: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description What can be recorded, in words */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["EventList"];
+                    };
+                };
+                /** @description What went wrong */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/audit/exports": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Exports so far, newest first
+         * @description For auditors.
+         */
+        get: {
+            parameters: {
+                query?: {
+                    /** @description At most this many; 50 unless told, 200 at most. */
+                    limit?: number;
+                    /** @description The `next` of the page before. */
+                    cursor?: string;
+                };
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description Exports so far, newest first */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ExportPage"];
+                    };
+                };
+                /** @description What went wrong */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        /**
+         * Export records as a signed bundle; asks for a proof
+         * @description For auditors.
+         */
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": components["schemas"]["ExportOrder"];
+                };
+            };
+            responses: {
+                /** @description Export records as a signed bundle; asks for a proof */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/x-tar": string;
+                    };
+                };
+                /** @description What went wrong */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/audit/records": {
         parameters: {
             query?: never;
@@ -1804,6 +2044,8 @@ export interface paths {
                     actor?: string;
                     /** @description An event's name, `login.totp`. */
                     act?: string;
+                    /** @description The id of what it was done to. */
+                    object?: string;
                     /** @description `ok`, `deny` or `error`. */
                     outcome?: string;
                     /** @description The `next` of the page before. */
@@ -1824,6 +2066,56 @@ export interface paths {
                     };
                     content: {
                         "application/json": components["schemas"]["RecordPage"];
+                    };
+                };
+                /** @description What went wrong */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/audit/records/{seq}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * One record with the proof that it is in the log
+         * @description For auditors.
+         */
+        get: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    seq: string;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description One record with the proof that it is in the log */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["WholeRecord"];
                     };
                 };
                 /** @description What went wrong */
@@ -3622,6 +3914,43 @@ export interface components {
         AskedPerson: {
             username?: string | null;
         };
+        AuditEvent: {
+            act: string;
+            cat: string;
+            /** @description In sentences; names of fields are in backquotes. */
+            meaning: string;
+        };
+        AuditExport: {
+            /** @description Who made it, by name; null for one from the console. */
+            by: string | null;
+            /**
+             * Format: int64
+             * @description The first record of the range.
+             */
+            from: number;
+            nonce: string | null;
+            /**
+             * Format: int64
+             * @description Of the exports, from 1.
+             */
+            number: number;
+            /**
+             * Format: int64
+             * @description The record of the export, the last of its bundle.
+             */
+            seq: number;
+            /**
+             * Format: int64
+             * @description How many records the bundle's newest checkpoint covers.
+             */
+            size: number;
+            time: string;
+            /**
+             * Format: int64
+             * @description The first record after the range.
+             */
+            to: number;
+        };
         ChatChanges: {
             /** @description The message at the end of the branch to show. */
             head?: string;
@@ -3650,6 +3979,31 @@ export interface components {
             model: string;
             title: string;
             updated_at: string;
+        };
+        Checkpoint: {
+            /**
+             * Format: int64
+             * @description The number of the key that signed it.
+             */
+            epoch: number;
+            /** @description The signed note. */
+            note: string;
+            /** @description The Merkle root over those records, in Base64 as the note has it. */
+            root: string;
+            /**
+             * Format: int64
+             * @description How many records it covers.
+             */
+            size: number;
+            time: string;
+        };
+        CheckpointPage: {
+            items: components["schemas"]["Checkpoint"][];
+            next: string | null;
+        };
+        CheckpointToKeep: components["schemas"]["Checkpoint"] & {
+            /** @description The note as a QR code. */
+            qr: components["schemas"]["Qr"];
         };
         /**
          * @description The stable part of an error. Clients decide by it, people read the title.
@@ -3701,6 +4055,9 @@ export interface components {
         };
         /** @enum {string} */
         Effect: "allow" | "deny";
+        EventList: {
+            items: components["schemas"]["AuditEvent"][];
+        };
         Explained: {
             because: string;
             name: string;
@@ -3733,6 +4090,20 @@ export interface components {
             quotas: components["schemas"]["ExplainedQuota"][];
             role: components["schemas"]["ExplainedRole"];
             workspaces: components["schemas"]["Explained"][];
+        };
+        ExportOrder: {
+            /** @description Sizes of older checkpoints that the auditor knows; the bundle proves that it extends them. */
+            extends?: number[] | null;
+            /** @description The first record: a sequence number or an RFC 3339 time. The first there is, if left out. */
+            from?: string | null;
+            /** @description Hex, the auditor's own. */
+            nonce?: string | null;
+            /** @description The last record, likewise. The last there is, if left out. */
+            to?: string | null;
+        };
+        ExportPage: {
+            items: components["schemas"]["AuditExport"][];
+            next: string | null;
         };
         /** @enum {string} */
         FactorView: "password" | "certificate";
@@ -3788,6 +4159,19 @@ export interface components {
         };
         Hits: {
             items: components["schemas"]["HitView"][];
+        };
+        InclusionProof: {
+            /** @description The same as a file (C2SP tlog-proof). */
+            file: string;
+            /** @description The hashes from the leaf up to the root (RFC 9162 section 2.1.3), in hex. */
+            hashes: string[];
+            /** @description The checkpoint, a signed note. */
+            note: string;
+            /**
+             * Format: int64
+             * @description How many records the checkpoint covers.
+             */
+            size: number;
         };
         Key: {
             created_at: string;
@@ -4297,6 +4681,17 @@ export interface components {
             id: string;
             role: components["schemas"]["RoleView"];
             username: string;
+        };
+        WholeRecord: {
+            /** @description SHA-256 over 0x00 and the record's bytes, in hex. */
+            leaf: string;
+            /** @description Its exact bytes, one line of canonical JSON. */
+            line: string;
+            proof: components["schemas"]["InclusionProof"] | null;
+            /** @description The record itself, as sealed. */
+            record: unknown;
+            /** Format: int64 */
+            seq: number;
         };
         /** @description What goes with the certificate that the connection showed. */
         WithCertificate: {

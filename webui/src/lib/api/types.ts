@@ -50,23 +50,6 @@ export interface Page<T> {
   next: string | null;
 }
 
-/** A record of the audit log as it was sealed. */
-export interface AuditRecord {
-  time: string;
-  cat: string;
-  act: string;
-  outcome: 'ok' | 'deny' | 'error';
-  reason?: string;
-  actor?: { uid?: string; name?: string; roles?: string[] };
-  src?: { ip?: string; port?: number };
-  obj?: { type?: string; id?: string; owner?: string };
-}
-
-export type SealedRecord = Omit<Schemas['RecordView'], 'record'> & { record: AuditRecord };
-
-/** The newest records first, with the tree over the whole log. */
-export type RecordPage = Omit<Schemas['RecordPage'], 'items'> & { items: SealedRecord[] };
-
 /** Where an answer stands in the queue: 1 is next; `wait_s` is a guess in seconds. */
 export interface QueuePlace {
   position: number;

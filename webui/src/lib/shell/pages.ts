@@ -22,7 +22,11 @@ const OF_ROLE: Record<Role, PageLink[]> = {
     { path: '/admin/sessions', label: 'Sessions', icon: 'session' },
     { path: '/admin/system', label: 'System', icon: 'system' },
   ],
-  auditor: [{ path: '/audit', label: 'Audit records', icon: 'records' }],
+  auditor: [
+    { path: '/audit/records', label: 'Audit records', icon: 'records' },
+    { path: '/audit/checkpoints', label: 'Checkpoints', icon: 'checkpoint' },
+    { path: '/audit/exports', label: 'Exports', icon: 'archive' },
+  ],
 };
 
 const OF_ALL: PageLink[] = [
