@@ -101,8 +101,8 @@ def grown(old, new, path, old_root, whole=True):
 # ----------------------------------------------------------------------------------- JSON, and the forms of its objects
 def ordered(pairs):
     """An object if its names rise by UTF-16 code units, so that none stands twice; what no form allows if not."""
-    names = [name.encode("utf-16-be", "surrogatepass") for name, _ in pairs]
-    return dict(pairs) if names == sorted(set(names)) else None
+    names, units = [name for name, _ in pairs], lambda name: name.encode("utf-16-be", "surrogatepass")
+    return dict(pairs) if names == sorted(set(names), key=None if "".join(names).isascii() else units) else None
 PARSE = json.JSONDecoder(object_pairs_hook=ordered).decode
 WRITE = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), check_circular=False).encode
 def parsed(line, form, parse=PARSE):
@@ -119,7 +119,7 @@ def shape(optional="", **forms):
     """The form of an object with these names, of which the optional ones may be absent, and no others."""
     needed = forms.keys() - optional.split()
     return lambda o: type(o) is dict and needed <= o.keys() <= forms.keys() and all([forms[n](v) for n, v in o.items()])
-def like(pattern): return lambda value: type(value) is str and re.fullmatch(pattern, value) is not None
+def like(pattern): return lambda v, match=re.compile(pattern).fullmatch: type(v) is str and match(v) is not None
 START, MS = datetime.datetime(1970, 1, 1), datetime.timedelta(milliseconds=1)
 text, count = (lambda v: type(v) is str), (lambda v: type(v) is int and 0 <= v < 2**53)
 texts, word = (lambda v: type(v) is list and all(map(text, v))), like("[a-z0-9_.]+")
@@ -149,12 +149,12 @@ EXTENSION = dict(ms="rt", seq="externalId", cat="cat", outcome="outcome", reason
     sess="cs3Label=session cs3", d="cs4Label=data cs4", req="cs5Label=request cs5", origin="cs6Label=log cs6")
 PLAIN = {c: f"\\u{c:04x}" for c in (*range(32), *range(127, 160), 0x2028, 0x2029)} | {0x5C: "\\\\"}
 def plain(value): return value if value.isprintable() and "\\" not in value else value.translate(PLAIN)
-def pairs(form, labels, line, marks):
-    """`form` of each label and value, with a backslash before each backslash and mark; all at once: none has a 0x0A."""
+def pairs(opening, closing, labels, line, marks):
+    """Labels and values, with a backslash before each backslash and mark; all at once, as no value has a 0x0A."""
     there = [name for name in labels if name in line]
     joined = "\n".join([line[name] for name in there]).replace("\\", "\\\\")
     for mark in marks: joined = joined.replace(mark, "\\" + mark)
-    return " ".join(map(form.format, [labels[name] or name for name in there], joined.split("\n")))
+    return " ".join([f"{labels[n] or n}{opening}{value}{closing}" for n, value in zip(there, joined.split("\n"))])
 def present(**values): return {name: value for name, value in values.items() if value is not None}
 def views(r, leaf):
     """The lines of the three views. All names of a record's inner objects differ, so they can stand side by side."""
@@ -165,10 +165,10 @@ def views(r, leaf):
                 obj=f"{flat['type']} {flat['id']}" if "obj" in r else None)
     line = {name: plain(str(flat[name])) for name in {**EXTENSION, **PARAMS} if flat.get(name) is not None}
     (_, severity, priority, _), host = OUTCOMES[r["outcome"]], re.fullmatch("redoubt/([!-~]{1,255})", r["origin"])
-    head = f"CEF:0|Redoubt|Redoubt|{pairs('{1}', {'sw': ''}, line, '|')}|{r['act']}|{r['act']}|{severity}|"
-    yield head + pairs("{}={}", EXTENSION, line, "=")
+    head = f"{pairs('|', '|', {'sw': 'CEF:0|Redoubt|Redoubt'}, line, '|')}{r['act']}|{r['act']}|{severity}|"
+    yield head + pairs("=", "", EXTENSION, line, "=")
     head = f"<{priority}>1 {r['time']} {host[1] if host else '-'} redoubt - {r['act'][:32]} [redoubt@32473 "
-    yield head + pairs('{}="{}"', PARAMS, line, '"]') + "]"
+    yield head + pairs('="', '"', PARAMS, line, '"]') + "]"
 def ocsf(r, get):
     """An event of OCSF 1.3.0; names are written in their canonical order. `get` has the inner names, too."""
     act, cat, uid, sess, owner = r["act"], r["cat"], get("uid"), get("sess"), get("owner")
