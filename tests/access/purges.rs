@@ -1,9 +1,13 @@
 //! A chat is erased after a spill: two people decide, nothing of it is left, and a statement says who had read it.
 
 use std::fs;
+use std::process::Command;
 
+use redoubt::audit::root::Root;
+use redoubt_store::Clock as _;
 use redoubt_store::search;
 use redoubt_store::users::Role;
+use ring::rand::SystemRandom;
 use serde_json::{Value, json};
 
 use super::appliance::House;
@@ -27,6 +31,16 @@ fn ask(admin: &Client, chat: &str) -> String {
 
 fn decide(auditor: &Client, purge: &str, approve: bool) -> crate::support::Answer {
     auditor.post(&format!("{DECIDING}/{purge}/approval"), &json!({ "approve": approve }))
+}
+
+/// The commands that the statement names, as it names them.
+fn is_signed(statement: &str, trust: &str) -> bool {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("purge-statement.txt"), statement).unwrap();
+    fs::write(folder.path().join("my_allowed_signers"), format!("{trust}\n")).unwrap();
+    let (_, commands) = statement.split_once("my_allowed_signers:\n").unwrap();
+    let (commands, _) = commands.split_once("-----BEGIN").unwrap();
+    Command::new("sh").args(["-c", commands]).current_dir(&folder).output().unwrap().status.success()
 }
 
 /// The purge as the auditor sees it when it is done.
@@ -78,7 +92,11 @@ fn nothing_of_a_purged_chat_is_left_and_the_statement_names_its_readers() {
     assert!(hits.unwrap().iter().all(|hit| hit.chat.id != id), "a word of it is in the index");
     assert_eq!(tainted(house.data()), Vec::<std::path::PathBuf>::new());
 
-    let statement = auditor.get(&format!("{DECIDING}/{purge}/statement")).is(200);
+    let path = format!("{DECIDING}/{purge}/statement");
+    auditor.get(&path).refuses(409, "conflict");
+    let root = Root::generate("redoubt/test", &SystemRandom::new()).unwrap();
+    root.certify(&house.store, house.clock.now_us(), &SystemRandom::new()).unwrap();
+    let statement = auditor.get(&path).is(200);
     assert_eq!(statement.header("content-type"), Some("text/plain; charset=utf-8"));
     let text = statement.text();
     for part in [
@@ -96,6 +114,8 @@ fn nothing_of_a_purged_chat_is_left_and_the_statement_names_its_readers() {
         assert!(text.contains(part), "{part:?} is missing in\n{text}");
     }
     assert!(!text.contains(CANARY), "{text}");
+    assert!(is_signed(&text, &root.trust_line().unwrap()), "{text}");
+    assert!(!is_signed(&text.replacen("2 messages", "1 messages", 1), &root.trust_line().unwrap()));
     for act in ["purge.ask", "purge.approve", "purge.done", "purge.statement"] {
         let records = house.records(act);
         assert_eq!(records.len(), 1, "{act}");

@@ -120,6 +120,7 @@ stage.test('an admin asks for a purge, an auditor agrees and takes the statement
     const [download] = await Promise.all([page.waitForEvent('download'), keyboard.press(save)]);
     const statement = await readFile(await download.path(), 'utf8');
     assert.match(statement, /analyst2 \(.*\): chat\.open/);
+    assert.match(statement, /-----BEGIN SSH SIGNATURE-----/);
     assert.ok(statement.includes(chat) && !statement.includes('Norway'), statement);
     await visitor.portray('purges-done');
     await analyst.page.goto(`/chats/${chat}`);

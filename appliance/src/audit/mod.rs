@@ -3,3 +3,4 @@
 pub mod anchor;
 pub mod export;
 pub mod root;
+pub mod signing;

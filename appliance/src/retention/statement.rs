@@ -9,18 +9,21 @@ use redoubt_store::{Reader, meta};
 use super::Retention;
 use super::purge::{self, PurgeDetail, Stage};
 use crate::access::Error;
+use crate::audit::{export, signing};
 use crate::clock::rfc3339;
 use crate::identity::{Auditor, Caller};
 use crate::records::custody as records;
 
+/// The file that it is handed out as.
+const FILE: &str = "purge-statement.txt";
 /// More backups are not listed one by one.
 const MOST_BACKUPS: usize = 1_000;
 
 impl Retention {
-    /// The statement of a purge that is done, as plain text. That it was handed out is recorded.
+    /// The statement of a purge that is done, as plain text with its signature. That it was handed out is recorded.
     ///
     /// # Errors
-    /// [`Error::Conflict`] while the purge is not done.
+    /// [`Error::Conflict`] while the purge is not done, and where no key is certified that could sign it.
     pub async fn statement(&self, auditor: &Caller<Auditor>, id: &str) -> Result<String, Error> {
         let (id, now) = (id.to_owned(), self.clock.now_us());
         let read = self.store.read(move |reader| {
@@ -34,10 +37,12 @@ impl Retention {
             .write(move |tx| {
                 auditor.confirm(tx)?;
                 tx.audit(records::purge_stated(&auditor, &purge))?;
-                Ok::<_, Error>(())
+                signing::signed(tx, FILE, &text).map_err(|error| match error {
+                    export::Error::Store(error) => error.into(),
+                    _ => Error::Conflict("no key is certified that could sign the statement"),
+                })
             })
-            .await?;
-        Ok(text)
+            .await
     }
 }
 
