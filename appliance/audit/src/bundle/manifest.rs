@@ -62,14 +62,14 @@ mod tests {
 
     #[test]
     fn what_is_written_is_read_and_nothing_else() {
-        let text = line("a", &[1; 32]) + &line("b/c.d", &[2; 32]);
+        let text = line("a", &[0xab; 32]) + &line("b/c.d", &[2; 32]);
         let files = parse(text.as_bytes()).unwrap();
-        assert_eq!(files, BTreeMap::from([("a".to_owned(), [1; 32]), ("b/c.d".to_owned(), [2; 32])]));
+        assert_eq!(files, BTreeMap::from([("a".to_owned(), [0xab; 32]), ("b/c.d".to_owned(), [2; 32])]));
         for wrong in [
             "".to_owned(),
             text.trim_end().to_owned(),
             text.replace("  ", " *"),
-            text.replace("01", "0G"),
+            text.replace("ab", "ag"),
             text.to_uppercase(),
             line("b", &[1; 32]) + &line("a", &[1; 32]),
             line("a", &[1; 32]) + &line("a", &[1; 32]),
