@@ -29,6 +29,7 @@ pub mod prompts;
 mod queue;
 mod readers;
 pub mod recovery_codes;
+mod reserve;
 pub mod search;
 pub mod session_certificates;
 pub mod sessions;
@@ -51,6 +52,7 @@ pub use directory::check_free;
 pub use error::Error;
 pub use inspection::Inspection;
 pub use page::Page;
+pub use reserve::ReserveState;
 pub use store::{Options, Stats, Store};
 pub use tx::{Reader, Tx};
 

@@ -4,15 +4,18 @@
 //! **Invariant:** nobody is told that a write happened before it is on the disk.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, TryLockError};
 use std::time::Instant;
 
 use rusqlite::ErrorCode;
+use tokio::sync::watch;
 
 use crate::Error;
+use crate::error::DISK_FULL;
 use crate::ledger::Ledger;
 use crate::queue::Queue;
+use crate::reserve::{self, Reserve};
 use crate::tx::{Reader, Tx};
 
 /// The most jobs in one commit.
@@ -22,7 +25,7 @@ const CHECKPOINT_FRAMES: i64 = 1_000;
 /// Frames at which readers are waited for, so that the log starts anew: 64 MiB.
 pub(crate) const MAX_LOG_FRAMES: i64 = 16_384;
 
-const FULL: &str = "the disk is full or busy";
+const BUSY: &str = "the disk is full or busy";
 const LATE: &str = "the deadline passed";
 
 /// One caller's write.
@@ -38,7 +41,8 @@ pub(crate) trait Job: Send {
 /// What the writer thread shares with the store.
 #[derive(Default)]
 pub(crate) struct Progress {
-    pub(crate) failed: AtomicBool,
+    /// Whether nothing is written any more.
+    pub(crate) failed: watch::Sender<bool>,
     pub(crate) commits: AtomicU64,
     pub(crate) jobs: AtomicU64,
     /// Held by whoever needs the database file to stand still.
@@ -50,12 +54,17 @@ pub(crate) struct Writer {
     pub(crate) ledger: Ledger,
     pub(crate) queue: Arc<Queue<Box<dyn Job>>>,
     pub(crate) progress: Arc<Progress>,
+    pub(crate) reserve: Arc<Reserve>,
+    /// The reserve was given up, and the record of that is not on the disk yet.
+    pub(crate) owes_record: bool,
     /// At how many frames of the log readers are waited for next.
     pub(crate) log_limit: i64,
 }
 
 /// Why a batch was not committed.
 enum Failure {
+    /// There was no space for it.
+    Full,
     /// The next one may be.
     Passing(&'static str),
     /// The state of the disk is unknown: nothing more is written by this process.
@@ -80,7 +89,7 @@ impl Writer {
 
     /// Refuses everything from now on.
     fn stop(self) -> Reader {
-        self.progress.failed.store(true, Ordering::SeqCst);
+        self.progress.failed.send_replace(true);
         self.queue.close();
         loop {
             let jobs = self.queue.take(MAX_BATCH);
@@ -99,39 +108,69 @@ impl Writer {
         if jobs.is_empty() {
             return Ok(());
         }
-        let before = self.ledger.state();
-        match self.commit(&mut jobs) {
+        match self.attempt(&mut jobs) {
             Ok(()) => {
-                self.progress.commits.fetch_add(1, Ordering::Relaxed);
                 self.progress.jobs.fetch_add(jobs.len() as u64, Ordering::Relaxed);
                 jobs.into_iter().for_each(|job| job.answer(None));
                 Ok(())
             }
-            Err(failure) => {
-                self.ledger.restore(before);
-                if !self.reader.connection().is_autocommit() {
-                    // If even this fails, the next BEGIN does too.
-                    let _ = self.reader.connection().execute_batch("ROLLBACK");
-                }
-                match failure {
-                    Failure::Passing(why) => {
-                        refuse(jobs, why);
-                        Ok(())
-                    }
-                    Failure::Final(error) => {
-                        // Before the answers: whoever gets one may ask.
-                        self.progress.failed.store(true, Ordering::SeqCst);
-                        refuse(jobs, "the disk failed");
-                        Err(error)
-                    }
-                }
+            Err(Failure::Full) => {
+                let room = self.make_room();
+                refuse(jobs, DISK_FULL);
+                room
+            }
+            Err(Failure::Passing(why)) => {
+                refuse(jobs, why);
+                Ok(())
+            }
+            Err(Failure::Final(error)) => {
+                refuse(jobs, "the disk failed");
+                Err(error)
             }
         }
+    }
+
+    /// Gives the reserve up, if there is one. The record of that is the first thing in the freed space.
+    fn make_room(&mut self) -> Result<(), Error> {
+        if !self.reserve.give_up() {
+            return Ok(());
+        }
+        tracing::error!("the disk is full: the reserve was given up");
+        self.owes_record = true;
+        match self.attempt(&mut []) {
+            Err(Failure::Final(error)) => Err(error),
+            // What could not be written yet goes first into the next commit.
+            Ok(()) | Err(Failure::Full | Failure::Passing(_)) => Ok(()),
+        }
+    }
+
+    /// Commits the jobs, or leaves everything as it was.
+    fn attempt(&mut self, jobs: &mut [Box<dyn Job>]) -> Result<(), Failure> {
+        let before = self.ledger.state();
+        let Err(failure) = self.commit(jobs) else {
+            self.owes_record = false;
+            self.progress.commits.fetch_add(1, Ordering::Relaxed);
+            return Ok(());
+        };
+        if let Failure::Final(_) = failure {
+            // Before anybody is answered, who may then ask.
+            self.progress.failed.send_replace(true);
+        }
+        self.ledger.restore(before);
+        if !self.reader.connection().is_autocommit() {
+            // If even this fails, the next BEGIN does too.
+            let _ = self.reader.connection().execute_batch("ROLLBACK");
+        }
+        Err(failure)
     }
 
     fn commit(&mut self, jobs: &mut [Box<dyn Job>]) -> Result<(), Failure> {
         let size_before = self.ledger.size();
         self.reader.connection().execute_batch("BEGIN IMMEDIATE")?;
+        if self.owes_record {
+            let now = self.ledger.now();
+            self.ledger.append(&self.reader, &now, &reserve::given_up())?;
+        }
         for job in jobs {
             // The ones before it may have taken long. It has no result then, and nobody who waits for one.
             if job.deadline() > Instant::now() {
@@ -157,7 +196,7 @@ impl Writer {
         if self.reader.connection().is_autocommit() {
             // SQLite itself rolled everything back, as it may when the disk is full or fails. Nothing was
             // synced yet, so nothing is in doubt.
-            return Err(Failure::Passing(FULL));
+            return Err(Failure::Passing(BUSY));
         }
         if !kept {
             self.ledger.restore(before);
@@ -215,14 +254,23 @@ fn refuse(jobs: Vec<Box<dyn Job>>, why: &'static str) {
 
 /// Whether an error says "not now" rather than "never again".
 fn is_passing(error: &rusqlite::Error) -> bool {
+    is_full(error) || error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy)
+}
+
+/// The index of the log grows like the log, but has an error of its own.
+fn is_full(error: &rusqlite::Error) -> bool {
     let extended = error.sqlite_error().map(|error| error.extended_code);
-    matches!(error.sqlite_error_code(), Some(ErrorCode::DiskFull | ErrorCode::DatabaseBusy))
+    error.sqlite_error_code() == Some(ErrorCode::DiskFull)
         || extended == Some(rusqlite::ffi::SQLITE_IOERR_SHMSIZE)
 }
 
 impl From<rusqlite::Error> for Failure {
     fn from(error: rusqlite::Error) -> Self {
-        if is_passing(&error) { Self::Passing(FULL) } else { Self::Final(error.into()) }
+        match error {
+            error if is_full(&error) => Self::Full,
+            error if is_passing(&error) => Self::Passing(BUSY),
+            error => Self::Final(error.into()),
+        }
     }
 }
 
@@ -230,6 +278,7 @@ impl From<rusqlite::Error> for Failure {
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
         match error {
+            Error::Unavailable(DISK_FULL) => Self::Full,
             Error::Unavailable(why) => Self::Passing(why),
             other => Self::Final(other),
         }
