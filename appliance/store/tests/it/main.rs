@@ -8,6 +8,7 @@ mod identity;
 mod inspection;
 mod integrity;
 mod keys;
+mod pace;
 mod records;
 mod searching;
 mod secrecy;
