@@ -100,7 +100,17 @@ pub fn serve(parts: FrontParts) -> anyhow::Result<()> {
     let served = actix_web::rt::System::new().block_on(run(app, parts, tls, engines, logs));
     let recorded = store.write_blocking(|tx| tx.audit(records::stopped()));
     store.close()?;
+    // Of a store that failed this is an error, too, so that the supervisor opens it anew.
     served.and(recorded.map(|_| ()).map_err(anyhow::Error::from))
+}
+
+/// Resolves when the front is to end: because it was told to, or because its disk failed under a commit. What the disk has
+/// then is not known, so nothing is tried again: the next start looks.
+async fn over(told: impl Future<Output = ()>, failed: impl Future<Output = ()>) {
+    tokio::select! {
+        () = told => {}
+        () = failed => tracing::error!("the store takes no writes any more: the front ends and is started again"),
+    }
 }
 
 async fn run(
@@ -123,7 +133,8 @@ async fn run(
     actix_web::rt::spawn(follow_engines(sockets, engines, restarts));
     actix_web::rt::spawn(keep_logs_small(logs));
     control.ready(serde_json::json!({"ca": tls::ca_path(&app.config.data.dir)}))?;
-    http::run(app, http::Listeners { lan: Some((listener, tls)), console }, control.shutdown()).await?;
+    let over = over(control.shutdown(), app.store.failure());
+    http::run(app, http::Listeners { lan: Some((listener, tls)), console }, over).await?;
     Ok(())
 }
 

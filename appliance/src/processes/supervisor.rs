@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
 use redoubt_engine::worker::{self, Files};
+use rustix::net::Shutdown;
 use rustix::process::Signal;
 use serde_json::Value;
 
@@ -28,8 +29,11 @@ const FRONT_GRACE: Duration = Duration::from_secs(10);
 const ENGINE_GRACE: Duration = Duration::from_secs(2);
 /// How long to listen for a second child's reason after the first one's.
 const OTHER_GRACE: Duration = Duration::from_millis(300);
-/// An engine or a directory that lived this long did not die of its start.
+/// Whatever lived this long did not die of its start.
 const STEADY: Duration = Duration::from_secs(5);
+
+/// Connections that wait for the front to take them.
+const BACKLOG: i32 = 1024;
 
 /// Front or engine did not come up.
 #[derive(Debug, thiserror::Error)]
@@ -288,7 +292,9 @@ impl Supervisor {
             self.engine_backoff = Backoff::default();
             self.directory = None;
             self.directory_backoff = Backoff::default();
-            ("front", self.front_backoff.after_death(front.serves))
+            // One that was killed served. One that ended itself, over the disk, may do so again at once.
+            let was_useful = front.serves && (death.code.is_none() || front.child.age() > STEADY);
+            ("front", self.front_backoff.after_death(was_useful))
         } else if let Some(engine) = self.engine.take_if(|engine| engine.pid() == death.pid) {
             ("engine", self.engine_backoff.after_death(engine.age() > STEADY))
         } else if let Some(pair) = self.directory.take_if(|pair| pair.has(death.pid)) {
@@ -303,6 +309,9 @@ impl Supervisor {
             restart_in_ms = wait.as_millis(),
             "a process died"
         );
+        if name == "front" && !wait.is_zero() {
+            self.hang_up();
+        }
         let due = Some(Instant::now() + wait);
         if name == "directory" {
             self.directory_due = due;
@@ -342,6 +351,7 @@ impl Supervisor {
             self.engine = None;
             self.directory = None;
             self.directory_due = Some(Instant::now());
+            self.listen();
             self.start_all()
         } else {
             self.replace_engine()
@@ -349,7 +359,24 @@ impl Supervisor {
         if let Err(error) = repaired {
             let wait = self.engine_backoff.after_death(false);
             tracing::error!(error = format!("{error:#}"), retry_in_ms = wait.as_millis(), "restart failed");
+            if self.front.is_none() {
+                self.hang_up();
+            }
             self.due = Some(Instant::now() + wait);
+        }
+    }
+
+    /// Connections are refused until [`Supervisor::listen`], and those that wait are ended: nobody hangs while there is no front.
+    fn hang_up(&self) {
+        // On Linux this is how a socket stops listening and keeps its address.
+        if let Err(error) = rustix::net::shutdown(&self.plan.listener, Shutdown::Read) {
+            tracing::warn!(%error, "connections wait for the next front");
+        }
+    }
+
+    fn listen(&self) {
+        if let Err(error) = rustix::net::listen(&self.plan.listener, BACKLOG) {
+            tracing::error!(%error, "the address cannot be listened on");
         }
     }
 
