@@ -26,6 +26,8 @@ use crate::processes::FrontParts;
 use crate::random::{self, Random};
 use crate::records;
 
+/// How long a front whose disk failed goes on telling whoever asks.
+const LAST_WORDS: Duration = Duration::from_secs(1);
 const TRIM_LOGS_EVERY: Duration = Duration::from_secs(60);
 
 /// What the supervisor passes to the front without looking at it.
@@ -73,6 +75,7 @@ pub fn serve(parts: FrontParts) -> anyhow::Result<()> {
     let random: Arc<dyn Random> = Arc::new(SystemRandom::new());
     let store =
         open_store(&config.data.dir, &config.keys.file, &settings.software, clock.clone(), random.as_ref())?;
+    keep_reserve(&store);
     let unseal = |purpose: &str, aad: &[u8], sealed: &[u8]| store.unseal(purpose, aad, sealed);
     let certificates = Authority::load(&config.certificates)?;
     let tls = tls::server_config(&config.data.dir, &config.listen, certificates.as_ref(), unseal)?;
@@ -104,12 +107,24 @@ pub fn serve(parts: FrontParts) -> anyhow::Result<()> {
     served.and(recorded.map(|_| ()).map_err(anyhow::Error::from))
 }
 
+/// Before anything is written: a start on a full disk writes into what the reserve leaves.
+fn keep_reserve(store: &Store) {
+    match store.keep_reserve() {
+        Ok(true) => {}
+        Ok(false) => tracing::error!("the disk is full: there is no room for the reserve"),
+        Err(error) => tracing::warn!(%error, "there is no reserve for the case of a full disk"),
+    }
+}
+
 /// Resolves when the front is to end: because it was told to, or because its disk failed under a commit. What the disk has
 /// then is not known, so nothing is tried again: the next start looks.
 async fn over(told: impl Future<Output = ()>, failed: impl Future<Output = ()>) {
     tokio::select! {
         () = told => {}
-        () = failed => tracing::error!("the store takes no writes any more: the front ends and is started again"),
+        () = failed => {
+            tracing::error!("the store takes no writes any more: the front ends and is started again");
+            tokio::time::sleep(LAST_WORDS).await;
+        }
     }
 }
 

@@ -3,7 +3,7 @@
 //! Reads no foreign byte and holds no key.
 
 use std::io::{Seek, SeekFrom};
-use std::net::TcpListener;
+use std::net::{SocketAddr, TcpListener};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
@@ -91,6 +91,7 @@ pub fn supervise(plan: Plan, ready: impl FnOnce(&Pids, Value)) -> anyhow::Result
     let (tell, events) = mpsc::channel();
     signals::watch(tell.clone(), || Event::Stop).context("signals")?;
     let mut supervisor = Supervisor {
+        address: plan.listener.local_addr().context("the listener's address")?,
         plan,
         tell,
         events,
@@ -115,6 +116,8 @@ pub fn supervise(plan: Plan, ready: impl FnOnce(&Pids, Value)) -> anyhow::Result
 
 struct Supervisor {
     plan: Plan,
+    /// The listener's.
+    address: SocketAddr,
     tell: Sender<Event>,
     events: Receiver<Event>,
     front: Option<Front>,
@@ -375,6 +378,8 @@ impl Supervisor {
     }
 
     fn listen(&self) {
+        // A port that the system chose is lost by hanging up; one that was asked for is not, and then this is refused.
+        let _still_bound = rustix::net::bind(&self.plan.listener, &self.address);
         if let Err(error) = rustix::net::listen(&self.plan.listener, BACKLOG) {
             tracing::error!(%error, "the address cannot be listened on");
         }
