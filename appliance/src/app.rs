@@ -21,6 +21,7 @@ use crate::places::Places;
 use crate::random::Random;
 use crate::records;
 use crate::refusals::Refusals;
+use crate::space::Space;
 
 /// How often limits are enforced that nobody's request would notice.
 const HOUSEKEEPING: Duration = Duration::from_secs(5);
@@ -46,6 +47,8 @@ pub struct App {
     /// Counts refusals of requests that nobody is signed in for.
     pub refusals: Refusals,
     pub metrics: Metrics,
+    /// Whether there is space for what is to be recorded.
+    pub space: Space,
     /// How far the processes are locked in, in words.
     pub lockdown: Arc<str>,
     /// When it was built, on the clock that never goes back.
@@ -75,7 +78,7 @@ impl App {
     pub fn build(parts: Parts) -> anyhow::Result<Self> {
         let Parts { config, store, clock, random, engines, model, embedding, .. } = parts;
         close_interrupted_answers(&store)?;
-        let refusals = Refusals::default();
+        let (refusals, places) = (Refusals::default(), Places::default());
         let models = [Some(model.clone()), embedding.clone()].into_iter().flatten().collect();
         let access = Access::new(store.clone(), clock.clone(), random.clone(), models, &config);
         let chats = Chats::new(
@@ -98,7 +101,6 @@ impl App {
             certificates: parts.certificates,
             on_end: Arc::new(move |session_id| runs.end_session(session_id)),
         })?;
-        let places = Places::default();
         let embeddings = Embeddings::new(
             store.clone(),
             clock.clone(),
@@ -118,6 +120,7 @@ impl App {
             model,
         );
         Ok(Self {
+            space: Space::new(&config, store.clone(), random.clone()),
             config: Arc::new(config),
             started_mono_us: clock.mono_us(),
             store,
@@ -140,9 +143,12 @@ impl App {
         self.clock.mono_us().saturating_sub(self.started_mono_us)
     }
 
-    /// Runs for as long as the appliance serves: expires sessions, writes the counts of refusals.
+    /// Runs for as long as the appliance serves: follows the space, expires sessions, writes the counts of refusals.
     pub async fn keep_house(&self) {
         loop {
+            if let Err(error) = self.space.look().await {
+                tracing::warn!(error = format!("{error:#}"), "the disk's space is looked at again");
+            }
             tokio::time::sleep(HOUSEKEEPING).await;
             if let Err(error) = self.tidy().await {
                 tracing::warn!(%error, "housekeeping failed and is tried again");

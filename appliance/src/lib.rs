@@ -26,3 +26,4 @@ pub mod processes;
 pub mod random;
 pub mod records;
 pub mod refusals;
+pub mod space;

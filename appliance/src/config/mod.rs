@@ -3,6 +3,7 @@
 //! `installer/redoubt.toml` is the commented default; a test holds it against `Config::default()`.
 
 mod alerts;
+mod audit;
 mod certificates;
 mod directory;
 mod egress;
@@ -21,6 +22,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 pub use alerts::{Alert, Alerts};
+pub use audit::Audit;
 pub use certificates::{Certificates, Subject};
 pub use directory::{Directory, InChain, Mapping, Method, Security, Server};
 pub use egress::{Egress, Policy};
@@ -46,6 +48,7 @@ pub struct Config {
     pub marking: Marking,
     pub log: Log,
     pub alerts: Alerts,
+    pub audit: Audit,
 }
 
 /// `[data]`: where everything that the appliance remembers lies.
@@ -102,6 +105,7 @@ impl Config {
             marking: section(&mut sections, "marking", &mut problems),
             log: section(&mut sections, "log", &mut problems),
             alerts: section(&mut sections, "alerts", &mut problems),
+            audit: section(&mut sections, "audit", &mut problems),
         };
         problems.extend(sections.keys().map(|name| format!("[{name}]: there is no such section")));
         problems.extend(config.check());
@@ -118,6 +122,7 @@ impl Config {
             self.marking.check(),
             self.log.check(),
             self.alerts.check(),
+            self.audit.check(),
         ]
         .concat()
     }
@@ -159,6 +164,15 @@ mod tests {
         let shows = |peer: &str| config.listen.shows_metrics_to(peer.parse().unwrap());
         assert!(shows("127.0.0.1") && shows("::ffff:127.0.0.1") && !shows("127.0.0.2") && !shows("::1"));
         assert_eq!(config.alerts.failed_sign_ins, Alerts::default().failed_sign_ins);
+    }
+
+    #[test]
+    fn thresholds_of_space_rise() {
+        for wrong in ["warn_percent = 0", "stop_percent = 100", "warn_percent = 95", "alert_percent = 80"] {
+            let problems = Config::parse(&format!("[audit]\n{wrong}\n")).unwrap_err().join("\n");
+            assert!(problems.contains("stop_percent"), "{wrong}: {problems}");
+        }
+        assert_eq!(Config::parse("[audit]\nwarn_percent = 75\n").unwrap().audit.warn_percent, 75);
     }
 
     #[test]
