@@ -3,6 +3,7 @@
 //!
 //! - `access`: rights, quotas, workspaces and keys, within this process, under a clock that the tests move;
 //! - `api`: what a well-meant and an ill-meant client gets, over HTTPS; these share one running demo;
+//! - `audit`: exports of the audit log and what verifiers say to them, rollbacks, the keys that sign, and collectors;
 //! - `checking`: what `check` finds, and that it changes nothing;
 //! - `console`: an admin's work on the command line;
 //! - `directory`: people of an LDAP directory, by the real processes against Debian's slapd and against a server that
@@ -18,6 +19,8 @@
 mod access;
 #[cfg(test)]
 mod api;
+#[cfg(test)]
+mod audit;
 #[cfg(test)]
 mod checking;
 #[cfg(test)]

@@ -13,6 +13,7 @@ use crate::completions::Completions;
 use crate::config::Config;
 use crate::directory::Directory;
 use crate::embeddings::Embeddings;
+use crate::forwarding::collector;
 use crate::identity::certificate::Authority;
 use crate::identity::{self, Identity};
 use crate::metrics::Metrics;
@@ -21,6 +22,7 @@ use crate::places::Places;
 use crate::random::Random;
 use crate::records;
 use crate::refusals::Refusals;
+use crate::retention::Retention;
 use crate::space::Space;
 
 /// How often limits are enforced that nobody's request would notice.
@@ -42,6 +44,8 @@ pub struct App {
     pub chats: Chats,
     pub completions: Completions,
     pub embeddings: Embeddings,
+    /// How long chats are kept, and what keeps them longer.
+    pub retention: Retention,
     /// People of an LDAP directory, where one is configured.
     pub directory: Option<Directory>,
     /// Counts refusals of requests that nobody is signed in for.
@@ -49,6 +53,8 @@ pub struct App {
     pub metrics: Metrics,
     /// Whether there is space for what is to be recorded.
     pub space: Space,
+    /// How the collector of the records is doing.
+    pub collector: collector::State,
     /// How far the processes are locked in, in words.
     pub lockdown: Arc<str>,
     /// When it was built, on the clock that never goes back.
@@ -73,14 +79,19 @@ pub struct Parts {
     pub lockdown: String,
 }
 
+impl Parts {
+    fn access(&self) -> Access {
+        let models = [Some(self.model.clone()), self.embedding.clone()].into_iter().flatten().collect();
+        Access::new(self.store.clone(), self.clock.clone(), self.random.clone(), models, &self.config)
+    }
+}
+
 impl App {
     /// Joins the parts and closes what the last process left open.
     pub fn build(parts: Parts) -> anyhow::Result<Self> {
+        let access = parts.access();
         let Parts { config, store, clock, random, engines, model, embedding, .. } = parts;
         close_interrupted_answers(&store)?;
-        let (refusals, places) = (Refusals::default(), Places::default());
-        let models = [Some(model.clone()), embedding.clone()].into_iter().flatten().collect();
-        let access = Access::new(store.clone(), clock.clone(), random.clone(), models, &config);
         let chats = Chats::new(
             store.clone(),
             clock.clone(),
@@ -89,7 +100,7 @@ impl App {
             access.clone(),
             model.clone(),
         );
-        let runs = access.runs().clone();
+        let (runs, refusals, places) = (access.runs().clone(), Refusals::default(), Places::default());
         let identity = Identity::new(identity::Parts {
             store: store.clone(),
             clock: clock.clone(),
@@ -120,6 +131,7 @@ impl App {
             model,
         );
         Ok(Self {
+            retention: Retention::new(store.clone(), clock.clone(), random.clone(), chats.clone(), &config),
             space: Space::new(&config, store.clone(), random.clone()),
             config: Arc::new(config),
             started_mono_us: clock.mono_us(),
@@ -134,6 +146,7 @@ impl App {
             directory: parts.directory,
             refusals,
             metrics: Metrics::default(),
+            collector: collector::State::default(),
             lockdown: parts.lockdown.into(),
         })
     }

@@ -8,16 +8,18 @@ use anyhow::Context as _;
 use redoubt_audit::Origin;
 use redoubt_engine::Engine;
 use redoubt_store::keys::{KeyFile, KeySlots};
-use redoubt_store::{Clock, Options, Store};
+use redoubt_store::{Clock, OnDurable, Options, Store, Witness};
 use ring::rand::SystemRandom;
 use serde::{Deserialize, Serialize};
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
 
 use crate::app::{App, Parts};
+use crate::audit::anchor::Anchor;
 use crate::chat::Engines;
 use crate::clock::SystemClock;
 use crate::config::Config;
 use crate::directory::Directory;
+use crate::forwarding::{Collector, StandardOutput};
 use crate::http::{self, tls};
 use crate::identity::certificate::Authority;
 use crate::logs::{self, Logs};
@@ -28,6 +30,8 @@ use crate::records;
 
 /// How long a front whose disk failed goes on telling whoever asks.
 const LAST_WORDS: Duration = Duration::from_secs(1);
+/// For what was recorded last to be read from standard output.
+const LAST_LINES: Duration = Duration::from_secs(1);
 const TRIM_LOGS_EVERY: Duration = Duration::from_secs(60);
 
 /// What the supervisor passes to the front without looking at it.
@@ -40,7 +44,11 @@ pub struct FrontSettings {
     pub software: String,
 }
 
-/// The store of a data folder, by the key-file slot.
+/// The store of a data folder, by the key-file slot. Its log must extend the anchor beside it, which follows the log from
+/// then on.
+///
+/// # Errors
+/// [`crate::audit::anchor::Error::NotExtended`], and whatever keeps the store from being opened.
 pub fn open_store(
     data_dir: &Path,
     key_file: &Path,
@@ -48,10 +56,42 @@ pub fn open_store(
     clock: Arc<dyn Clock>,
     random: &dyn Random,
 ) -> anyhow::Result<Store> {
-    let slots = KeySlots::load(data_dir)?;
+    let store = open_store_as_it_is(data_dir, key_file, software, clock, random)?;
+    Anchor::in_folder(data_dir).check(&store)?;
+    Ok(store)
+}
+
+/// [`open_store`] without a look at the anchor.
+///
+/// # Errors
+/// Whatever keeps the store from being opened.
+pub fn open_store_as_it_is(
+    data_dir: &Path,
+    key_file: &Path,
+    software: &str,
+    clock: Arc<dyn Clock>,
+    random: &dyn Random,
+) -> anyhow::Result<Store> {
+    open(store_options(data_dir), key_file, software, clock, random)
+}
+
+/// Where the store lies, and that its checkpoints go to the anchor.
+pub fn store_options(data_dir: &Path) -> Options {
+    let witness: Arc<dyn Witness> = Arc::new(Anchor::in_folder(data_dir));
+    Options { witness: Some(witness), ..Options::at(database_path(data_dir)) }
+}
+
+fn open(
+    options: Options,
+    key_file: &Path,
+    software: &str,
+    clock: Arc<dyn Clock>,
+    random: &dyn Random,
+) -> anyhow::Result<Store> {
+    let slots = KeySlots::load(options.path.parent().context("the store is in no folder")?)?;
     let key = slots.open_with_key_file(&KeyFile::load(key_file)?)?;
     let origin = origin(slots.install_id(), software, random)?;
-    Ok(Store::open(Options::at(database_path(data_dir)), key, clock, origin)?)
+    Ok(Store::open(options, key, clock, origin)?)
 }
 
 /// The origin of this boot's records.
@@ -65,7 +105,7 @@ pub fn database_path(data_dir: &Path) -> PathBuf {
 }
 
 /// Serves; returns when the supervisor says so.
-pub fn serve(parts: FrontParts) -> anyhow::Result<()> {
+pub fn serve(mut parts: FrontParts) -> anyhow::Result<()> {
     let settings: FrontSettings =
         serde_json::from_value(parts.settings.clone()).context("the front's settings")?;
     let config = settings.config;
@@ -73,8 +113,12 @@ pub fn serve(parts: FrontParts) -> anyhow::Result<()> {
     let logs = logs::to_folder(&config.data.dir.join("logs"), &config.log.level, max_log_bytes)?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
     let random: Arc<dyn Random> = Arc::new(SystemRandom::new());
-    let store =
-        open_store(&config.data.dir, &config.keys.file, &settings.software, clock.clone(), random.as_ref())?;
+    let output = parts.standard_output.take().map(StandardOutput::start).transpose()?.map(Arc::new);
+    let news = Arc::new(Notify::new());
+    let on_durable = Some(tell(output.clone(), news.clone()));
+    let options = Options { on_durable, ..store_options(&config.data.dir) };
+    let store = open(options, &config.keys.file, &settings.software, clock.clone(), random.as_ref())?;
+    Anchor::in_folder(&config.data.dir).check(&store)?;
     keep_reserve(&store);
     let unseal = |purpose: &str, aad: &[u8], sealed: &[u8]| store.unseal(purpose, aad, sealed);
     let certificates = Authority::load(&config.certificates)?;
@@ -98,11 +142,20 @@ pub fn serve(parts: FrontParts) -> anyhow::Result<()> {
     })?;
     let model = records::model(app.chats.model());
     let embedding = app.embeddings.model().map(records::model);
-    store.write_blocking(move |tx| tx.audit(records::booted(&lockdown, &model, embedding.as_ref())))?;
+    store.write_blocking(move |tx| {
+        tx.audit(records::booted(&lockdown, &model, embedding.as_ref()))?;
+        tx.checkpoint()
+    })?;
     tracing::info!(report = %parts.report, engine = %parts.engine_report, "locked in");
-    let served = actix_web::rt::System::new().block_on(run(app, parts, tls, engines, logs));
-    let recorded = store.write_blocking(|tx| tx.audit(records::stopped()));
+    let served = actix_web::rt::System::new().block_on(run(app, parts, tls, engines, logs, news));
+    let recorded = store.write_blocking(|tx| {
+        tx.audit(records::stopped())?;
+        tx.checkpoint()
+    });
     store.close()?;
+    if let Some(output) = output {
+        output.finish(LAST_LINES);
+    }
     // Of a store that failed this is an error, too, so that the supervisor opens it anew.
     served.and(recorded.map(|_| ()).map_err(anyhow::Error::from))
 }
@@ -128,23 +181,41 @@ async fn over(told: impl Future<Output = ()>, failed: impl Future<Output = ()>) 
     }
 }
 
+/// Who hears of records that are on the disk.
+fn tell(output: Option<Arc<StandardOutput>>, news: Arc<Notify>) -> OnDurable {
+    OnDurable::new(move |records| {
+        if let Some(output) = &output {
+            output.push(&records);
+        }
+        news.notify_one();
+    })
+}
+
 async fn run(
     app: App,
     parts: FrontParts,
     tls: rustls::ServerConfig,
     engines: Engines,
     logs: Logs,
+    news: Arc<Notify>,
 ) -> anyhow::Result<()> {
-    let FrontParts { listener, console, engines: mut sockets, directories, control, .. } = parts;
+    let FrontParts { listener, console, engines: mut sockets, directories, collectors, control, .. } = parts;
+    if let Some(settings) = &app.config.audit.collector {
+        let (store, data_dir, state) =
+            (app.store.clone(), app.config.data.dir.clone(), app.collector.clone());
+        let collector = Collector::new(settings, store, data_dir, news, state)?;
+        actix_web::rt::spawn(collector.run(collectors));
+    }
     if let Some(directory) = app.directory.clone() {
         actix_web::rt::spawn(follow_directories(directories, directory));
     }
     connect_next(&mut sockets, &engines).await.context("the supervisor gave no engine")??;
     let (keeper, restarts) = (app.clone(), app.clone());
-    let (follower, judge) = (app.clone(), app.clone());
+    let (follower, judge, retention) = (app.clone(), app.clone(), app.retention.clone());
     actix_web::rt::spawn(async move { keeper.keep_house().await });
     actix_web::rt::spawn(async move { follower.follow_directory().await });
     actix_web::rt::spawn(async move { judge.follow_certificates().await });
+    actix_web::rt::spawn(async move { retention.follow().await });
     actix_web::rt::spawn(follow_engines(sockets, engines, restarts));
     actix_web::rt::spawn(keep_logs_small(logs));
     control.ready(serde_json::json!({"ca": tls::ca_path(&app.config.data.dir)}))?;

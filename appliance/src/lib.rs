@@ -5,6 +5,7 @@
 
 pub mod access;
 pub mod app;
+pub mod audit;
 pub mod chat;
 pub mod cli;
 pub mod clock;
@@ -14,6 +15,7 @@ pub mod control;
 pub mod directory;
 pub mod durable;
 pub mod embeddings;
+pub mod forwarding;
 pub mod front;
 pub mod http;
 pub mod identity;
@@ -21,9 +23,11 @@ pub mod lockdown;
 pub mod logs;
 pub mod metrics;
 pub mod models;
+pub mod outward;
 pub mod places;
 pub mod processes;
 pub mod random;
 pub mod records;
 pub mod refusals;
+pub mod retention;
 pub mod space;

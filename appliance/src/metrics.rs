@@ -34,6 +34,8 @@ pub struct Present {
     pub store_jobs: u64,
     pub storage_used_percent: u64,
     pub storage_reserve_gone: u64,
+    /// Where a collector is configured: whether it is connected, and how many records it has not been sent.
+    pub collector: Option<(bool, u64)>,
     /// By rule: alerts that nobody has acknowledged.
     pub alerts: Vec<(&'static str, u64)>,
     /// By model: tokens of prompts and of answers since the start.
@@ -110,6 +112,16 @@ impl Page {
         for (name, kind, help, value) in single {
             self.family(name, kind, help);
             self.line(name, &[], value);
+        }
+        if let Some((connected, waiting)) = present.collector {
+            self.family(
+                "redoubt_collector_connected",
+                "gauge",
+                "Whether the collector of records is connected.",
+            );
+            self.line("redoubt_collector_connected", &[], connected.into());
+            self.family("redoubt_collector_waiting", "gauge", "Records that it has not been sent.");
+            self.line("redoubt_collector_waiting", &[], waiting);
         }
     }
 

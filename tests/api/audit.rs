@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use redoubt_audit::Record;
+use redoubt_audit::{Note, Record, catalogue, proof_text, verify_inclusion};
 use ring::digest::{SHA256, digest};
 use serde_json::{Value, json};
 
-use crate::support::{Client, shared};
+use crate::support::{Client, await_some, shared};
 
 fn page(auditor: &Client, query: &str) -> Value {
     auditor.get(&format!("/api/v1/audit/records?{query}")).is(200).json()
@@ -70,6 +70,118 @@ fn filters_choose_and_cursors_go_on() {
     assert_eq!(seqs(&next), [5, 4, 3, 2]);
     for wrong in ["from=yesterday", "outcome=perhaps", "cursor=x", "acts=login"] {
         auditor.get(&format!("/api/v1/audit/records?{wrong}")).refuses(422, "invalid");
+    }
+}
+
+/// What was done to one thing, by whomever, and what one person did to it.
+#[test]
+fn an_object_is_followed_through_the_log() {
+    let demo = shared();
+    let auditor = demo.signed_in("auditor");
+    let person = demo.next_analyst();
+    let client = demo.sign_in(&person);
+    let chat = client.new_chat();
+    client.chat(&chat);
+    client.delete(&format!("/api/v1/chats/{chat}")).is(204);
+    let acts = |query: &str| -> Vec<String> {
+        let items = page(&auditor, &format!("object={chat}{query}"))["items"].take();
+        items
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|item| item["record"]["act"].as_str().unwrap().to_owned())
+            .collect()
+    };
+    assert_eq!(acts(""), ["chat.delete", "chat.open", "chat.create"]);
+    assert_eq!(acts(&format!("&actor={}&act=chat.open&outcome=ok", person.username)), ["chat.open"]);
+    assert_eq!(acts("&outcome=deny"), [""; 0]);
+    assert_eq!(acts("&actor=auditor"), [""; 0]);
+}
+
+#[test]
+fn every_event_of_the_catalogue_is_explained() {
+    let events = shared().signed_in("auditor").get("/api/v1/audit/events").is(200).json();
+    let items = events["items"].as_array().unwrap();
+    let acts: Vec<&str> = items.iter().map(|item| item["act"].as_str().unwrap()).collect();
+    let catalogue: Vec<&str> = catalogue::ALL.iter().map(|event| event.act()).collect();
+    assert_eq!(acts, catalogue);
+    let totp = items.iter().find(|item| item["act"] == "login.totp").unwrap();
+    assert_eq!(totp["meaning"], "A one-time code was tried.");
+}
+
+fn hash(text: &Value) -> [u8; 32] {
+    let bytes = data_encoding::HEXLOWER.decode(text.as_str().unwrap().as_bytes()).unwrap();
+    bytes.try_into().unwrap()
+}
+
+/// Checked as an auditor would: the line gives the leaf, the leaf and the hashes give the root that was signed.
+#[test]
+fn a_record_comes_with_the_proof_that_it_is_in_the_log() {
+    let auditor = shared().signed_in("auditor");
+    let seq = page(&auditor, "limit=1")["items"][0]["seq"].as_u64().unwrap();
+    let path = format!("/api/v1/audit/records/{seq}");
+    let whole = await_some("a checkpoint that covers the record", || {
+        Some(auditor.get(&path).is(200).json()).filter(|whole| !whole["proof"].is_null())
+    });
+    let line = whole["line"].as_str().unwrap();
+    let record = Record::parse(line.as_bytes()).unwrap();
+    assert_eq!(record.fields().seq, seq);
+    assert_eq!(whole["record"], serde_json::from_str::<Value>(line).unwrap());
+    assert_eq!(hash(&whole["leaf"]), record.leaf());
+    let proof = &whole["proof"];
+    let note = proof["note"].as_str().unwrap();
+    let checkpoint = Note::parse(note.as_bytes()).unwrap().checkpoint().unwrap();
+    assert_eq!(checkpoint.size, proof["size"].as_u64().unwrap());
+    let hashes: Vec<[u8; 32]> = proof["hashes"].as_array().unwrap().iter().map(hash).collect();
+    verify_inclusion(&record.leaf(), seq, checkpoint.size, &hashes, &checkpoint.root).unwrap();
+    assert_eq!(proof["file"], proof_text(seq, &hashes, note));
+    for missing in ["999999999", "18446744073709551616", "-1", "x"] {
+        auditor.get(&format!("/api/v1/audit/records/{missing}")).refuses(404, "not_found");
+    }
+}
+
+#[test]
+fn checkpoints_are_listed_and_each_can_be_kept_on_paper() {
+    let auditor = shared().signed_in("auditor");
+    let list = |query: &str| auditor.get(&format!("/api/v1/audit/checkpoints{query}")).is(200).json();
+    let newest = await_some("a checkpoint", || list("?limit=1")["items"].as_array_mut().unwrap().pop());
+    let note = Note::parse(newest["note"].as_str().unwrap().as_bytes()).unwrap();
+    let checkpoint = note.checkpoint().unwrap();
+    assert_eq!(newest["size"], checkpoint.size);
+    assert_eq!(newest["root"], data_encoding::BASE64.encode(&checkpoint.root));
+    let kept = auditor.get(&format!("/api/v1/audit/checkpoints/{}", checkpoint.size)).is(200).json();
+    assert_eq!(
+        [&kept["note"], &kept["root"], &kept["epoch"]],
+        [&newest["note"], &newest["root"], &newest["epoch"]]
+    );
+    assert!(
+        kept["qr"]["size"].as_u64().unwrap() > 40 && kept["qr"]["path"].as_str().unwrap().starts_with('M')
+    );
+    let older = list(&format!("?cursor={}", checkpoint.size));
+    let sizes = older["items"].as_array().unwrap().iter().map(|item| item["size"].as_u64().unwrap());
+    assert!(sizes.clone().all(|size| size < checkpoint.size) && sizes.is_sorted_by(|a, b| a > b));
+    auditor.get("/api/v1/audit/checkpoints/999999999").refuses(404, "not_found");
+    auditor.get("/api/v1/audit/checkpoints?cursor=x").refuses(422, "invalid");
+}
+
+#[test]
+fn whoever_looks_into_the_log_is_in_it() {
+    let demo = shared();
+    let auditor = demo.signed_in("auditor");
+    auditor.get("/api/v1/audit/records?limit=3").is(200);
+    auditor.get("/api/v1/audit/records/2").is(200);
+    auditor.get("/api/v1/audit/checkpoints").is(200);
+    auditor.get("/api/v1/audit/exports").is(200);
+    let reads = page(&auditor, "act=audit.read&outcome=ok&limit=1000");
+    let told: Vec<&Value> =
+        reads["items"].as_array().unwrap().iter().map(|item| &item["record"]["d"]).collect();
+    // Others look meanwhile.
+    for expected in [json!({"shown": 3, "what": "records"}), json!({"seq": 2, "shown": 1, "what": "record"})]
+    {
+        assert!(told.contains(&&expected), "{expected}");
+    }
+    for what in ["checkpoints", "exports"] {
+        assert!(told.iter().any(|d| d["what"] == what && d["shown"].is_u64()), "{what}");
     }
 }
 

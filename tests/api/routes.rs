@@ -38,6 +38,7 @@ impl Foreign {
         let id = named.map_or(&self.chat, |(_, id)| id);
         let path = route.path.replace("{id}", id).replace("{mid}", &self.message);
         let path = path.replace("{user}", &self.chat).replace("{key}", &self.key);
+        let path = path.replace("{seq}", "0").replace("{size}", "0");
         match route.path {
             "/api/v1/search" => format!("{path}?q=word"),
             "/api/v1/chats/{id}/export" => format!("{path}?format=json"),
@@ -89,9 +90,15 @@ fn body(route: &Route) -> Option<Value> {
         ("POST", "/api/v1/admin/workspaces") | ("PATCH", "/api/v1/admin/workspaces/{id}") => {
             json!({"name": "taken over"})
         }
+        ("POST", "/api/v1/admin/purges") => json!({"chat": NO_SUCH_ID, "reason": "x"}),
+        ("POST", "/api/v1/audit/holds") => {
+            json!({"kind": "workspace", "target": "general", "reason": "x"})
+        }
+        ("POST", "/api/v1/audit/purges/{id}/approval") => json!({"approve": true}),
         ("POST", "/v1/chat/completions") => {
             json!({"model": "m", "messages": [{"role": "user", "content": "x"}]})
         }
+        ("POST", "/api/v1/audit/exports") => json!({}),
         ("POST", "/v1/embeddings") => json!({"model": "m", "input": "x"}),
         (method, path) => panic!("say here what {method} {path} takes"),
     })

@@ -44,6 +44,8 @@ stage.test('every page of the administration opens directly and loads again', as
         ['groups/everyone', 'everyone'],
         ['workspaces', 'Workspaces'],
         ['workspaces/general', 'General'],
+        ['retention', 'Retention'],
+        ['purges', 'Purges'],
         ['models', 'Models'],
         ['mappings', 'Mappings'],
         ['directory', 'Directory'],

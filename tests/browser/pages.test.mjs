@@ -131,6 +131,8 @@ stage.test('the chosen colours stay', async () => {
 stage.test('an appliance out of reach is told, and found again', async () => {
     const visitor = await stage.signedIn('analyst2');
     const { page } = visitor;
+    // What the page still asks for when it is cut off would be answered, and it would not be ready to send.
+    await page.waitForLoadState('networkidle');
     await visitor.context.setOffline(true);
     await field(page, 'Message').fill('Is anybody there?');
     await page.keyboard.press('Enter');

@@ -20,6 +20,13 @@ fn told(data: &Path, arguments: &[&str]) -> Value {
     serde_json::from_slice(&output.stdout).unwrap()
 }
 
+/// What a command prints for people.
+fn run_plain(data: &Path, arguments: &[&str]) -> String {
+    let output = run(data, arguments);
+    assert!(output.status.success(), "{arguments:?}");
+    String::from_utf8(output.stdout).unwrap()
+}
+
 fn fails(data: &Path, arguments: &[&str], code: i32) -> String {
     let output = run(data, arguments);
     assert_eq!(output.status.code(), Some(code), "{arguments:?}");
@@ -123,4 +130,23 @@ fn tables_are_for_people() {
     assert!(lines.next().unwrap().starts_with("NAME "), "{table}");
     let admin = lines.find(|line| line.starts_with("admin ")).unwrap();
     assert!(admin.contains("active") && admin.contains("local"), "{admin}");
+}
+
+#[test]
+fn how_long_chats_are_kept_is_said_and_enforced_on_the_console() {
+    let demo = Demo::start(1);
+    let data = demo.data();
+    let nothing = told(&data, &["retention", "preview"]);
+    assert_eq!(nothing["items"], serde_json::json!([]));
+    let kept = told(&data, &["workspace", "retention", "General", "30", "--archive"]);
+    assert_eq!((&kept["retention_days"], &kept["retention_action"]), (&30.into(), &"archive".into()));
+    let preview = told(&data, &["retention", "preview"]);
+    assert_eq!((&preview["items"][0]["name"], &preview["items"][0]["due"]), (&"General".into(), &0.into()));
+    let run = told(&data, &["retention", "run"]);
+    assert_eq!((&run["items"][0]["archived"], &run["items"][0]["failed"]), (&0.into(), &0.into()));
+    let kept = told(&data, &["workspace", "retention", "General"]);
+    assert_eq!(kept["retention_days"], Value::Null);
+    let table = run_plain(&data, &["retention", "preview"]);
+    assert!(table.contains("redoubt workspace retention"), "{table}");
+    fails(&data, &["workspace", "retention", "General", "0"], 1);
 }

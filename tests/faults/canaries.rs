@@ -10,7 +10,7 @@ use serde_json::json;
 use crate::support::{Client, Demo, long};
 
 /// What is typed: in any spelling or encoding that a store, an index or a log might give it.
-const CANARY: &str = "Kanarienvogel-3f9a";
+pub(crate) const CANARY: &str = "Kanarienvogel-3f9a";
 
 fn traces() -> Vec<Vec<u8>> {
     let utf16 = CANARY.encode_utf16().flat_map(u16::to_le_bytes).collect();
@@ -25,7 +25,7 @@ fn traces() -> Vec<Vec<u8>> {
 }
 
 /// The files below a folder in which a trace is found; what is not a regular file holds nothing.
-fn tainted(folder: &Path) -> Vec<PathBuf> {
+pub(crate) fn tainted(folder: &Path) -> Vec<PathBuf> {
     let traces = traces();
     let mut found = Vec::new();
     let mut folders = vec![folder.to_owned()];

@@ -1,6 +1,6 @@
 //! What is left after something died, filled up or was in the wrong place. Each test has a demo of its own.
 
-mod canaries;
+pub(crate) mod canaries;
 mod crowd;
 mod disk;
 mod engine;

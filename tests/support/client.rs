@@ -159,6 +159,14 @@ impl Client {
         self.try_send(method, path, headers, body).unwrap_or_else(|error| panic!("{method} {path}: {error}"))
     }
 
+    /// With a header that need not be text.
+    pub(crate) fn send_bytes(&self, method: &str, path: &str, name: &str, value: &[u8]) -> Answer {
+        let request =
+            Request::builder().method(method).uri(format!("{}{path}", self.url)).header(name, value);
+        let (parts, mut body) = self.agent.run(request.body(()).unwrap()).unwrap().into_parts();
+        Answer { status: parts.status.as_u16(), headers: parts.headers, body: body.read_to_vec().unwrap() }
+    }
+
     /// An error where the connection broke or none came about.
     pub(crate) fn try_send(
         &self,

@@ -2,6 +2,7 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import type { Person } from '../src/lib/api/admin-types';
 import type { Page, Role } from '../src/lib/api/types';
+import { askPurge, decidePurge, liftHold, restoreArchive, runRetention } from '../src/lib/api/custody';
 import { createMapping, dryRun, testDirectory } from '../src/lib/api/directory';
 import { addMember, listGroups, updateGroup } from '../src/lib/api/groups';
 import { createKey, ownUsage } from '../src/lib/api/own';
@@ -85,11 +86,29 @@ describe('calls', () => {
     ['usage is read', () => listUsage('model', 7), { call: `GET ${A}/usage?days=7&by=model`, body: null }],
     ['own usage is read', () => ownUsage(30), { call: 'GET /api/v1/usage?days=30', body: null }],
     [
+      'a chat is to be erased',
+      () => askPurge('c1', 'a spill'),
+      { call: `POST ${A}/purges`, body: { chat: 'c1', reason: 'a spill' } },
+    ],
+    ['retention is run', () => runRetention(), { call: `POST ${A}/retention/run`, body: null }],
+    [
+      'an archive is put back',
+      () => restoreArchive('a/b'),
+      { call: `POST ${A}/archives/a%2Fb/restore`, body: null },
+    ],
+    [
+      'a purge is agreed to',
+      () => decidePurge('p1', true),
+      { call: 'POST /api/v1/audit/purges/p1/approval', body: { approve: true } },
+    ],
+    ['a hold is lifted', () => liftHold('h1'), { call: 'DELETE /api/v1/audit/holds/h1', body: null }],
+    [
       'a key is made',
       () => createKey({ name: 'build', scopes: ['chat'], expires_in_days: 90 }),
       { call: 'POST /api/v1/keys', body: { name: 'build', scopes: ['chat'], expires_in_days: 90 } },
     ],
   ])('%s', async (_what, act, expected) => {
+    replies = [{ items: [], purge: {} }];
     await act();
     expect(asked).toEqual([expected]);
   });
@@ -232,7 +251,8 @@ describe('the search leads', () => {
   test('analysts to a new chat, others to their pages', () => {
     expect(titles('', 'analyst')).toEqual(['New chat']);
     expect(titles('sett', 'analyst')).toEqual(['Settings']);
-    expect(titles('', 'auditor')).toEqual(['Audit records', 'Settings', 'Help']);
+    const audit = ['Audit records', 'Checkpoints', 'Exports', 'Holds', 'Purges'];
+    expect(titles('', 'auditor')).toEqual([...audit, 'Settings', 'Help']);
     expect(titles('people', 'admin')).toEqual(['People']);
     expect(titles('people', 'analyst')).toEqual([]);
   });

@@ -10,14 +10,14 @@ test.each([
   ['/chats/', 'chats', null],
   ['/chats/5f0c-1', 'chats', '5f0c-1'],
   ['/settings', 'settings', null],
-  ['/audit', 'audit', null],
+  ['/audit/nothing', 'unknown', null],
   ['/help', 'help', null],
   ['/chats/a/b', 'unknown', null],
   ['/chats/%2e%2e', 'unknown', null],
   ['/constructor', 'unknown', null],
   ['/Settings', 'unknown', null],
 ])('%s is %s', (path, name, chat) => {
-  expect(match(path)).toEqual({ name, chat, admin: null });
+  expect(match(path)).toEqual({ name, chat, admin: null, audit: null });
 });
 
 test.each([
@@ -26,13 +26,31 @@ test.each([
   ['/admin/people/', { part: 'people', item: null }],
   ['/admin/people/5f0c-1', { part: 'people', item: '5f0c-1' }],
   ['/admin/groups/everyone', { part: 'groups', item: 'everyone' }],
+  ['/admin/retention', { part: 'retention', item: null }],
+  ['/admin/purges/5f0c-1', null],
   ['/admin/usage', { part: 'usage', item: null }],
   ['/admin/usage/5f0c-1', null],
   ['/admin/constructor', null],
   ['/admin/people/a/b', null],
   ['/administrators', null],
 ])('%s is the page %j', (path, admin) => {
-  expect(match(path)).toEqual({ name: admin ? 'admin' : 'unknown', chat: null, admin });
+  expect(match(path)).toEqual({ name: admin ? 'admin' : 'unknown', chat: null, admin, audit: null });
+});
+
+test.each([
+  ['/audit', { part: 'records', item: null }],
+  ['/audit/records', { part: 'records', item: null }],
+  ['/audit/records/', { part: 'records', item: null }],
+  ['/audit/records/1042', { part: 'records', item: '1042' }],
+  ['/audit/checkpoints/8', { part: 'checkpoints', item: '8' }],
+  ['/audit/exports', { part: 'exports', item: null }],
+  ['/audit/exports/8', null],
+  ['/audit/records/x', null],
+  ['/audit/records/-1', null],
+  ['/audit/constructor', null],
+  ['/auditors', null],
+])('%s is the page %j of the auditors', (path, audit) => {
+  expect(match(path)).toEqual({ name: audit ? 'audit' : 'unknown', chat: null, admin: null, audit });
 });
 
 test.each([

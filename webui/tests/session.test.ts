@@ -101,7 +101,7 @@ test('everybody has a home', async () => {
   for (const [role, home] of [
     ['analyst', '/chats'],
     ['admin', '/admin/people'],
-    ['auditor', '/audit'],
+    ['auditor', '/audit/records'],
   ]) {
     replies['GET /api/v1/me'] = json({ ...ME, user: { ...ME.user, role } });
     await session.load();

@@ -3,11 +3,12 @@
 //! **Invariant:** a record starts from one of these constants, so none has a name that is not listed here.
 //! Names are never reused with another meaning; new ones may be added without a new format version.
 
-/// An event of the catalogue: its category and its name, the fields `cat` and `act`.
+/// An event of the catalogue: its category and its name, the fields `cat` and `act`; and what it means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Event {
     cat: &'static str,
     act: &'static str,
+    meaning: &'static str,
 }
 
 impl Event {
@@ -18,11 +19,19 @@ impl Event {
     pub fn act(self) -> &'static str {
         self.act
     }
+
+    /// What happened, in a sentence, and what the record's object and `d` hold. Names of fields are in backquotes.
+    pub fn meaning(self) -> &'static str {
+        self.meaning.trim_ascii_start()
+    }
 }
 
 macro_rules! events {
-    ($($(#[$doc:meta])+ $name:ident = $cat:literal $act:literal;)+) => {
-        $($(#[$doc])+ pub const $name: Event = Event { cat: $cat, act: $act };)+
+    ($($(#[doc = $doc:literal])+ $name:ident = $cat:literal $act:literal;)+) => {
+        $(
+            $(#[doc = $doc])+
+            pub const $name: Event = Event { cat: $cat, act: $act, meaning: concat!($($doc),+) };
+        )+
 
         /// The whole catalogue.
         pub const ALL: &[Event] = &[$($name),+];
@@ -133,7 +142,8 @@ events! {
     GROUP_MEMBER = "rights" "group.member";
     /// A workspace was made. Object: the workspace.
     WORKSPACE_CREATE = "rights" "workspace.create";
-    /// A workspace was changed. `d.fields`: what; `d.models`: those that it is kept to now.
+    /// A workspace was changed. `d.fields`: what; `d.models`: those that it is kept to now. `d.retention_days`,
+    /// `d.retention_action`: what becomes of its chats when; absent where they stay.
     WORKSPACE_UPDATE = "rights" "workspace.update";
     /// A workspace without chats was deleted with its prompts. Object: the workspace.
     WORKSPACE_DELETE = "rights" "workspace.delete";
@@ -157,14 +167,38 @@ events! {
     CHAT_OPEN = "data" "chat.open";
     /// A chat was renamed or another branch became its head. `d.fields`: which, never their text.
     CHAT_UPDATE = "data" "chat.update";
-    /// A chat was deleted with its messages and its part of the search index. `d.messages`: how many.
+    /// A chat was deleted with its messages and its part of the search index. `d.messages`: how many. `reason`: by the
+    /// `retention` of its workspace or by a `purge`; else its owner did it.
     CHAT_DELETE = "data" "chat.delete";
+    /// A chat went from the tables into a sealed file. `reason`: `retention`. `d.file`, `d.sha256`, `d.messages`.
+    CHAT_ARCHIVE = "data" "chat.archive";
+    /// An archived chat was put back, unread. `d.file`, `d.sha256`, `d.messages`.
+    CHAT_RESTORE = "data" "chat.restore";
     /// A chat was exported. `d.format`.
     CHAT_EXPORT = "data" "chat.export";
     /// Somebody searched their own chats. `d.hits`; never the query.
     CHAT_SEARCH = "data" "chat.search";
     /// A message was written. Object: the message. `d.chat`: its chat.
     MESSAGE_CREATE = "data" "message.create";
+
+    /// A legal hold was placed. Object: the hold. `d.kind` (`person`, `workspace`, `chat`), `d.target`: what is held.
+    HOLD_PLACE = "custody" "hold.place";
+    /// A legal hold was lifted. As `hold.place`.
+    HOLD_LIFT = "custody" "hold.lift";
+    /// Chats whose time was over went. Object: the workspace. `d.deleted`, `d.archived`, `d.held`: how many; `d.failed`: of
+    /// how many no archive could be written.
+    RETENTION_RUN = "custody" "retention.run";
+    /// An admin asked for a chat to be erased after a spill. Object: the chat. `d.purge`: the request.
+    PURGE_ASK = "custody" "purge.ask";
+    /// An auditor agreed: its rows are gone with this record. Object: the chat. `d.purge`.
+    PURGE_APPROVE = "custody" "purge.approve";
+    /// An auditor did not agree. Object: the chat. `d.purge`.
+    PURGE_REFUSE = "custody" "purge.refuse";
+    /// Nothing of the chat is left in the store, its write-ahead log, the archives and the engine's cache. Object: the
+    /// chat. `d.purge`.
+    PURGE_DONE = "custody" "purge.done";
+    /// The statement of a purge was handed out. Object: the chat. `d.purge`.
+    PURGE_STATEMENT = "custody" "purge.statement";
 
     /// A prompt was kept for asking again. Object: the prompt. `d.workspace`.
     PROMPT_CREATE = "data" "prompt.create";
@@ -185,7 +219,8 @@ events! {
     /// Further refusals of one source, counted instead of recorded singly. `d.count`, `d.from`, `d.to`.
     REFUSALS_SUMMARY = "access" "refusals.summary";
 
-    /// Records were read. `d`: the filter's bounds and how many were shown.
+    /// The log was looked into. `d.what` (`records`, one `record`, `checkpoints`, `exports`), `d.shown`: how many;
+    /// `d.seq`: of one record.
     AUDIT_READ = "audit" "audit.read";
     /// Records were exported as a bundle. `d`: range, nonce, number.
     AUDIT_EXPORT = "audit" "audit.export";
@@ -204,6 +239,18 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
+
+    #[test]
+    fn every_event_is_explained_in_sentences() {
+        for event in ALL {
+            let meaning = event.meaning();
+            assert!(
+                meaning.starts_with(|c: char| c.is_ascii_uppercase()) && meaning.ends_with('.'),
+                "{meaning}"
+            );
+            assert!(!meaning.contains("  ") && meaning.matches('`').count() % 2 == 0, "{meaning}");
+        }
+    }
 
     #[test]
     fn names_are_unique_and_in_the_format_s_alphabet() {

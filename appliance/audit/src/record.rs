@@ -3,23 +3,17 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
-use time::format_description::BorrowedFormatItem;
-use time::macros::format_description;
-use time::{OffsetDateTime, PrimitiveDateTime};
 
-use crate::Error;
-use crate::canonical;
+use crate::canonical::{MAX_INTEGER, Members};
 use crate::draft::{Draft, Outcome, Value};
 use crate::tree::{Hash, leaf_hash};
+use crate::{Error, timestamp};
 
 /// The version of the record format, field `v`.
 pub const VERSION: u32 = 1;
 
 /// The longest record. It fits the 16-bit length prefix of C2SP entry bundles.
 pub const MAX_RECORD_BYTES: usize = 16 * 1024;
-
-const TIME: &[BorrowedFormatItem<'_>] =
-    format_description!("[year]-[month]-[day]T[hour]:[minute]:[second].[subsecond digits:6]Z");
 
 /// Which log, boot and software seal a record.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -53,7 +47,7 @@ impl Draft {
         let fields = Fields {
             v: VERSION,
             seq: stamp.seq,
-            time: format_time(stamp.time_us)?,
+            time: timestamp::format(stamp.time_us).ok_or(Error::OutOfRange("time"))?,
             mono: stamp.mono_us,
             boot: origin.boot.clone(),
             origin: origin.origin.clone(),
@@ -86,8 +80,12 @@ impl Draft {
                 .map(|model| ModelField { id: model.id.clone(), sha256: model.sha256.clone() }),
             d: self.data.0.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect(),
         };
-        let bytes = fields.to_bytes()?;
-        Ok(Record { bytes, fields })
+        fields.check_numbers()?;
+        let bytes = fields.to_bytes();
+        if bytes.len() > MAX_RECORD_BYTES {
+            return Err(Error::TooLong(bytes.len()));
+        }
+        Ok(Record::new(bytes, fields, stamp.time_us))
     }
 }
 
@@ -96,9 +94,17 @@ impl Draft {
 pub struct Record {
     bytes: Vec<u8>,
     fields: Fields,
+    // Known from the bytes, and asked for by everything that is derived from a record.
+    leaf: Hash,
+    time_us: i64,
 }
 
 impl Record {
+    fn new(bytes: Vec<u8>, fields: Fields, time_us: i64) -> Self {
+        let leaf = leaf_hash(&bytes);
+        Self { bytes, fields, leaf, time_us }
+    }
+
     /// Reads a record. **Invariant:** only the bytes that sealing would write are accepted, so unknown or
     /// repeated names, `null`, other spellings, white space and trailing bytes are all refused.
     ///
@@ -110,10 +116,12 @@ impl Record {
         }
         let fields: Fields = serde_json::from_slice(bytes).map_err(Error::Malformed)?;
         fields.check()?;
-        if fields.to_bytes()? != bytes {
+        let time_us = fields.time_us()?;
+        let canonical = fields.to_bytes();
+        if canonical != bytes {
             return Err(Error::NotCanonical);
         }
-        Ok(Self { bytes: bytes.to_vec(), fields })
+        Ok(Self::new(canonical, fields, time_us))
     }
 
     /// The canonical JSON, without a newline.
@@ -123,7 +131,12 @@ impl Record {
 
     /// The leaf of the tree: SHA-256(0x00 ‖ bytes).
     pub fn leaf(&self) -> Hash {
-        leaf_hash(&self.bytes)
+        self.leaf
+    }
+
+    /// Field `time` in microseconds since 1970-01-01T00:00:00Z.
+    pub fn time_us(&self) -> i64 {
+        self.time_us
     }
 
     /// What the record says.
@@ -212,18 +225,14 @@ impl Fields {
     /// # Errors
     /// [`Error::OutOfRange`] if the text is not such a time.
     pub fn time_us(&self) -> Result<i64, Error> {
-        let time = PrimitiveDateTime::parse(&self.time, TIME).map_err(|_| Error::OutOfRange("time"))?;
-        i64::try_from(time.assume_utc().unix_timestamp_nanos() / 1_000).map_err(|_| Error::OutOfRange("time"))
+        timestamp::parse(&self.time).ok_or(Error::OutOfRange("time"))
     }
 
-    /// What the types cannot say: the version, the spelling of the time, the alphabet of event names. An
-    /// event that this software does not know is accepted: the catalogue grows without a new version.
+    /// What the types cannot say: the version, numbers, the alphabet of event names. An event that this software does
+    /// not know is accepted: the catalogue grows without a new version.
     fn check(&self) -> Result<(), Error> {
         if self.v != VERSION {
             return Err(Error::OutOfRange("v"));
-        }
-        if format_time(self.time_us()?)? != self.time {
-            return Err(Error::OutOfRange("time"));
         }
         for (name, value) in [("cat", &self.cat), ("act", &self.act)] {
             if value.is_empty()
@@ -232,22 +241,74 @@ impl Fields {
                 return Err(Error::OutOfRange(name));
             }
         }
-        Ok(())
+        self.check_numbers()
     }
 
-    fn to_bytes(&self) -> Result<Vec<u8>, Error> {
-        let bytes = canonical::to_bytes(&serde_json::to_value(self).map_err(Error::Malformed)?)?;
-        if bytes.len() > MAX_RECORD_BYTES {
-            return Err(Error::TooLong(bytes.len()));
+    fn check_numbers(&self) -> Result<(), Error> {
+        for (name, number) in [("seq", self.seq), ("mono", self.mono)] {
+            if number > MAX_INTEGER.unsigned_abs() {
+                return Err(Error::OutOfRange(name));
+            }
         }
-        Ok(bytes)
+        let exact = |value: &Value| !matches!(value, Value::Int(number) if !(-MAX_INTEGER..=MAX_INTEGER).contains(number));
+        if self.d.values().all(exact) { Ok(()) } else { Err(Error::OutOfRange("d")) }
+    }
+
+    /// The canonical form, written field by field: each name is in its place among the sorted ones.
+    fn to_bytes(&self) -> Vec<u8> {
+        let mut text = String::with_capacity(1024);
+        let mut record = Members::open(&mut text);
+        record.string("act", &self.act);
+        let mut actor = record.object("actor");
+        actor.optional("name", self.actor.name.as_deref());
+        actor.strings("roles", &self.actor.roles);
+        actor.optional("sess", self.actor.sess.as_deref());
+        actor.optional("uid", self.actor.uid.as_deref());
+        actor.close();
+        record.string("boot", &self.boot);
+        record.string("cat", &self.cat);
+        record.data("d", &self.d);
+        if let Some(model) = &self.model {
+            model.write(record.object("model"));
+        }
+        record.integer("mono", self.mono);
+        if let Some(object) = &self.obj {
+            object.write(record.object("obj"));
+        }
+        record.string("origin", &self.origin);
+        record.string("outcome", self.outcome.as_str());
+        record.optional("reason", self.reason.as_deref());
+        record.optional("req", self.req.as_deref());
+        record.integer("seq", self.seq);
+        if let Some(source) = &self.src {
+            let mut src = record.object("src");
+            src.string("ip", &source.ip);
+            src.integer("port", source.port);
+            src.optional("tls", source.tls.as_deref());
+            src.optional("ua_sha", source.ua_sha.as_deref());
+            src.close();
+        }
+        record.string("sw", &self.sw);
+        record.string("time", &self.time);
+        record.integer("v", self.v);
+        record.close();
+        text.into_bytes()
     }
 }
 
-fn format_time(time_us: i64) -> Result<String, Error> {
-    OffsetDateTime::from_unix_timestamp_nanos(i128::from(time_us) * 1_000)
-        .ok()
-        .filter(|time| (1..=9999).contains(&time.year()))
-        .and_then(|time| time.format(TIME).ok())
-        .ok_or(Error::OutOfRange("time"))
+impl ObjectField {
+    pub(crate) fn write(&self, mut object: Members<'_>) {
+        object.string("id", &self.id);
+        object.optional("owner", self.owner.as_deref());
+        object.string("type", &self.kind);
+        object.close();
+    }
+}
+
+impl ModelField {
+    pub(crate) fn write(&self, mut model: Members<'_>) {
+        model.string("id", &self.id);
+        model.string("sha256", &self.sha256);
+        model.close();
+    }
 }

@@ -38,11 +38,17 @@ pub enum Error {
     Quota { quota: Quota, retry_after_seconds: u64 },
     #[error("there is no such {0}")]
     NoSuch(&'static str),
+    /// A legal hold keeps it.
+    #[error("it is kept for a legal reason")]
+    Held,
     /// It cannot be done as things are.
     #[error("{0}")]
     Conflict(&'static str),
     #[error("{field}: {why}")]
     Invalid { field: &'static str, why: String },
+    /// An archived chat that cannot be written or read.
+    #[error("the archive {file}: {why}")]
+    Archive { file: String, why: String },
     #[error(transparent)]
     NoRandomness(#[from] NoRandomness),
     #[error(transparent)]
@@ -60,7 +66,7 @@ impl From<NotConfirmed> for Error {
 }
 
 impl Error {
-    pub(super) fn invalid(field: &'static str, why: impl Into<String>) -> Self {
+    pub(crate) fn invalid(field: &'static str, why: impl Into<String>) -> Self {
         Self::Invalid { field, why: why.into() }
     }
 }

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use redoubt_store::holds::{self, Kind};
+use redoubt_store::workspaces::Expiry;
 use redoubt_store::workspaces::{self, GENERAL, Workspace};
 use redoubt_store::{Reader, Tx, groups, users};
 
@@ -13,6 +15,8 @@ use crate::records::rights as records;
 
 /// The longest system prompt, in bytes: it is read before every answer.
 const MAX_SYSTEM_PROMPT: usize = 16 << 10;
+/// A hundred years.
+const MAX_RETENTION_DAYS: u32 = 36_500;
 /// Names in one record; what one change of members may hold is more than a record may.
 const MEMBERS_A_RECORD: usize = 100;
 
@@ -35,6 +39,9 @@ pub struct WorkspaceChange {
     pub system_prompt: Option<String>,
     /// All models that it is kept to; none: to no particular ones.
     pub models: Option<Vec<String>>,
+    /// After so many days without a change chats go; `Some(None)`: they stay.
+    pub retention_days: Option<Option<u32>>,
+    pub retention_action: Option<Expiry>,
     /// The ids of all groups and people in it.
     pub groups: Option<Vec<String>>,
     pub people: Option<Vec<String>>,
@@ -69,6 +76,8 @@ impl Access {
                     marking_color: String::new(),
                     system_prompt: String::new(),
                     created_at: tx.now_us(),
+                    retention_days: None,
+                    retention_action: Expiry::Delete,
                 };
                 workspaces::insert(tx, &workspace).map_err(name_taken)?;
                 tx.audit(records::workspace_created(&by, &workspace))?;
@@ -95,7 +104,7 @@ impl Access {
     }
 
     /// # Errors
-    /// [`Error::Conflict`] if it has chats, or is the one that there always is.
+    /// [`Error::Conflict`] if it has chats, or is the one that there always is; [`Error::Held`].
     pub async fn delete_workspace(&self, by: &By, id: &str) -> Result<(), Error> {
         let (by, id) = (by.clone(), id.to_owned());
         self.store
@@ -105,8 +114,14 @@ impl Access {
                 if id == GENERAL {
                     return Err(Error::Conflict("this workspace is always there"));
                 }
+                if holds::names(tx, Kind::Workspace, &id)? {
+                    return Err(Error::Held);
+                }
                 if workspaces::count_chats(tx, &id)? > 0 {
                     return Err(Error::Conflict("the workspace has chats"));
+                }
+                if workspaces::count_archives(tx, &id)? > 0 {
+                    return Err(Error::Conflict("the workspace has archived chats"));
                 }
                 workspaces::delete(tx, &id)?;
                 tx.audit(records::workspace_deleted(&by, &workspace))?;
@@ -123,6 +138,10 @@ impl Access {
         }
         if let Some(problem) = change.marking.iter().flat_map(Marking::check).next() {
             return Err(Error::invalid("marking", problem));
+        }
+        if change.retention_days.flatten().is_some_and(|days| !(1..=MAX_RETENTION_DAYS).contains(&days)) {
+            let why = format!("1 to {MAX_RETENTION_DAYS} days, or none");
+            return Err(Error::invalid("retention_days", why));
         }
         let system_prompt = change.system_prompt.as_deref().unwrap_or_default();
         if system_prompt.len() > MAX_SYSTEM_PROMPT || system_prompt.contains('\0') {
@@ -150,6 +169,8 @@ fn apply(
     if let Some(system_prompt) = &change.system_prompt {
         workspace.system_prompt.clone_from(system_prompt);
     }
+    workspace.retention_days = change.retention_days.unwrap_or(workspace.retention_days);
+    workspace.retention_action = change.retention_action.unwrap_or(workspace.retention_action);
     workspaces::update(tx, &workspace).map_err(name_taken)?;
     if let Some(models) = &change.models {
         workspaces::replace_models(tx, &workspace.id, models)?;

@@ -19,7 +19,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use redoubt_store::chats::{self, Chat};
 use redoubt_store::messages::{self, Message};
 use redoubt_store::search::{self, Hit};
-use redoubt_store::{Clock, Page, Store, Tx};
+use redoubt_store::{Clock, Page, Store, Tx, holds};
 
 pub use answer::{Answer, Ended, Failure, Place, Step, Usage, Watcher};
 pub use engines::Engines;
@@ -29,7 +29,7 @@ pub use send::{NewQuestion, Parent};
 pub(crate) use send::{cache_scope, check_sampling, not_recorded, refusal};
 pub use title::Title;
 
-use crate::access::{Access, Member, Permission};
+use crate::access::{self, Access, Member, Permission};
 use crate::durable::{Teller, patiently};
 use crate::models::Manifest;
 use crate::random::{self, Random};
@@ -173,6 +173,9 @@ impl Chats {
     }
 
     /// Deletes a chat, its messages and their traces in the search index; a running answer ends with it.
+    ///
+    /// # Errors
+    /// [`access::Error::Held`] while a legal hold keeps it.
     pub async fn delete(&self, member: &Member, chat_id: &str) -> Result<(), Error> {
         member.require(Permission::DeleteOwnChats)?;
         let (this, chat_id) = (self.clone(), chat_id.to_owned());
@@ -180,6 +183,9 @@ impl Chats {
         let job = move |tx: &mut Tx<'_>| {
             deleting.confirm(tx)?;
             let chat = chats::find(tx, &scope, &id)?.ok_or(Error::NoSuchChat)?;
+            if holds::covers(tx, &chat.id, &chat.owner, &chat.workspace)? {
+                return Err(access::Error::Held.into());
+            }
             let messages = chats::delete(tx, &scope, &chat.id)?.ok_or(Error::NoSuchChat)?;
             tx.audit(records::chat_deleted(&deleting, &chat, messages))?;
             Ok::<_, Error>(())
@@ -190,7 +196,7 @@ impl Chats {
             let deletion = this.store.write_settled(job);
             let deleted = patiently(deletion, || tell.tell(Err(not_recorded()))).await;
             if deleted.is_ok() {
-                this.stop_where(|running| running.chat_id == chat_id);
+                this.stop_all_in(&chat_id);
             }
             tell.tell(deleted);
         });
@@ -238,12 +244,20 @@ impl Chats {
         let (scope, id) = (member.scope(), chat_id.to_owned());
         let found = self.store.read(move |reader| Ok::<_, Error>(chats::find(reader, &scope, &id)?)).await?;
         found.ok_or(Error::NoSuchChat)?;
-        self.stop_where(|running| running.chat_id == chat_id);
+        self.stop_all_in(chat_id);
         Ok(())
     }
 
-    fn stop_where(&self, matches: impl Fn(&Running) -> bool) {
-        self.running().values().filter(|running| matches(running)).for_each(|running| running.answer.stop());
+    /// Stops the answer that is being written in a chat, whoever owns it.
+    pub(crate) fn stop_all_in(&self, chat_id: &str) {
+        let running = self.running();
+        let of_chat = running.values().filter(|running| running.chat_id == chat_id);
+        of_chat.for_each(|running| running.answer.stop());
+    }
+
+    /// Whether an answer of this chat is still being written.
+    pub(crate) fn is_answering(&self, chat_id: &str) -> bool {
+        self.running().values().any(|running| running.chat_id == chat_id)
     }
 
     fn running(&self) -> MutexGuard<'_, HashMap<String, Running>> {

@@ -1,5 +1,6 @@
 //! The command line: one file a verb; errors become exit codes here.
 
+mod audit;
 mod bench;
 mod check;
 mod console;
@@ -8,6 +9,7 @@ mod eval;
 mod init;
 mod openapi;
 mod prepare;
+mod restore;
 mod serve;
 mod setup;
 
@@ -16,6 +18,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+use crate::audit::anchor;
 use crate::{config, models, processes};
 
 /// An AI chat appliance for networks that have no way out.
@@ -56,10 +59,16 @@ enum Verb {
     Model(console::Model),
     /// Workspaces: compartments with their own people, chats, models and marking
     Workspace(console::Workspace),
+    /// How long chats are kept: what would go now, and let it go
+    Retention(console::Retention),
     /// Sessions: who is signed in
     Session(console::Session),
     /// The directory: does it answer, and what do its groups mean here
     Directory(console::Directory),
+    /// The audit log: export it, verify an export, certify its keys
+    Audit(audit::Arguments),
+    /// Go on from an earlier state of the data directory
+    Restore(restore::Arguments),
     /// What was used, by person, model or workspace
     Usage(console::Usage),
     /// What stood out: failed sign-ins, refusals, quotas
@@ -100,7 +109,7 @@ enum Verb {
 
 /// Reads the arguments, does what they say, returns the exit code.
 pub fn main() -> ExitCode {
-    let result = match Arguments::parse().verb {
+    let result = match parse().verb {
         Verb::Demo(arguments) => demo::run(arguments),
         Verb::Init(arguments) => init::run(&arguments),
         Verb::Serve(arguments) => serve::run(&arguments),
@@ -109,8 +118,11 @@ pub fn main() -> ExitCode {
         Verb::Group(arguments) => console::run(&arguments),
         Verb::Model(arguments) => console::run(&arguments),
         Verb::Workspace(arguments) => console::run(&arguments),
+        Verb::Retention(arguments) => console::run(&arguments),
         Verb::Session(arguments) => console::run(&arguments),
         Verb::Directory(arguments) => console::run(&arguments),
+        Verb::Audit(arguments) => audit::run(&arguments),
+        Verb::Restore(arguments) => restore::run(&arguments),
         Verb::Usage(arguments) => console::run(&arguments),
         Verb::Alert(arguments) => console::run(&arguments),
         Verb::Bench(arguments) => bench::run(&arguments),
@@ -126,10 +138,26 @@ pub fn main() -> ExitCode {
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            report(&error);
+            // A verdict has been told in full.
+            if !error.is::<audit::Judged>() {
+                report(&error);
+            }
             exit_code(&error)
         }
     }
+}
+
+/// Reads the arguments, or ends as they ask for: 2 for wrong ones, but as its verdicts have it for a verification.
+fn parse() -> Arguments {
+    Arguments::try_parse().unwrap_or_else(|error| {
+        let verifies = std::env::args().skip(1).take(2).eq(["audit", "verify"]);
+        if verifies && error.use_stderr() {
+            // Nothing can be done about a terminal that is gone.
+            let _gone = error.print();
+            std::process::exit(audit::VERIFY_USAGE.into());
+        }
+        error.exit()
+    })
 }
 
 #[expect(clippy::print_stderr, reason = "this is the command line's own voice")]
@@ -142,7 +170,7 @@ fn report(error: &anyhow::Error) {
 #[error("{0}")]
 struct Usage(String);
 
-/// 1 failure, 2 usage (clap itself ends with it, too), 3 configuration, 4 locked or no key.
+/// 1 failure, 2 usage (clap itself ends with it, too), 3 configuration, 4 locked or no key, 5 audit not intact.
 fn exit_code(error: &anyhow::Error) -> ExitCode {
     use redoubt_store::keys;
     let code = error.chain().find_map(|cause| {
@@ -160,6 +188,18 @@ fn exit_code(error: &anyhow::Error) -> ExitCode {
         }
         if let Some(processes::NotStarted { code, .. }) = cause.downcast_ref() {
             return *code;
+        }
+        let is_another_log = matches!(cause.downcast_ref(), Some(anchor::Error::NotExtended { .. }));
+        let is_not_intact =
+            matches!(cause.downcast_ref(), Some(redoubt_store::Error::NotIntact(_))) || is_another_log;
+        if is_not_intact {
+            return Some(5);
+        }
+        if cause.is::<audit::Unusable>() {
+            return Some(audit::Unusable::CODE);
+        }
+        if let Some(audit::Judged(verdict)) = cause.downcast_ref() {
+            return Some(verdict.exit_code());
         }
         let locked = cause.downcast_ref::<keys::Error>().is_some()
             || matches!(

@@ -65,7 +65,7 @@ pub(super) fn config(data_dir: &Path, model: &Path, address: String) -> Config {
     config.models.file = model.to_owned();
     config.models.embedding = models::embedding_beside(model);
     // Most disks of those who try it out are fuller than an appliance's, and large.
-    config.audit = Audit { warn_percent: 97, alert_percent: 98, stop_percent: 99 };
+    config.audit = Audit { warn_percent: 97, alert_percent: 98, stop_percent: 99, ..config.audit };
     config.egress = Egress { policy: Policy::Report };
     config
 }
@@ -89,6 +89,7 @@ pub(super) fn run(data_dir: &Path, model: &Path, people: u32) -> anyhow::Result<
 fn create(data_dir: &Path, model: &Path, people: u32) -> anyhow::Result<()> {
     let config = config(data_dir, model, "127.0.0.1:0".to_owned());
     let fresh = setup::create(&config)?;
+    fresh.root.keep(data_dir, &fresh.store, &SystemRandom::new())?;
     let mut sheet = Sheet { people: Vec::new(), api_key: String::new(), trust: fresh.trust.clone() };
     let analysts = (1..=people).map(|number| (format!("analyst{number}"), Role::Analyst, true));
     let others = [
@@ -105,7 +106,7 @@ fn create(data_dir: &Path, model: &Path, people: u32) -> anyhow::Result<()> {
         sheet.people.push(person);
     }
     grant_everything(&fresh)?;
-    fresh.store.close()?;
+    fresh.finish()?;
     // Written last: a folder without it was not finished, and is not taken for a demo's.
     let mut file =
         fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(sheet_path(data_dir))?;

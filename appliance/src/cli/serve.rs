@@ -1,18 +1,20 @@
 //! `redoubt serve`: binds the address, opens the models, supervises front and engine.
 
+use std::io;
 use std::net::TcpListener;
+use std::os::fd::AsFd as _;
 use std::path::PathBuf;
 
 use anyhow::Context as _;
 use redoubt_engine::worker::{Files, Settings};
 use serde_json::Value;
 
-use crate::config::{Config, Policy};
+use crate::config::{Config, Form, Policy};
 use crate::control;
 use crate::front::FrontSettings;
 use crate::lockdown::Egress;
 use crate::models::{self, Models};
-use crate::processes::{self, DirectoryPlan, Pids, Plan};
+use crate::processes::{self, CollectorPlan, DirectoryPlan, Pids, Plan};
 
 /// The only place where names of servers are looked up.
 pub(super) const HOSTS: &str = "/etc/hosts";
@@ -30,18 +32,27 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let listener = TcpListener::bind(&config.listen.address)
         .with_context(|| format!("listen.address = {}", config.listen.address))?;
     let address = config.listen.address.clone();
-    supervise(config, listener, models, |_, _| say(&format!("Redoubt serves at https://{address}")))
+    let forwards = config.audit.standard_output != Form::Off;
+    supervise(config, listener, models, move |_, _| {
+        say(&format!("Redoubt serves at https://{address}"), forwards);
+    })
 }
 
-#[expect(clippy::print_stdout, reason = "tells the operator that it is ready")]
-fn say(text: &str) {
-    println!("{text}");
+/// Tells the operator that it is ready. Where standard output has records, it has nothing else.
+#[expect(clippy::print_stdout, clippy::print_stderr, reason = "this is the command line's own voice")]
+fn say(text: &str, forwards: bool) {
+    if forwards {
+        eprintln!("{text}");
+    } else {
+        println!("{text}");
+    }
 }
 
 /// What the front reads outside its data directory.
 pub(super) fn read_outside(config: &Config) -> Vec<PathBuf> {
     let single = [Some(&config.keys.file), config.listen.certificate.as_ref(), config.listen.key.as_ref()];
-    let outside = single.into_iter().flatten().chain(config.certificates.paths());
+    let collector = config.audit.collector.iter().map(|collector| &collector.ca);
+    let outside = single.into_iter().flatten().chain(config.certificates.paths()).chain(collector);
     outside.filter(|path| !path.starts_with(&config.data.dir)).cloned().collect()
 }
 
@@ -59,7 +70,12 @@ pub(super) fn supervise(
         ..config.models.engine(chat.manifest.context)
     };
     let policy = policy(&config);
+    let standard_output = match config.audit.standard_output {
+        Form::Off => None,
+        Form::Json => Some(io::stdout().as_fd().try_clone_to_owned().context("standard output")?),
+    };
     let directory = config.directory.is_configured().then(|| plan_directory(&config));
+    let collector = plan_collector(&config)?;
     let data_dir = config.data.dir.clone();
     // Says who has it, where somebody has.
     redoubt_store::check_free(&data_dir)?;
@@ -70,7 +86,19 @@ pub(super) fn supervise(
     let front = serde_json::to_value(settings)?;
     let models = Files { model: chat.file, embedding: embedding_files };
     processes::supervise(
-        Plan { listener, control, models, engine, front, policy, data_dir, read, directory },
+        Plan {
+            listener,
+            control,
+            models,
+            engine,
+            front,
+            policy,
+            standard_output,
+            data_dir,
+            read,
+            directory,
+            collector,
+        },
         ready,
     )
 }
@@ -85,4 +113,10 @@ fn policy(config: &Config) -> Egress {
 /// What the directory's processes are started with.
 pub(super) fn plan_directory(config: &Config) -> DirectoryPlan {
     DirectoryPlan { config: config.directory.clone(), hosts: HOSTS.into(), policy: policy(config) }
+}
+
+fn plan_collector(config: &Config) -> anyhow::Result<Option<CollectorPlan>> {
+    let Some(collector) = &config.audit.collector else { return Ok(None) };
+    let (host, port) = collector.target().context("audit.collector.address is not host and port")?;
+    Ok(Some(CollectorPlan { host, port, hosts: HOSTS.into(), policy: policy(config) }))
 }

@@ -7,10 +7,10 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 use redoubt_store::keys::{KeyFile, KeySlots, RecoveryKey};
-use redoubt_store::{Clock, DataKey, Options, Store};
+use redoubt_store::{Clock, DataKey, Store};
 use ring::rand::SystemRandom;
-use ring::signature::{Ed25519KeyPair, KeyPair as _};
 
+use crate::audit::root::Root;
 use crate::clock::SystemClock;
 use crate::config::Config;
 use crate::front;
@@ -19,8 +19,6 @@ use crate::identity::{self, Identity};
 use crate::random::{self, Random};
 use crate::records;
 use crate::refusals::Refusals;
-
-const ROOT_SEAL_PURPOSE: &str = "audit-root";
 
 /// A child of this command line failed; it has said why itself.
 #[derive(Debug, thiserror::Error)]
@@ -35,8 +33,18 @@ pub(super) struct Fresh {
     pub(super) identity: Identity,
     /// Printed once; opens the store when the key file is lost.
     pub(super) recovery_key: String,
+    /// The key that certified the log's keys. Nobody keeps it unless told to.
+    pub(super) root: Root,
     /// The line by which an auditor pins this installation.
     pub(super) trust: String,
+}
+
+impl Fresh {
+    /// Signs what was recorded so far and closes the store.
+    pub(super) fn finish(self) -> anyhow::Result<()> {
+        self.store.write_blocking(|tx| tx.checkpoint())?;
+        Ok(self.store.close()?)
+    }
 }
 
 /// Makes everything that a data folder needs. `config` says where, and under which names it is served.
@@ -48,10 +56,13 @@ pub(super) fn create(config: &Config) -> anyhow::Result<Fresh> {
     let install_id = random::id(&system)?;
     let (key, recovery_key) = create_keys(config, &install_id, &system)?;
     let origin = front::origin(&install_id, &super::software()?, &system)?;
-    let store = Store::create(Options::at(front::database_path(data_dir)), key, clock.clone(), origin)?;
+    let root = Root::generate(&origin.origin, &system)?;
+    let store = Store::create(front::store_options(data_dir), key, clock.clone(), origin)?;
     store.write_blocking(|tx| tx.audit(records::initialised()).map(|_| ()))?;
+    root.certify(&store, clock.now_us(), &system)?;
     tls::create(data_dir, &config.listen.certificate_names(), &store, clock.as_ref())?;
-    let trust = create_root(data_dir, &store, &system)?;
+    let trust = root.trust_line()?;
+    fs::write(trust_path(data_dir), format!("{trust}\n"))?;
     let random: Arc<dyn Random> = Arc::new(system);
     let identity = Identity::new(identity::Parts {
         store: store.clone(),
@@ -65,7 +76,7 @@ pub(super) fn create(config: &Config) -> anyhow::Result<Fresh> {
         // Nothing is served yet, so nothing runs in a session.
         on_end: Arc::new(|_| ()),
     })?;
-    Ok(Fresh { store, identity, recovery_key, trust })
+    Ok(Fresh { store, identity, recovery_key, root, trust })
 }
 
 fn make_private_dir(path: &Path) -> anyhow::Result<()> {
@@ -95,48 +106,7 @@ fn create_keys(
     Ok((key, recovery_key.to_text().to_string()))
 }
 
-/// The install root: the one key that an auditor pins. Its private half lies sealed beside the store.
-fn create_root(data_dir: &Path, store: &Store, random: &SystemRandom) -> anyhow::Result<String> {
-    let unspecified = |_| anyhow::anyhow!("the install root's key could not be made");
-    let pkcs8 = Ed25519KeyPair::generate_pkcs8(random).map_err(unspecified)?;
-    let pair = Ed25519KeyPair::from_pkcs8(pkcs8.as_ref()).map_err(|error| anyhow::anyhow!("{error}"))?;
-    let sealed = store.seal(ROOT_SEAL_PURPOSE, b"root", pkcs8.as_ref())?;
-    tls::write_private(&data_dir.join("audit-root.sealed"), &sealed)?;
-    let trust = trust_line(pair.public_key().as_ref());
-    fs::write(trust_path(data_dir), format!("{trust}\n"))?;
-    Ok(trust)
-}
-
 /// Where the line lies that auditors pin.
 pub(super) fn trust_path(data_dir: &Path) -> PathBuf {
     data_dir.join("trust")
-}
-
-/// An `allowed_signers` line (ssh-keygen(1)) for an Ed25519 key; the blob is that of RFC 8709 section 4.
-fn trust_line(public_key: &[u8]) -> String {
-    let mut blob = Vec::new();
-    for part in [b"ssh-ed25519".as_slice(), public_key] {
-        blob.extend_from_slice(&u32::try_from(part.len()).unwrap_or_default().to_be_bytes());
-        blob.extend_from_slice(part);
-    }
-    let key = data_encoding::BASE64.encode(&blob);
-    format!("redoubt cert-authority,namespaces=\"audit-bundle@redoubt\" ssh-ed25519 {key}")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// The key of RFC 8032 test 1, as ssh-keygen prints it.
-    #[test]
-    fn the_trust_line_is_one_that_ssh_keygen_reads() {
-        let key = data_encoding::HEXLOWER
-            .decode(b"d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a")
-            .unwrap();
-        assert!(
-            trust_line(&key).ends_with(
-                " ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAINdamAGCsQq31Uv+08lkBzoO4XLz2qYjJa8CGmj3B1Ea"
-            )
-        );
-    }
 }

@@ -12,6 +12,7 @@ mod listen;
 mod log;
 mod marking;
 mod models;
+mod retention;
 mod sign_in;
 mod size;
 
@@ -22,7 +23,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 pub use alerts::{Alert, Alerts};
-pub use audit::Audit;
+pub use audit::{Audit, Collector, Form, Format};
 pub use certificates::{Certificates, Subject};
 pub use directory::{Directory, InChain, Mapping, Method, Security, Server};
 pub use egress::{Egress, Policy};
@@ -31,6 +32,7 @@ pub use listen::Listen;
 pub use log::Log;
 pub use marking::Marking;
 pub use models::Models;
+pub use retention::Retention;
 pub use sign_in::SignIn;
 pub use size::Size;
 
@@ -49,6 +51,7 @@ pub struct Config {
     pub log: Log,
     pub alerts: Alerts,
     pub audit: Audit,
+    pub retention: Retention,
 }
 
 /// `[data]`: where everything that the appliance remembers lies.
@@ -106,6 +109,7 @@ impl Config {
             log: section(&mut sections, "log", &mut problems),
             alerts: section(&mut sections, "alerts", &mut problems),
             audit: section(&mut sections, "audit", &mut problems),
+            retention: section(&mut sections, "retention", &mut problems),
         };
         problems.extend(sections.keys().map(|name| format!("[{name}]: there is no such section")));
         problems.extend(config.check());
@@ -123,6 +127,7 @@ impl Config {
             self.log.check(),
             self.alerts.check(),
             self.audit.check(),
+            self.retention.check(),
         ]
         .concat()
     }
@@ -184,13 +189,18 @@ mod tests {
     fn all_problems_are_reported_together() {
         let problems = Config::parse(
             "[listen]\naddress = \"nowhere\"\n[sign_in]\nidel_seconds = 3\n[telemetry]\non = true\n\
-             [marking]\nbackground = \"red\"\n[models]\ndevice = \"cuda\"\n",
+             [marking]\nbackground = \"red\"\n[models]\ndevice = \"cuda\"\n[retention]\nhour = 24\n",
         )
         .unwrap_err();
         let all = problems.join("\n");
-        for expected in
-            ["listen.address", "idel_seconds", "[telemetry]", "marking.background", "models.device"]
-        {
+        for expected in [
+            "listen.address",
+            "idel_seconds",
+            "[telemetry]",
+            "marking.background",
+            "models.device",
+            "retention.hour",
+        ] {
             assert!(all.contains(expected), "{expected} is missing in:\n{all}");
         }
     }

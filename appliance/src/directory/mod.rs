@@ -20,7 +20,6 @@
 mod account;
 mod ber;
 mod connection;
-mod dial;
 mod dn;
 mod entry;
 mod filter;
@@ -39,7 +38,6 @@ mod test;
 mod tls;
 mod verify;
 
-pub use dial::{DialAnswer, DialRequest};
 pub use filter::{NotAFilter, Template};
 pub use handle::Directory;
 pub use person::{DirectoryId, GroupDn, Person};

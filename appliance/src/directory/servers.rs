@@ -11,9 +11,10 @@ use zeroize::Zeroizing;
 
 use super::Refusal;
 use super::connection::Connection;
-use super::dial::Dialler;
-use super::tls::Tls;
+use super::tls;
 use crate::config::{self, Server};
+use crate::outward::dial::Dialler;
+use crate::outward::tls::Tls;
 
 /// Connections that wait for the next question.
 const MAX_IDLE: usize = 32;
@@ -120,7 +121,7 @@ impl Servers {
     /// A new connection with the service account, or why there is none.
     async fn connect(&self, index: usize, within: Duration) -> Result<Connection, String> {
         let dialled = self.dialler.dial(index, within).await;
-        let secured = self.tls.secure(dialled.socket?, &self.servers[index]).await;
+        let secured = tls::secure(&self.tls, dialled.socket?, &self.servers[index]).await;
         let stream = secured.map_err(|error| error.to_string())?;
         let mut connection = Connection::over(index, stream).await?;
         self.bind_service(&mut connection).await.map_err(|refusal| match refusal {

@@ -11,16 +11,17 @@ use tokio::sync::{Semaphore, mpsc};
 use tokio::time::timeout;
 use zeroize::Zeroizing;
 
-use super::dial::Dialler;
 use super::filter::{NotAFilter, Template};
 use super::groups::Groups;
 use super::protocol::{self, Answer, Ask, Question, Reply};
 use super::search::People;
 use super::servers::Servers;
-use super::tls::{Tls, Unusable};
 use super::{Refusal, Report, test, verify};
 use crate::clock::Clock;
 use crate::config::{self, Method};
+use crate::outward::Unusable;
+use crate::outward::dial::Dialler;
+use crate::outward::tls::Tls;
 use crate::random::{self, Random};
 
 /// Questions that are with a server at the same time; the others wait.

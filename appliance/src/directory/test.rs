@@ -10,7 +10,7 @@ use super::entry::Entry;
 use super::groups::MAX_DEPTH;
 use super::report::{Report, Step, StepName};
 use super::service::Service;
-use super::{Refusal, account};
+use super::{Refusal, account, tls};
 
 /// For each server; a test may take longer than a sign-in.
 const CONNECT_DEADLINE: Duration = Duration::from_secs(3);
@@ -53,7 +53,7 @@ async fn reach(service: &Service, index: usize, steps: &mut Vec<Step>) -> Option
     };
     steps.push(Step::good(StepName::Connect, format!("{server} takes connections"), began.elapsed()));
     let began = Instant::now();
-    let secured = timeout(CONNECT_DEADLINE, service.servers.tls().secure(socket, server)).await;
+    let secured = timeout(CONNECT_DEADLINE, tls::secure(service.servers.tls(), socket, server)).await;
     let stream = match secured {
         Ok(Ok(stream)) => stream,
         failed => {

@@ -25,6 +25,8 @@ pub enum Code {
     ProofNeeded,
     WorkspaceNeeded,
     Conflict,
+    /// A legal hold keeps it.
+    Held,
     NotFound,
     MethodNotAllowed,
     TooLarge,
@@ -51,7 +53,7 @@ impl Code {
             | Self::NotSignedIn
             | Self::SessionExpired
             | Self::SessionLocked => StatusCode::UNAUTHORIZED,
-            Self::Forbidden | Self::ProofNeeded | Self::WorkspaceNeeded => StatusCode::FORBIDDEN,
+            Self::Forbidden | Self::ProofNeeded | Self::WorkspaceNeeded | Self::Held => StatusCode::FORBIDDEN,
             Self::Conflict => StatusCode::CONFLICT,
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
@@ -90,6 +92,7 @@ impl Code {
             Self::ProofNeeded => "Confirm with your password and a code.",
             Self::WorkspaceNeeded => "Choose a workspace first.",
             Self::Conflict => "It cannot be done as things are.",
+            Self::Held => "This is kept for a legal reason and cannot be deleted now.",
             Self::NotFound => "There is nothing here.",
             Self::MethodNotAllowed => "This address does not take that method.",
             Self::TooLarge => "The request is too large.",
@@ -169,7 +172,7 @@ impl Error {
     pub fn openai(&self) -> serde_json::Value {
         let kind = match self.code {
             Code::NotSignedIn | Code::SessionExpired | Code::SessionLocked => "authentication_error",
-            Code::Forbidden | Code::ProofNeeded | Code::WorkspaceNeeded => "permission_error",
+            Code::Forbidden | Code::ProofNeeded | Code::WorkspaceNeeded | Code::Held => "permission_error",
             Code::Locked | Code::Quota => "rate_limit_error",
             Code::Internal | Code::Busy | Code::AuditUnavailable => "server_error",
             _ => "invalid_request_error",

@@ -11,10 +11,11 @@ use super::connection::Connection;
 use super::error::{Code, Error};
 use crate::access::{self, Lapse, Member};
 use crate::app::App;
+use crate::audit::export;
 use crate::identity::certificate::Shown;
 use crate::identity::{
-    self, Admin, Administrator, Analyst, ApiCaller, Caller, PlainApiKey, PlainToken, Proven,
-    ProvenAdministrator, RefusedKey, RoleSet, SessionHolder,
+    self, Admin, Administrator, Analyst, ApiCaller, Auditor, Caller, PlainApiKey, PlainToken, Proven,
+    ProvenAdministrator, ProvenAuditor, RefusedKey, RoleSet, SessionHolder,
 };
 use crate::records::Via;
 
@@ -148,7 +149,7 @@ impl FromRequest for Administrator {
     type Future = LocalBoxFuture<'static, Result<Self, Error>>;
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
-        administrator::<Self, Caller<Admin>>(request, payload, Self::console)
+        console_or::<Self, Caller<Admin>>(request, payload, Self::console)
     }
 }
 
@@ -157,12 +158,21 @@ impl FromRequest for ProvenAdministrator {
     type Future = LocalBoxFuture<'static, Result<Self, Error>>;
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
-        administrator::<Self, Proven<Admin>>(request, payload, Self::console)
+        console_or::<Self, Proven<Admin>>(request, payload, Self::console)
     }
 }
 
-/// Whoever is on the console, else the admin whose session it is.
-fn administrator<A, C>(
+impl FromRequest for ProvenAuditor {
+    type Error = Error;
+    type Future = LocalBoxFuture<'static, Result<Self, Error>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        console_or::<Self, Proven<Auditor>>(request, payload, Self::console)
+    }
+}
+
+/// Whoever is on the console, else whose session it is.
+fn console_or<A, C>(
     request: &HttpRequest,
     payload: &mut Payload,
     on_console: fn() -> A,
@@ -247,6 +257,23 @@ impl From<identity::Error> for Error {
     }
 }
 
+impl From<export::Error> for Error {
+    fn from(error: export::Error) -> Self {
+        use export::Error as E;
+        let text = capital(&error.to_string());
+        match error {
+            E::BadNonce => Self::invalid("nonce", text),
+            E::Empty => Self::invalid("from", text),
+            E::NoCheckpoint(_) | E::TooManyExtended => Self::invalid("extends", text),
+            E::NoKey | E::Expired => Self::new(Code::AuditUnavailable).title(text),
+            E::NotConfirmed(access::NotConfirmed::Lapsed(lapse)) => lapse.into(),
+            E::NotConfirmed(access::NotConfirmed::Store(error)) => error.into(),
+            E::Store(error) => error.into(),
+            other => Self::internal(other),
+        }
+    }
+}
+
 impl From<redoubt_store::Error> for Error {
     fn from(error: redoubt_store::Error) -> Self {
         match error {
@@ -302,6 +329,8 @@ impl From<access::Error> for Error {
                 ..Self::new(Code::Quota).title(quota_title(quota)).retry_after(retry_after_seconds)
             },
             E::NoSuch(_) => Self::not_found(),
+            E::Held => Self::new(Code::Held),
+            E::Archive { .. } => Self::internal(error),
             E::Conflict(why) => Self::new(Code::Conflict).title(capital(why)),
             E::Invalid { field, why } => Self::invalid(field, capital(&why)),
             E::NoRandomness(error) => Self::internal(error),

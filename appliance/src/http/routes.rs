@@ -2,6 +2,7 @@
 //! describes the API and is walked by the tests with every wrong role.
 
 mod administration;
+mod custody;
 
 use std::collections::BTreeMap;
 
@@ -13,8 +14,8 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::boundary;
 use super::handlers::{
-    appliance, audit, chats, completions, embeddings, export, health, keys, lock, me, messages, metrics,
-    prompts, search, session, sessions, usage,
+    appliance, audit, chats, completions, embeddings, export, exports, health, keys, lock, me, messages,
+    metrics, prompts, search, session, sessions, usage,
 };
 
 use crate::space::Demand;
@@ -157,6 +158,7 @@ pub fn all() -> Vec<Route> {
         own_things(),
         auditing(),
         administration::all(),
+        custody::all(),
         programs(),
         operations(),
     ]
@@ -360,12 +362,56 @@ fn own_things() -> Vec<Route> {
 }
 
 fn auditing() -> Vec<Route> {
+    use Access::Auditor;
     vec![
-        Route::new(Method::GET, "/api/v1/audit/records", Access::Auditor, "Records, newest first", || {
+        Route::new(Method::GET, "/api/v1/audit/records", Auditor, "Records, newest first", || {
             web::route().to(audit::list)
         })
         .query::<audit::RecordQuery>()
         .returns::<audit::RecordPage>(200),
+        Route::new(
+            Method::GET,
+            "/api/v1/audit/records/{seq}",
+            Auditor,
+            "One record with the proof that it is in the log",
+            || web::route().to(audit::record::show),
+        )
+        .returns::<audit::record::WholeRecord>(200),
+        Route::new(Method::GET, "/api/v1/audit/events", Auditor, "What can be recorded, in words", || {
+            web::route().to(audit::events::list)
+        })
+        .returns::<audit::events::EventList>(200),
+        Route::new(
+            Method::GET,
+            "/api/v1/audit/checkpoints",
+            Auditor,
+            "Signed roots of the log, newest first",
+            || web::route().to(audit::checkpoints::list),
+        )
+        .query::<chats::PageQuery>()
+        .returns::<audit::checkpoints::CheckpointPage>(200),
+        Route::new(
+            Method::GET,
+            "/api/v1/audit/checkpoints/{size}",
+            Auditor,
+            "One checkpoint with its QR code",
+            || web::route().to(audit::checkpoints::show),
+        )
+        .returns::<audit::checkpoints::CheckpointToKeep>(200),
+        Route::new(Method::GET, "/api/v1/audit/exports", Auditor, "Exports so far, newest first", || {
+            web::route().to(exports::list)
+        })
+        .query::<chats::PageQuery>()
+        .returns::<exports::ExportPage>(200),
+        Route::new(
+            Method::POST,
+            "/api/v1/audit/exports",
+            Auditor,
+            "Export records as a signed bundle; asks for a proof",
+            || web::route().to(exports::create),
+        )
+        .takes::<exports::ExportOrder>()
+        .file("application/x-tar"),
     ]
 }
 

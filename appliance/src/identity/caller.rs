@@ -146,6 +146,11 @@ impl By {
         Self { actor: Actor::console(), via: None, standing: None }
     }
 
+    /// The appliance, by what was configured.
+    pub fn appliance() -> Self {
+        Self { actor: Actor::system(), via: None, standing: None }
+    }
+
     /// The admin's own id; `None` for the console.
     pub fn user_id(&self) -> Option<&str> {
         self.actor.uid.as_deref()
@@ -171,8 +176,8 @@ impl By {
     }
 }
 
-impl From<&Caller<Admin>> for By {
-    fn from(caller: &Caller<Admin>) -> Self {
+impl<R: RoleSet> From<&Caller<R>> for By {
+    fn from(caller: &Caller<R>) -> Self {
         Self { actor: caller.actor(), via: Some(caller.via.clone()), standing: Some(caller.standing()) }
     }
 }
@@ -182,6 +187,28 @@ impl From<&Caller<Admin>> for By {
 /// **Invariant:** made only from a [`Caller`] with that role, and for connections of `control.sock`.
 #[derive(Clone, Debug)]
 pub struct Administrator(By);
+
+/// An auditor who is signed in and gave a proof, or the console.
+///
+/// **Invariant:** as [`Administrator`].
+#[derive(Clone, Debug)]
+pub struct ProvenAuditor(By);
+
+impl ProvenAuditor {
+    pub fn console() -> Self {
+        Self(By::console())
+    }
+
+    pub fn by(&self) -> &By {
+        &self.0
+    }
+}
+
+impl From<Proven<Auditor>> for ProvenAuditor {
+    fn from(caller: Proven<Auditor>) -> Self {
+        Self(By::from(&*caller))
+    }
+}
 
 /// The same after a proof ([`Proven`]); the console needs none.
 #[derive(Clone, Debug)]

@@ -20,14 +20,15 @@ use rustix::net::{AddressFamily, SocketFlags, SocketType, connect, socket_with, 
 
 use super::entry;
 use super::message::{self, Caged, DiallerStart};
-use crate::directory::{DialAnswer, DialRequest, hosts};
+use crate::directory::hosts;
 use crate::lockdown::{self, Cage};
+use crate::outward::{DialAnswer, DialRequest};
 
 /// Connections that are being made at the same time.
 const MAX_DIALS: usize = 64;
 const LONGEST_DIAL: Duration = Duration::from_secs(30);
 
-/// The body of the hidden verb `@dialler`; ends when the directory's process closes its end of the socket.
+/// The body of the hidden verb `@dialler`; ends when whoever asks closes its end of the socket.
 ///
 /// # Errors
 /// The process cannot be locked in, or the socket fails.
@@ -90,7 +91,7 @@ fn serve(socket: UnixStream, targets: Vec<Target>) -> io::Result<()> {
     Ok(())
 }
 
-/// The next request; `None` when the directory's process is gone, whatever it has left unread.
+/// The next request; `None` when whoever asks is gone, whatever it has left unread.
 fn next(socket: &UnixStream) -> io::Result<Option<(DialRequest, Vec<OwnedFd>)>> {
     message::receive(socket).or_else(|error| match error.kind() {
         io::ErrorKind::ConnectionReset => Ok(None),

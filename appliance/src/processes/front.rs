@@ -21,12 +21,16 @@ pub struct FrontParts {
     pub listener: TcpListener,
     /// Of the command line.
     pub console: UnixListener,
+    /// The appliance's standard output, if records go there.
+    pub standard_output: Option<OwnedFd>,
     /// What the plan held for the front.
     pub settings: Value,
     /// The socket of each engine; a new one after each restart of it.
     pub engines: mpsc::UnboundedReceiver<UnixStream>,
     /// The socket of each directory's process, likewise; none comes where no directory is configured.
     pub directories: mpsc::UnboundedReceiver<UnixStream>,
+    /// The socket of each dialler that reaches the collector, likewise.
+    pub collectors: mpsc::UnboundedReceiver<UnixStream>,
     pub control: Control,
     /// How this process is locked in.
     pub report: Report,
@@ -48,10 +52,11 @@ pub struct Control {
 pub fn run_front(serve: impl FnOnce(FrontParts) -> anyhow::Result<()>) -> anyhow::Result<()> {
     let socket = entry::take_socket().context("the supervisor's socket")?;
     let received = message::receive::<ToFront>(&socket).context("the front's settings")?;
-    let Some((ToFront::Start(start), listeners)) = received else {
+    let Some((ToFront::Start(start), files)) = received else {
         bail!("the front is started by the appliance only")
     };
-    let Ok([listener, console]) = <[OwnedFd; 2]>::try_from(listeners) else {
+    let mut files = files.into_iter();
+    let (Some(listener), Some(console), standard_output) = (files.next(), files.next(), files.next()) else {
         bail!("the front got no listeners")
     };
     let FrontStart { supervisor, policy, data_dir, read, settings, engine: engine_report } = *start;
@@ -60,19 +65,32 @@ pub fn run_front(serve: impl FnOnce(FrontParts) -> anyhow::Result<()>) -> anyhow
     entry::check_parent(supervisor)?;
     let (new_engines, engines) = mpsc::unbounded_channel();
     let (new_directories, directories) = mpsc::unbounded_channel();
-    let passed = Passed { engines: new_engines, directories: new_directories };
+    let (new_collectors, collectors) = mpsc::unbounded_channel();
+    let passed = Passed { engines: new_engines, directories: new_directories, collectors: new_collectors };
     let (stop, stopped) = watch::channel(false);
     let socket = Arc::new(socket);
     let control = Control { socket: Arc::clone(&socket), stopped };
     thread::Builder::new().name("supervisor".to_owned()).spawn(move || obey(&socket, &passed, &stop))?;
     let (listener, console) = (listener.into(), console.into());
-    serve(FrontParts { listener, console, settings, engines, directories, control, report, engine_report })
+    serve(FrontParts {
+        listener,
+        console,
+        standard_output,
+        settings,
+        engines,
+        directories,
+        collectors,
+        control,
+        report,
+        engine_report,
+    })
 }
 
 /// Where the sockets of new processes go.
 struct Passed {
     engines: mpsc::UnboundedSender<UnixStream>,
     directories: mpsc::UnboundedSender<UnixStream>,
+    collectors: mpsc::UnboundedSender<UnixStream>,
 }
 
 /// Follows the supervisor until it says stop or is gone.
@@ -85,6 +103,9 @@ fn obey(socket: &UnixStream, passed: &Passed, stop: &watch::Sender<bool>) {
             }
             Ok(Some((ToFront::Directory, files))) => {
                 files.into_iter().for_each(|directory| drop(passed.directories.send(directory.into())));
+            }
+            Ok(Some((ToFront::Collector, files))) => {
+                files.into_iter().for_each(|dialler| drop(passed.collectors.send(dialler.into())));
             }
             Ok(Some((ToFront::Stop, _)) | None) => break,
             Ok(Some(_)) => tracing::error!("the supervisor sent what makes no sense here"),

@@ -44,7 +44,7 @@ pub(super) struct DirectoryStart {
     pub(super) settings: config::Directory,
 }
 
-/// To the dialler, first; with the file of hosts, if there is one. Requests follow from the directory's process.
+/// To a dialler, first; with the file of hosts, if there is one. Requests follow from whoever has the other end.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct DiallerStart {
     /// The process that this one must not outlive.
@@ -64,12 +64,15 @@ pub(super) struct Caged {
 /// To the front.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) enum ToFront {
-    /// First; with the listeners of the LAN and of the command line.
+    /// First; with the listeners of the LAN and of the command line, and the supervisor's standard output if records
+    /// go there.
     Start(Box<FrontStart>),
     /// With the front's end of a new engine's socketpair.
     Engine,
     /// With the front's end of the socketpair of a new directory's process.
     Directory,
+    /// With the front's end of the socketpair of a new dialler, which reaches the collector.
+    Collector,
     /// Finish what is running and end.
     Stop,
 }

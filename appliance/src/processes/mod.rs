@@ -16,13 +16,15 @@
 //!
 //! Where a directory is configured, two more run: `@directory`, whose socket goes to the front like an engine's, and
 //! `@dialler`, whose socket goes to `@directory`. The dialler is the only one that can open a connection, and stays in
-//! the host's network for it; the directory's process gets connected sockets.
+//! the host's network for it; the directory's process gets connected sockets. Where a collector of the records is configured,
+//! it has a `@dialler` of its own, whose socket goes to the front.
 //!
 //! A child dies with its supervisor, and an engine with the front that it served. The supervisor replaces
 //! whatever died.
 
 use std::time::Duration;
 
+mod aside;
 mod backoff;
 mod child;
 mod dialler;
@@ -35,6 +37,7 @@ mod pair;
 mod signals;
 mod supervisor;
 
+pub use aside::CollectorPlan;
 pub use dialler::run_dialler;
 pub use directory::run_directory;
 pub use engine::run_engine;

@@ -53,17 +53,11 @@ impl DirectoryPair {
         };
         let (ca, password) =
             (open("ca", &config.ca)?, open("bind_password_file", &config.bind_password_file)?);
-        let hosts = match File::open(&plan.hosts) {
-            Ok(hosts) => Some(hosts),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
-            Err(error) => return Err(error).with_context(|| plan.hosts.display().to_string()),
-        };
-        let supervisor = std::process::id();
         let targets = config.targets().into_iter().map(|server| (server.host, server.port)).collect();
-        let start = DiallerStart { supervisor, policy: plan.policy, targets };
-        let files: Vec<_> = hosts.iter().map(File::as_fd).collect();
-        let (dialler, dialling, _) = bring_up(executable, DIALLER_VERB, &start, &files, on_death.clone())?;
-        let start = DirectoryStart { supervisor, policy: plan.policy, settings: config.clone() };
+        let (dialler, dialling) =
+            start_dialler(executable, targets, &plan.hosts, plan.policy, on_death.clone())?;
+        let start =
+            DirectoryStart { supervisor: std::process::id(), policy: plan.policy, settings: config.clone() };
         let files = [dialling.as_fd(), ca.as_fd(), password.as_fd()];
         let (directory, socket, report) = bring_up(executable, DIRECTORY_VERB, &start, &files, on_death)?;
         tracing::info!(pid = directory.pid(), dialler = dialler.pid(), lockdown = %report, "directory started");
@@ -87,6 +81,25 @@ impl DirectoryPair {
     pub(super) fn age(&self) -> Duration {
         self.directory.age()
     }
+}
+
+/// Starts a dialler that reaches these hosts and ports, and returns the socket over which it is asked.
+pub(super) fn start_dialler(
+    executable: &Path,
+    targets: Vec<(String, u16)>,
+    hosts: &Path,
+    policy: Egress,
+    on_death: impl FnOnce(Death) + Send + 'static,
+) -> anyhow::Result<(Child, UnixStream)> {
+    let hosts = match File::open(hosts) {
+        Ok(hosts) => Some(hosts),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+        Err(error) => return Err(error).with_context(|| hosts.display().to_string()),
+    };
+    let start = DiallerStart { supervisor: std::process::id(), policy, targets };
+    let files: Vec<_> = hosts.iter().map(File::as_fd).collect();
+    let (dialler, socket, _) = bring_up(executable, DIALLER_VERB, &start, &files, on_death)?;
+    Ok((dialler, socket))
 }
 
 /// Starts one process, gives it its settings, and waits until it is locked in.

@@ -4,7 +4,7 @@
 
 use std::io::{Seek, SeekFrom};
 use std::net::{SocketAddr, TcpListener};
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
@@ -17,10 +17,11 @@ use rustix::net::Shutdown;
 use rustix::process::Signal;
 use serde_json::Value;
 
+use super::aside::{Aside, AsidePlan, CollectorPlan, STEADY};
 use super::backoff::Backoff;
 use super::child::{Child, Death};
 use super::message::{self, Caged, EngineStart, FrontReady, FrontStart, ToFront};
-use super::pair::{DirectoryPair, DirectoryPlan};
+use super::pair::DirectoryPlan;
 use super::{CAGING_DEADLINE, ENGINE_VERB, EXECUTABLE, FRONT_VERB, signals};
 use crate::lockdown::{self, Egress, Report};
 
@@ -29,8 +30,6 @@ const FRONT_GRACE: Duration = Duration::from_secs(10);
 const ENGINE_GRACE: Duration = Duration::from_secs(2);
 /// How long to listen for a second child's reason after the first one's.
 const OTHER_GRACE: Duration = Duration::from_millis(300);
-/// Whatever lived this long did not die of its start.
-const STEADY: Duration = Duration::from_secs(5);
 
 /// Connections that wait for the front to take them.
 const BACKLOG: i32 = 1024;
@@ -56,12 +55,16 @@ pub struct Plan {
     /// For the front only; the supervisor does not look into it.
     pub front: Value,
     pub policy: Egress,
+    /// Ours, if records go there.
+    pub standard_output: Option<OwnedFd>,
     /// What the front reads and writes. It must exist.
     pub data_dir: PathBuf,
     /// Files and folders outside it that the front reads: its key file, its certificate.
     pub read: Vec<PathBuf>,
     /// The directory, if one is configured.
     pub directory: Option<DirectoryPlan>,
+    /// The way to the collector, if one is configured.
+    pub collector: Option<CollectorPlan>,
 }
 
 /// The processes at the moment when all is ready.
@@ -90,6 +93,9 @@ pub fn supervise(plan: Plan, ready: impl FnOnce(&Pids, Value)) -> anyhow::Result
     lockdown::harden()?;
     let (tell, events) = mpsc::channel();
     signals::watch(tell.clone(), || Event::Stop).context("signals")?;
+    let directory = plan.directory.clone().map(|plan| AsidePlan::Directory(Box::new(plan)));
+    let collector = plan.collector.clone().map(AsidePlan::Collector);
+    let asides = directory.into_iter().chain(collector).map(Aside::new).collect();
     let mut supervisor = Supervisor {
         address: plan.listener.local_addr().context("the listener's address")?,
         plan,
@@ -100,12 +106,12 @@ pub fn supervise(plan: Plan, ready: impl FnOnce(&Pids, Value)) -> anyhow::Result
         front_backoff: Backoff::default(),
         engine_backoff: Backoff::default(),
         due: None,
-        directory: None,
-        directory_backoff: Backoff::default(),
-        directory_due: None,
+        asides,
     };
     supervisor.start_all()?;
-    supervisor.start_directory()?;
+    for index in 0..supervisor.asides.len() {
+        supervisor.start_aside(index)?;
+    }
     match supervisor.await_ready()? {
         Some((pids, details)) => ready(&pids, details),
         None => return supervisor.stop(),
@@ -126,9 +132,7 @@ struct Supervisor {
     engine_backoff: Backoff,
     /// When to start what is missing of these two.
     due: Option<Instant>,
-    directory: Option<DirectoryPair>,
-    directory_backoff: Backoff,
-    directory_due: Option<Instant>,
+    asides: Vec<Aside>,
 }
 
 struct Front {
@@ -184,9 +188,10 @@ impl Supervisor {
             settings: self.plan.front.clone(),
             engine,
         }));
-        if let Err(error) =
-            message::send(&control, &start, &[self.plan.listener.as_fd(), self.plan.control.as_fd()])
-        {
+        let listeners = [self.plan.listener.as_fd(), self.plan.control.as_fd()];
+        let files: Vec<_> =
+            listeners.into_iter().chain(self.plan.standard_output.iter().map(AsFd::as_fd)).collect();
+        if let Err(error) = message::send(&control, &start, &files) {
             return Err(child.reason("front").context(error));
         }
         let (pid, socket, tell) = (child.pid(), control.try_clone()?, self.tell.clone());
@@ -200,18 +205,16 @@ impl Supervisor {
         Ok(Front { child, control, serves: false })
     }
 
-    /// The directory's two processes, where one is configured; the front gets the socket.
-    fn start_directory(&mut self) -> anyhow::Result<()> {
-        let (Some(plan), Some(front)) = (&self.plan.directory, &self.front) else { return Ok(()) };
+    fn start_aside(&mut self, index: usize) -> anyhow::Result<()> {
         let tell = self.tell.clone();
         let on_death = move |death| {
             // Fails only where the supervisor has stopped already.
             let _stopped = tell.send(Event::Died(death));
         };
-        let (pair, socket) = DirectoryPair::start_watched(Path::new(EXECUTABLE), plan, on_death)?;
-        message::send(&front.control, &ToFront::Directory, &[socket.as_fd()]).context("the front")?;
-        self.directory = Some(pair);
-        Ok(())
+        let Some(aside) = self.asides.get_mut(index) else { return Ok(()) };
+        aside.end();
+        // The next front is followed by another one.
+        self.front.as_ref().map_or(Ok(()), |front| aside.start(&front.control, on_death))
     }
 
     fn start(&self, verb: &str) -> anyhow::Result<(Child, UnixStream)> {
@@ -265,7 +268,7 @@ impl Supervisor {
     /// Replaces what dies until the end is asked for.
     fn watch(&mut self) {
         loop {
-            let due = self.due.into_iter().chain(self.directory_due).min();
+            let due = self.due.into_iter().chain(self.asides.iter().filter_map(|aside| aside.due)).min();
             let wait = due.map(|due| due.saturating_duration_since(Instant::now()));
             let event = match wait {
                 Some(wait) => self.events.recv_timeout(wait),
@@ -293,34 +296,25 @@ impl Supervisor {
             // What served it ends with it and is not to blame.
             self.engine = None;
             self.engine_backoff = Backoff::default();
-            self.directory = None;
-            self.directory_backoff = Backoff::default();
+            self.asides.iter_mut().for_each(Aside::forgive);
             // One that was killed served. One that ended itself, over the disk, may do so again at once.
             let was_useful = front.serves && (death.code.is_none() || front.child.age() > STEADY);
             ("front", self.front_backoff.after_death(was_useful))
         } else if let Some(engine) = self.engine.take_if(|engine| engine.pid() == death.pid) {
             ("engine", self.engine_backoff.after_death(engine.age() > STEADY))
-        } else if let Some(pair) = self.directory.take_if(|pair| pair.has(death.pid)) {
-            ("directory", self.directory_backoff.after_death(pair.age() > STEADY))
         } else {
+            for aside in &mut self.asides {
+                if let Some(wait) = aside.bury(death.pid) {
+                    note_death(aside.name(), death, wait);
+                }
+            }
             return;
         };
-        tracing::error!(
-            process = name,
-            pid = death.pid,
-            death = death.account,
-            restart_in_ms = wait.as_millis(),
-            "a process died"
-        );
+        note_death(name, death, wait);
         if name == "front" && !wait.is_zero() {
             self.hang_up();
         }
-        let due = Some(Instant::now() + wait);
-        if name == "directory" {
-            self.directory_due = due;
-        } else {
-            self.due = due;
-        }
+        self.due = Some(Instant::now() + wait);
     }
 
     /// Starts what is missing and due, and tries again later where that fails.
@@ -329,31 +323,25 @@ impl Supervisor {
         if self.due.is_some_and(|due| due <= now) {
             self.repair_front_or_engine();
         }
-        if self.directory_due.is_some_and(|due| due <= now) {
-            self.repair_directory();
+        for index in 0..self.asides.len() {
+            if self.asides.get(index).and_then(|aside| aside.due).is_some_and(|due| due <= now) {
+                self.repair_aside(index);
+            }
         }
     }
 
-    fn repair_directory(&mut self) {
-        self.directory_due = None;
-        self.directory = None;
-        if let Err(error) = self.start_directory() {
-            let wait = self.directory_backoff.after_death(false);
-            tracing::error!(
-                error = format!("{error:#}"),
-                retry_in_ms = wait.as_millis(),
-                "restart of the directory failed"
-            );
-            self.directory_due = Some(Instant::now() + wait);
-        }
+    fn repair_aside(&mut self, index: usize) {
+        let Err(error) = self.start_aside(index) else { return };
+        let Some(aside) = self.asides.get_mut(index) else { return };
+        let (process, retry_in_ms) = (aside.name(), aside.wait(false).as_millis());
+        tracing::error!(process, error = format!("{error:#}"), retry_in_ms, "restart failed");
     }
 
     fn repair_front_or_engine(&mut self) {
         self.due = None;
         let repaired = if self.front.is_none() {
             self.engine = None;
-            self.directory = None;
-            self.directory_due = Some(Instant::now());
+            self.asides.iter_mut().for_each(|aside| aside.due = Some(Instant::now()));
             self.listen();
             self.start_all()
         } else {
@@ -403,7 +391,7 @@ impl Supervisor {
             self.await_end(FRONT_GRACE, |supervisor| supervisor.front.is_none());
         }
         self.front = None;
-        self.directory = None;
+        self.asides.clear();
         if let Some(engine) = &self.engine {
             engine.signal(Signal::TERM);
             self.await_end(ENGINE_GRACE, |supervisor| supervisor.engine.is_none());
@@ -427,6 +415,16 @@ impl Supervisor {
             }
         }
     }
+}
+
+fn note_death(process: &str, death: &Death, wait: Duration) {
+    tracing::error!(
+        process,
+        pid = death.pid,
+        death = death.account,
+        restart_in_ms = wait.as_millis(),
+        "a process died"
+    );
 }
 
 /// In the order of [`EngineStart`]. The files for embeddings are read by position, so theirs need no care.

@@ -89,13 +89,21 @@ pub fn workspace_changed(by: &By, detail: &WorkspaceDetail, change: &WorkspaceCh
         (change.marking.is_some(), "marking"),
         (change.system_prompt.is_some(), "system_prompt"),
         (change.models.is_some(), "models"),
+        (change.retention_days.is_some(), "retention_days"),
+        (change.retention_action.is_some(), "retention_action"),
         (change.groups.is_some(), "groups"),
         (change.people.is_some(), "people"),
     ];
-    on_workspace(event::WORKSPACE_UPDATE, by, &detail.workspace)
+    let draft = on_workspace(event::WORKSPACE_UPDATE, by, &detail.workspace)
         .data("fields", named(&fields))
         .data("models", detail.models.clone())
-        .data("marking", detail.workspace.marking_text.clone())
+        .data("marking", detail.workspace.marking_text.clone());
+    match detail.workspace.retention_days {
+        Some(days) => draft
+            .data("retention_days", days)
+            .data("retention_action", detail.workspace.retention_action.as_str()),
+        None => draft,
+    }
 }
 
 pub fn workspace_deleted(by: &By, workspace: &Workspace) -> Draft {

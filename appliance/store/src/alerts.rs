@@ -2,8 +2,9 @@
 
 use rusqlite::{Row, params};
 
+use crate::page::{self, Page};
 use crate::text_enum::text_enum;
-use crate::{Error, Page, Reader, Tx};
+use crate::{Error, Reader, Tx};
 
 text_enum! {
     /// What is counted.
@@ -37,13 +38,7 @@ const COLUMNS: &str =
 /// # Errors
 /// [`Error::BadCursor`] if the cursor is not one of this list.
 pub fn list(reader: &Reader, limit: usize, cursor: Option<&str>) -> Result<Page<Alert>, Error> {
-    let (before, id) = match cursor {
-        None => (i64::MAX, ""),
-        Some(cursor) => cursor
-            .split_once('.')
-            .and_then(|(time, id)| Some((time.parse().ok()?, id)))
-            .ok_or(Error::BadCursor)?,
-    };
+    let (before, id) = page::before(cursor)?;
     let sql = format!(
         "SELECT {COLUMNS} FROM alerts WHERE (raised_at, id) < (?1, ?2)
          ORDER BY raised_at DESC, id DESC LIMIT ?3"

@@ -2,10 +2,13 @@
 //! does not exist.
 
 use rusqlite::{Row, params};
+use serde::{Deserialize, Serialize};
 
-use crate::{Error, Page, Reader, Tx};
+use crate::page::{self, Page};
+use crate::{Error, Reader, Tx};
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Chat {
     pub id: String,
     pub owner: String,
@@ -45,13 +48,7 @@ pub fn find(reader: &Reader, scope: &Scope, id: &str) -> Result<Option<Chat>, Er
 /// # Errors
 /// [`Error::BadCursor`] if the cursor is not one of this list.
 pub fn list(reader: &Reader, scope: &Scope, limit: usize, cursor: Option<&str>) -> Result<Page<Chat>, Error> {
-    let (before, before_id) = match cursor {
-        None => (i64::MAX, ""),
-        Some(cursor) => cursor
-            .split_once('.')
-            .and_then(|(time, id)| Some((time.parse().ok()?, id)))
-            .ok_or(Error::BadCursor)?,
-    };
+    let (before, before_id) = page::before(cursor)?;
     let sql = format!(
         "SELECT {COLUMNS} FROM chats WHERE owner = ?1 AND workspace = ?2 AND (updated_at, id) < (?3, ?4)
          ORDER BY updated_at DESC, id DESC LIMIT ?5"

@@ -35,6 +35,9 @@ pub enum Error {
     /// The file is not, or no longer, a whole store.
     #[error("the store is damaged: {0}")]
     Damaged(String),
+    /// The audit log is not the one that was signed.
+    #[error("the audit log is not intact: {0}")]
+    NotIntact(String),
     #[error(
         "the store has schema {found}, this program knows up to {known}: it was written by a newer version"
     )]

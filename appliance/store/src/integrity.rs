@@ -2,7 +2,7 @@
 
 use std::sync::PoisonError;
 
-use redoubt_audit::{Event, Outcome, Record, Tree, catalogue};
+use redoubt_audit::{Event, Record, Tree, catalogue};
 use rusqlite::Row;
 
 use crate::store::Store;
@@ -137,40 +137,81 @@ impl LogCheck {
     }
 }
 
-/// Every chat and message against the record of its creation, and the other way round.
+/// Every chat, message and archive against the record of its making, and the other way round.
 fn check_effects(reader: &Reader) -> Result<Vec<String>, Error> {
     let mut problems = Vec::new();
-    for table in ["chats", "messages"] {
+    for (table, id) in [("chats", "id"), ("messages", "id"), ("archives", "chat_id")] {
         let sql = format!(
-            "SELECT t.id FROM {table} t LEFT JOIN audit a ON a.seq = t.audit_seq
-             WHERE a.object IS NOT t.id OR a.outcome IS NOT 'ok' LIMIT {MAX_PROBLEMS}"
+            "SELECT t.{id} FROM {table} t LEFT JOIN audit a ON a.seq = t.audit_seq
+             WHERE a.object IS NOT t.{id} OR a.outcome IS NOT 'ok' LIMIT {MAX_PROBLEMS}"
         );
         let ids: Vec<String> = reader.all(&sql, [], |row| row.get(0))?;
         problems.extend(ids.into_iter().map(|id| format!("{table}: {id} has no record of its creation")));
     }
-    let deleted = "SELECT 1 FROM audit d WHERE d.act = ?2 AND d.outcome = ?3";
-    let sql = format!(
-        "SELECT a.object FROM audit a WHERE a.act = ?1 AND a.outcome = ?3
-           AND NOT EXISTS (SELECT 1 FROM chats c WHERE c.id = a.object)
-           AND NOT EXISTS ({deleted} AND d.object = a.object) LIMIT {MAX_PROBLEMS}"
-    );
-    let (create, delete) = (catalogue::CHAT_CREATE.act(), catalogue::CHAT_DELETE.act());
-    let ids: Vec<String> = reader.all(&sql, [create, delete, Outcome::Ok.as_str()], |row| row.get(0))?;
-    problems
-        .extend(ids.into_iter().map(|id| format!("chats: {id} was created, not deleted, and is not there")));
-
-    let sql = format!(
-        "SELECT a.object FROM audit a WHERE a.act = ?1 AND a.outcome = ?3
-           AND NOT EXISTS (SELECT 1 FROM messages m WHERE m.id = a.object)
-           AND NOT EXISTS ({deleted} AND d.object = json_extract(CAST(a.rec AS TEXT), '$.d.chat'))
-         LIMIT {MAX_PROBLEMS}"
-    );
-    let create = catalogue::MESSAGE_CREATE.act();
-    let ids: Vec<String> = reader.all(&sql, [create, delete, Outcome::Ok.as_str()], |row| row.get(0))?;
-    problems.extend(
-        ids.into_iter().map(|id| format!("messages: {id} was created, not deleted, and is not there")),
-    );
+    for (table, sql) in [
+        ("chats", lost("chats", "id", CHAT_MADE, CHAT_GONE)),
+        ("archives", lost("archives", "chat_id", ARCHIVE_MADE, ARCHIVE_GONE)),
+        ("messages", lost_messages()),
+    ] {
+        let ids: Vec<String> = reader.all(&sql, [], |row| row.get(0))?;
+        let told = |id| format!("{table}: {id} was created, not deleted, and is not there");
+        problems.extend(ids.into_iter().map(told));
+    }
+    for (table, sql) in [
+        ("chats", returned("chats", "id", CHAT_MADE, CHAT_GONE)),
+        ("archives", returned("archives", "chat_id", ARCHIVE_MADE, ARCHIVE_GONE)),
+    ] {
+        let ids: Vec<String> = reader.all(&sql, [], |row| row.get(0))?;
+        problems.extend(ids.into_iter().map(|id| format!("{table}: {id} was deleted, and is there")));
+    }
     Ok(problems)
+}
+
+/// The events after which a chat is in the tables, and those after which it is not; a spill purge deletes, too.
+const CHAT_MADE: [Event; 2] = [catalogue::CHAT_CREATE, catalogue::CHAT_RESTORE];
+const CHAT_GONE: [Event; 2] = [catalogue::CHAT_DELETE, catalogue::CHAT_ARCHIVE];
+/// The same of archives.
+const ARCHIVE_MADE: [Event; 1] = [catalogue::CHAT_ARCHIVE];
+const ARCHIVE_GONE: [Event; 2] = [catalogue::CHAT_DELETE, catalogue::CHAT_RESTORE];
+
+/// What a record made, and is not there without a later one that tells of it.
+fn lost(table: &str, id: &str, made: impl AsRef<[Event]>, gone: impl AsRef<[Event]>) -> String {
+    let (made, gone) = (listed(made.as_ref()), listed(gone.as_ref()));
+    format!(
+        "SELECT DISTINCT a.object FROM audit a WHERE a.act IN ({made}) AND a.outcome = 'ok'
+           AND NOT EXISTS (SELECT 1 FROM {table} t WHERE t.{id} = a.object)
+           AND NOT EXISTS (SELECT 1 FROM audit d WHERE d.object = a.object AND d.act IN ({gone})
+                           AND d.outcome = 'ok' AND d.seq > a.seq) LIMIT {MAX_PROBLEMS}"
+    )
+}
+
+/// What is there although a record tells that it went, and no later one that it came back.
+fn returned(table: &str, id: &str, made: impl AsRef<[Event]>, gone: impl AsRef<[Event]>) -> String {
+    let (made, gone) = (listed(made.as_ref()), listed(gone.as_ref()));
+    format!(
+        "SELECT DISTINCT d.object FROM audit d JOIN {table} t ON t.{id} = d.object
+         WHERE d.act IN ({gone}) AND d.outcome = 'ok'
+           AND NOT EXISTS (SELECT 1 FROM audit a WHERE a.object = d.object AND a.act IN ({made})
+                           AND a.outcome = 'ok' AND a.seq > d.seq) LIMIT {MAX_PROBLEMS}"
+    )
+}
+
+/// Messages are never deleted but with their chat: where that is there, all of them are.
+fn lost_messages() -> String {
+    let (made, gone) = (listed(&[catalogue::MESSAGE_CREATE]), listed(&CHAT_GONE));
+    let chat = "json_extract(CAST(a.rec AS TEXT), '$.d.chat')";
+    format!(
+        "SELECT a.object FROM audit a WHERE a.act IN ({made}) AND a.outcome = 'ok'
+           AND NOT EXISTS (SELECT 1 FROM messages m WHERE m.id = a.object)
+           AND (EXISTS (SELECT 1 FROM chats c WHERE c.id = {chat})
+                OR NOT EXISTS (SELECT 1 FROM audit d WHERE d.object = {chat} AND d.act IN ({gone})
+                               AND d.outcome = 'ok' AND d.seq > a.seq)) LIMIT {MAX_PROBLEMS}"
+    )
+}
+
+/// Names of events, as SQL takes them.
+fn listed(events: &[Event]) -> String {
+    events.iter().map(|event| format!("'{}'", event.act())).collect::<Vec<_>>().join(", ")
 }
 
 /// What admins and people make beside chats: table, rows that are there from the beginning, the event of the making, and
@@ -223,7 +264,7 @@ fn check_rights(reader: &Reader) -> Result<Vec<String>, Error> {
 mod tests {
     use std::sync::Arc;
 
-    use redoubt_audit::{Actor, Draft, Object, Origin};
+    use redoubt_audit::{Actor, Draft, Object, Origin, Outcome};
     use ring::rand::SystemRandom;
     use tempfile::TempDir;
 
@@ -286,10 +327,30 @@ mod tests {
                            VALUES ('k', 'u', '', zeroblob(32), 0, 1);";
             tx.connection().execute_batch(sql)?;
             record(tx, catalogue::CHAT_CREATE, "gone")?;
-            record(tx, catalogue::CHAT_DELETE, "gone")
+            record(tx, catalogue::CHAT_DELETE, "gone")?;
+            archived(tx)
         });
         filled.unwrap();
         (folder, store)
+    }
+
+    /// A chat in an archive (`kept`), one that came back (`back`), and one that was purged in its archive.
+    fn archived(tx: &mut Tx<'_>) -> Result<u64, Error> {
+        for id in ["kept", "back", "purged"] {
+            record(tx, catalogue::CHAT_CREATE, id)?;
+        }
+        let kept = record(tx, catalogue::CHAT_ARCHIVE, "kept")?;
+        for id in ["back", "purged"] {
+            record(tx, catalogue::CHAT_ARCHIVE, id)?;
+        }
+        let sql = "INSERT INTO archives VALUES ('kept', 'u', 'w', 'f', '', 0, 0, 0, ?1)";
+        tx.connection().execute(sql, [kept])?;
+        record(tx, catalogue::CHAT_RESTORE, "back")?;
+        let sql = "INSERT INTO chats (id, owner, title, model, salt, created_at, updated_at, audit_seq)
+                   SELECT 'back', 'u', '', '', zeroblob(16), 0, 0, seq FROM audit
+                   WHERE act = 'chat.create' AND object = 'back'";
+        tx.connection().execute(sql, [])?;
+        record(tx, catalogue::CHAT_DELETE, "purged")
     }
 
     /// What the check finds after somebody who has the key ran this SQL.
@@ -319,7 +380,7 @@ mod tests {
             "DELETE FROM audit WHERE seq = 4",
             "DELETE FROM audit WHERE seq = 3",
             "UPDATE audit SET seq = 99 WHERE seq = 4",
-            "INSERT INTO audit SELECT 11, time_us, act, outcome, actor, object, rec, leaf FROM audit WHERE seq = 4",
+            "INSERT INTO audit SELECT 19, time_us, act, outcome, actor, object, rec, leaf FROM audit WHERE seq = 4",
             "DELETE FROM audit_tree",
             "UPDATE audit_tree SET edge = zeroblob(8)",
             "UPDATE audit_tree SET edge = zeroblob(7)",
@@ -333,11 +394,23 @@ mod tests {
         for (sql, expected) in [
             ("DELETE FROM messages WHERE id = 'n'", "messages: n was created, not deleted, and is not there"),
             (
+                "INSERT INTO archives SELECT 'purged', 'u', 'w', 'g', '', 0, 0, 0, audit_seq FROM archives",
+                "archives: purged was deleted, and is there",
+            ),
+            (
+                "INSERT INTO chats (id, owner, title, model, salt, created_at, updated_at, audit_seq)
+                     SELECT 'gone', 'u', '', '', zeroblob(16), 0, 0, 0",
+                "chats: gone was deleted, and is there",
+            ),
+            ("DELETE FROM archives", "archives: kept was created, not deleted, and is not there"),
+            ("UPDATE archives SET audit_seq = 1", "archives: kept has no record of its creation"),
+            ("DELETE FROM chats WHERE id = 'back'", "chats: back was created, not deleted, and is not there"),
+            (
                 "DELETE FROM messages; DELETE FROM chats",
                 "chats: c was created, not deleted, and is not there",
             ),
             ("UPDATE messages SET audit_seq = 1 WHERE id = 'n'", "messages: n has no record of its creation"),
-            ("UPDATE chats SET audit_seq = 1", "chats: c has no record of its creation"),
+            ("UPDATE chats SET audit_seq = 1 WHERE id = 'c'", "chats: c has no record of its creation"),
             ("DELETE FROM groups WHERE id = 'g'", "groups: g was created, not deleted, and is not there"),
             ("DELETE FROM prompts", "prompts: p was created, not deleted, and is not there"),
             ("DELETE FROM api_keys", "api_keys: k was created, not deleted, and is not there"),

@@ -1,12 +1,15 @@
-//! The writer's end of the audit log: numbers, stamps and seals records, and keeps the tree's right edge.
+//! The writer's end of the audit log: numbers, stamps and seals records, and keeps the tree's right edge. `sealing.rs` has
+//! what signs it.
 
 use std::fmt;
 use std::sync::Arc;
 
-use redoubt_audit::{Actor, Draft, Origin, Outcome, Stamp, Tree, catalogue};
+use redoubt_audit::{Actor, Draft, Origin, Outcome, Record, Stamp, Tree, catalogue};
 
+use crate::audit_checkpoints::Signed;
+use crate::audit_epochs::Present;
 use crate::tx::Reader;
-use crate::{Clock, Error, audit_log};
+use crate::{Clock, DataKey, Error, audit_epochs, audit_log, audit_tree};
 
 /// A wall clock that moves more than this against the monotonic one has stepped.
 const STEP_US: i64 = 2_000_000;
@@ -14,8 +17,15 @@ const STEP_US: i64 = 2_000_000;
 /// What a transaction that is rolled back must take back.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct State {
-    tree: Tree,
+    pub(crate) tree: Tree,
     last: Option<Last>,
+    /// The epoch whose key signs; `None` until keys were certified.
+    pub(crate) epoch: Option<Arc<Present>>,
+    /// Whether no key follows it, so that it goes on beyond its day.
+    pub(crate) is_last_epoch: bool,
+    /// The tree that was signed last, empty if none was, and its checkpoint.
+    pub(crate) signed_tree: Tree,
+    pub(crate) signed: Option<Arc<Signed>>,
 }
 
 /// When the last record was written. The monotonic clock of an earlier boot says nothing.
@@ -36,16 +46,32 @@ pub(crate) struct Moment {
 
 pub(crate) struct Ledger {
     clock: Arc<dyn Clock>,
-    origin: Origin,
-    state: State,
+    pub(crate) origin: Origin,
+    pub(crate) key: DataKey,
+    pub(crate) state: State,
+    /// Records of the open transaction, in their order.
+    sealed: Vec<Record>,
 }
 
 impl Ledger {
     /// Goes on where the store's log ends.
-    pub(crate) fn load(reader: &Reader, clock: Arc<dyn Clock>, origin: Origin) -> Result<Self, Error> {
+    ///
+    /// # Errors
+    /// [`Error::NotIntact`] if the log does not extend its last checkpoint.
+    pub(crate) fn load(
+        reader: &Reader,
+        clock: Arc<dyn Clock>,
+        origin: Origin,
+        key: DataKey,
+    ) -> Result<Self, Error> {
         let tree = audit_log::tree(reader)?;
+        audit_tree::complete(reader, tree.size())?;
         let last = audit_log::last_time(reader)?.map(|time_us| Last { time_us, mono_us: None });
-        Ok(Self { clock, origin, state: State { tree, last } })
+        let epoch = audit_epochs::present(reader, &key)?.map(Arc::new);
+        let state = State { tree, last, epoch, ..State::default() };
+        let mut ledger = Self { clock, origin, key, state, sealed: Vec::new() };
+        ledger.resume(reader)?;
+        Ok(ledger)
     }
 
     pub(crate) fn state(&self) -> State {
@@ -53,7 +79,14 @@ impl Ledger {
     }
 
     pub(crate) fn restore(&mut self, state: State) {
+        let size = state.tree.size();
+        self.sealed.retain(|record| record.fields().seq < size);
         self.state = state;
+    }
+
+    /// The records of a transaction that is on the disk now.
+    pub(crate) fn take_sealed(&mut self) -> Vec<Record> {
+        std::mem::take(&mut self.sealed)
     }
 
     /// How many records there are.
@@ -61,8 +94,13 @@ impl Ledger {
         self.state.tree.size()
     }
 
+    /// The number of the present epoch.
+    pub(crate) fn epoch(&self) -> Option<u64> {
+        self.state.epoch.as_ref().map(|epoch| epoch.number)
+    }
+
     pub(crate) fn store_tree(&self, reader: &Reader) -> Result<(), Error> {
-        audit_log::store_tree(reader, &self.state.tree)
+        audit_tree::store(reader, &self.state.tree)
     }
 
     /// Reads the clocks. **Invariant:** unless it stepped, the time is not before that of the last record.
@@ -102,8 +140,9 @@ impl Ledger {
         let stamp = Stamp { seq, time_us: now.time_us, mono_us: now.mono_us };
         let record = draft.seal(&self.origin, stamp)?;
         audit_log::append(reader, &record, now.time_us)?;
-        self.state.tree.push(record.leaf());
+        audit_tree::push(reader, &mut self.state.tree, record.leaf())?;
         self.state.last = Some(Last { time_us: now.time_us, mono_us: Some(now.mono_us) });
+        self.sealed.push(record);
         Ok(seq)
     }
 }

@@ -5,7 +5,11 @@
 
 pub mod alerts;
 pub mod api_keys;
+pub mod archives;
+pub mod audit_checkpoints;
+pub mod audit_epochs;
 pub mod audit_log;
+pub mod audit_tree;
 pub mod chats;
 mod data_key;
 mod directory;
@@ -14,6 +18,7 @@ pub mod directory_mappings;
 mod error;
 pub mod grants;
 pub mod groups;
+pub mod holds;
 mod inspection;
 mod integrity;
 pub mod keys;
@@ -22,14 +27,19 @@ pub mod lockouts;
 pub mod messages;
 pub mod meta;
 mod migrations;
+mod on_durable;
 mod open;
 mod page;
 pub mod permissions;
 pub mod prompts;
+pub mod purges;
 mod queue;
 mod readers;
 pub mod recovery_codes;
 mod reserve;
+pub mod retention;
+mod rights_digest;
+mod sealing;
 pub mod search;
 pub mod session_certificates;
 pub mod sessions;
@@ -51,10 +61,17 @@ pub use data_key::DataKey;
 pub use directory::check_free;
 pub use error::Error;
 pub use inspection::Inspection;
+pub use on_durable::OnDurable;
 pub use page::Page;
 pub use reserve::ReserveState;
 pub use store::{Options, Stats, Store};
 pub use tx::{Reader, Tx};
+
+/// Hears of what became durable. Called by the thread that writes, after each commit: everybody's writes wait meanwhile.
+pub trait Witness: std::fmt::Debug + Send + Sync {
+    /// A new checkpoint.
+    fn signed(&self, checkpoint: &audit_checkpoints::Signed);
+}
 
 /// Time, as an argument.
 pub trait Clock: Send + Sync {

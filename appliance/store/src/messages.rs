@@ -2,6 +2,7 @@
 //! what the appliance does by itself.
 
 use rusqlite::{Row, params};
+use serde::{Deserialize, Serialize};
 
 use crate::text_enum::text_enum;
 use crate::{Error, Reader, Tx};
@@ -21,7 +22,8 @@ text_enum! {
     }
 }
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Message {
     pub id: String,
     pub chat_id: String,
@@ -61,6 +63,17 @@ const COLUMNS: &str = "id, chat_id, parent, role, content, status, finish_reason
 pub fn list(reader: &Reader, owner: &str, chat_id: &str) -> Result<Vec<Message>, Error> {
     let sql = format!("SELECT {COLUMNS} FROM messages WHERE owner = ?1 AND chat_id = ?2 ORDER BY pk");
     reader.all(&sql, [owner, chat_id], from_row)
+}
+
+/// The same with the numbers of the records of their creation.
+pub(crate) fn list_with_records(
+    reader: &Reader,
+    owner: &str,
+    chat_id: &str,
+) -> Result<Vec<(Message, u64)>, Error> {
+    let sql =
+        format!("SELECT {COLUMNS}, audit_seq FROM messages WHERE owner = ?1 AND chat_id = ?2 ORDER BY pk");
+    reader.all(&sql, [owner, chat_id], |row| Ok((from_row(row)?, row.get("audit_seq")?)))
 }
 
 pub fn find(reader: &Reader, owner: &str, chat_id: &str, id: &str) -> Result<Option<Message>, Error> {

@@ -5,16 +5,28 @@ use rusqlite_migration::{M, Migrations};
 
 use crate::Error;
 
-const FILES: [&str; 6] = [
+const FILES: [&str; 9] = [
     include_str!("../migrations/0001-initial.sql"),
     include_str!("../migrations/0002-identity.sql"),
     include_str!("../migrations/0003-directory-groups.sql"),
     include_str!("../migrations/0004-certificates.sql"),
     include_str!("../migrations/0005-bounds.sql"),
-    include_str!("../migrations/0006-storage-alerts.sql"),
+    include_str!("../migrations/0006-checkpoints.sql"),
+    include_str!("../migrations/0007-retention.sql"),
+    include_str!("../migrations/0008-audit-search.sql"),
+    include_str!("../migrations/0009-storage-alerts.sql"),
 ];
-const STEPS: &[M<'static>] =
-    &[M::up(FILES[0]), M::up(FILES[1]), M::up(FILES[2]), M::up(FILES[3]), M::up(FILES[4]), M::up(FILES[5])];
+const STEPS: &[M<'static>] = &[
+    M::up(FILES[0]),
+    M::up(FILES[1]),
+    M::up(FILES[2]),
+    M::up(FILES[3]),
+    M::up(FILES[4]),
+    M::up(FILES[5]),
+    M::up(FILES[6]),
+    M::up(FILES[7]),
+    M::up(FILES[8]),
+];
 
 /// Applies what is missing, each step in its own transaction.
 ///

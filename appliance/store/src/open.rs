@@ -21,6 +21,7 @@ const SQLCIPHER_FLOOR: (u32, u32) = (4, 14);
 /// SQLCipher's page, the smallest file that it writes.
 const PAGE_BYTES: u64 = 4096;
 const BUSY_TIMEOUT: Duration = Duration::from_secs(1);
+const CHECKPOINT_TIMEOUT: Duration = Duration::from_millis(250);
 /// The library is the process's, so whether it is ready is, too.
 static CIPHER_READY: Once = Once::new();
 
@@ -58,6 +59,15 @@ pub(crate) fn reader(path: &Path, key: &DataKey) -> Result<Connection, Error> {
     let connection = connect(path, key, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
     connection.pragma_update(None, "query_only", true)?;
+    Ok(connection)
+}
+
+/// A connection that only moves the log into the database, beside the one that writes. While it waits for readers nobody
+/// writes, so it gives up long before the writer would.
+pub(crate) fn checkpointer(path: &Path, key: &DataKey) -> Result<Connection, Error> {
+    let connection = connect(path, key, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+    connection.busy_timeout(CHECKPOINT_TIMEOUT)?;
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
     Ok(connection)
 }
 

@@ -1,5 +1,17 @@
 //! One page of a long list.
 
+use crate::Error;
+
+/// Where a page of a list begins that is ordered by time and id, the newest first.
+///
+/// # Errors
+/// [`Error::BadCursor`] if the cursor is not one of such a list.
+pub(crate) fn before(cursor: Option<&str>) -> Result<(i64, &str), Error> {
+    let Some(cursor) = cursor else { return Ok((i64::MAX, "")) };
+    let parts = cursor.split_once('.').and_then(|(time, id)| Some((time.parse().ok()?, id)));
+    parts.ok_or(Error::BadCursor)
+}
+
 /// Some items of a list and where the next ones begin.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Page<T> {

@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 /// A closed queue takes nothing more; what it holds is still handed out.
 #[derive(Debug)]
@@ -50,12 +51,23 @@ impl<T> Queue<T> {
     /// Waits until there is something and takes up to `most` of it: what came meanwhile, never waiting for
     /// company. Empty when the queue is closed and drained.
     pub(crate) fn take(&self, most: usize) -> Vec<T> {
+        self.take_until(most, None).unwrap_or_default()
+    }
+
+    /// [`Queue::take`], but `None` if there was nothing until then.
+    pub(crate) fn take_until(&self, most: usize, until: Option<Instant>) -> Option<Vec<T>> {
         let mut state = self.lock();
         while state.items.is_empty() && !state.closed {
-            state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+            state = match until.map(|until| until.saturating_duration_since(Instant::now())) {
+                None => self.changed.wait(state).unwrap_or_else(PoisonError::into_inner),
+                Some(Duration::ZERO) => return None,
+                Some(left) => {
+                    self.changed.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0
+                }
+            };
         }
         let count = state.items.len().min(most);
-        state.items.drain(..count).collect()
+        Some(state.items.drain(..count).collect())
     }
 
     pub(crate) fn close(&self) {

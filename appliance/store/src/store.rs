@@ -12,11 +12,12 @@ use zeroize::Zeroizing;
 
 use crate::directory::{self, Lock, make_private};
 use crate::ledger::Ledger;
+use crate::on_durable::OnDurable;
 use crate::queue::{Queue, Refused};
 use crate::reserve::{Reserve, ReserveState};
 use crate::tx::{Reader, Tx};
 use crate::writer::{self, MAX_LOG_FRAMES, Progress, Writer};
-use crate::{Clock, DataKey, Error, meta, open, readers};
+use crate::{Clock, DataKey, Error, Witness, meta, open, readers};
 
 /// The most writes and the most reads that wait.
 const QUEUE: usize = 4096;
@@ -34,12 +35,18 @@ pub struct Options {
     pub readers: usize,
     /// How long a caller waits for a write.
     pub write_deadline: Duration,
+    /// Who is told of the records of this process.
+    pub on_durable: Option<OnDurable>,
+    /// Who hears of new checkpoints.
+    pub witness: Option<Arc<dyn Witness>>,
 }
 
 impl Options {
     /// Four readers and the 2 s that the audit rules give a write.
     pub fn at(path: impl Into<PathBuf>) -> Self {
-        Self { path: path.into(), readers: 4, write_deadline: Duration::from_secs(2) }
+        let path = path.into();
+        let write_deadline = Duration::from_secs(2);
+        Self { path, readers: 4, write_deadline, on_durable: None, witness: None }
     }
 }
 
@@ -127,7 +134,7 @@ impl Store {
         if found != origin.origin {
             return Err(Error::ForeignOrigin { found, expected: origin.origin });
         }
-        let ledger = Ledger::load(&reader, clock, origin)?;
+        let ledger = Ledger::load(&reader, clock, origin, key.clone())?;
         let writes = Arc::new(Queue::new(QUEUE));
         let reads = Arc::new(Queue::new(QUEUE));
         let progress = Arc::new(Progress::default());
@@ -149,7 +156,11 @@ impl Store {
             progress: Arc::clone(&progress),
             reserve: Arc::clone(&reserve),
             owes_record: false,
+            on_durable: options.on_durable,
             log_limit: MAX_LOG_FRAMES,
+            witness: options.witness,
+            unsigned_since: None,
+            sign_not_before: None,
         };
         let writer = spawn("store-writer", &options.path, move || writer.work())?;
         let threads = Mutex::new(Some(Threads { writer, readers, _lock: lock }));
@@ -258,6 +269,22 @@ impl Store {
     /// [`Error::Sealed`]
     pub fn unseal(&self, purpose: &str, aad: &[u8], sealed: &[u8]) -> Result<Zeroizing<Vec<u8>>, Error> {
         self.inner.key.unseal(purpose, aad, sealed)
+    }
+
+    /// Moves the whole write-ahead log into the database and cuts it to nothing, so that no page of before is left in it.
+    /// `false` if a reader or the writer stood in the way for longer than a moment: try again. Blocks meanwhile.
+    ///
+    /// # Errors
+    /// What the disk says.
+    pub fn truncate_log(&self) -> Result<bool, Error> {
+        let _still = self.progress().checkpoint.lock().unwrap_or_else(PoisonError::into_inner);
+        let reader = Reader::new(open::checkpointer(self.path(), self.key())?);
+        match writer::checkpoint(&reader, "TRUNCATE") {
+            // A log that is cut has no frames, and one that could not be says how many.
+            Ok((frames, _)) => Ok(frames == 0),
+            Err(error) if writer::is_passing(&error) => Ok(false),
+            Err(error) => Err(error.into()),
+        }
     }
 
     /// Whether writing is over until a restart, because the disk failed under a commit.

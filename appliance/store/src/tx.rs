@@ -1,11 +1,14 @@
 //! What a job gets: a consistent view to read, or a transaction to write.
 
 use std::ops::Deref;
+use std::sync::Arc;
 
 use redoubt_audit::Draft;
 use rusqlite::{Connection, OptionalExtension, Params, Row};
 
 use crate::Error;
+use crate::audit_checkpoints::Signed;
+use crate::audit_epochs::{NewEpoch, Present};
 use crate::ledger::{Ledger, Moment};
 
 /// A view of the store at one moment. The table modules take it.
@@ -71,6 +74,28 @@ impl<'a> Tx<'a> {
     /// [`Error::Audit`] if the draft does not fit a record, else what the database says.
     pub fn audit(&mut self, draft: Draft) -> Result<u64, Error> {
         self.ledger.append(self.reader, &self.now, &draft)
+    }
+
+    /// Signs the log up to and including what this transaction recorded so far; `None` if it has no key. The note is nobody's
+    /// to see before the transaction is durable.
+    ///
+    /// # Errors
+    /// [`Error::NotIntact`], or what the database says.
+    pub fn checkpoint(&mut self) -> Result<Option<Arc<Signed>>, Error> {
+        self.ledger.checkpoint(self.reader, &self.now)
+    }
+
+    /// The epoch whose key signs now; `None` if there is none.
+    pub fn epoch(&self) -> Option<Arc<Present>> {
+        self.ledger.state.epoch.clone()
+    }
+
+    /// Keeps certified keys for epochs to come. The first epoch begins with the first keys.
+    ///
+    /// # Errors
+    /// [`Error::Conflict`] if there is a key for one of these epochs, else what the database says.
+    pub fn certify(&mut self, epochs: &[NewEpoch]) -> Result<(), Error> {
+        self.ledger.certify(self.reader, &self.now, epochs)
     }
 
     /// Changes rows and returns how many.

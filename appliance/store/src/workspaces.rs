@@ -3,10 +3,20 @@
 
 use rusqlite::{Row, params};
 
+use crate::text_enum::text_enum;
 use crate::{Error, Reader, Tx};
 
 /// The workspace that every appliance begins with.
 pub const GENERAL: &str = "general";
+
+text_enum! {
+    /// What becomes of a chat whose time is over.
+    Expiry {
+        Delete = "delete",
+        /// It goes into a sealed file.
+        Archive = "archive",
+    }
+}
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Workspace {
@@ -19,10 +29,13 @@ pub struct Workspace {
     /// What every prompt in it begins with; may be empty.
     pub system_prompt: String,
     pub created_at: i64,
+    /// A chat that has not changed for so long goes; `None`: never.
+    pub retention_days: Option<u32>,
+    pub retention_action: Expiry,
 }
 
-const COLUMNS: &str =
-    "w.id, w.name, w.marking_text, w.marking_background, w.marking_color, w.system_prompt, w.created_at";
+const COLUMNS: &str = "w.id, w.name, w.marking_text, w.marking_background, w.marking_color, w.system_prompt, \
+                       w.created_at, w.retention_days, w.retention_action";
 
 /// Whether a person (?1) is in a workspace `w`: by name, by a group, or, for analysts, by the group of everyone.
 const HAS: &str = "EXISTS (SELECT 1 FROM workspace_members m WHERE m.workspace_id = w.id AND m.user_id = ?1)
@@ -57,7 +70,7 @@ pub fn list(reader: &Reader) -> Result<Vec<Workspace>, Error> {
 pub fn insert(tx: &mut Tx<'_>, workspace: &Workspace) -> Result<(), Error> {
     let sql =
         "INSERT INTO workspaces (id, name, marking_text, marking_background, marking_color, system_prompt,
-                   created_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
+                   created_at, retention_days, retention_action) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
     let values = params![
         workspace.id,
         workspace.name,
@@ -66,6 +79,8 @@ pub fn insert(tx: &mut Tx<'_>, workspace: &Workspace) -> Result<(), Error> {
         workspace.marking_color,
         workspace.system_prompt,
         workspace.created_at,
+        workspace.retention_days,
+        workspace.retention_action,
     ];
     tx.execute(sql, values)?;
     Ok(())
@@ -75,7 +90,7 @@ pub fn insert(tx: &mut Tx<'_>, workspace: &Workspace) -> Result<(), Error> {
 pub fn update(tx: &mut Tx<'_>, workspace: &Workspace) -> Result<bool, Error> {
     let sql =
         "UPDATE workspaces SET name = ?2, marking_text = ?3, marking_background = ?4, marking_color = ?5,
-                   system_prompt = ?6 WHERE id = ?1";
+                   system_prompt = ?6, retention_days = ?7, retention_action = ?8 WHERE id = ?1";
     let values = params![
         workspace.id,
         workspace.name,
@@ -83,11 +98,13 @@ pub fn update(tx: &mut Tx<'_>, workspace: &Workspace) -> Result<bool, Error> {
         workspace.marking_background,
         workspace.marking_color,
         workspace.system_prompt,
+        workspace.retention_days,
+        workspace.retention_action,
     ];
     Ok(tx.execute(sql, values)? == 1)
 }
 
-/// With its members and prompts, not with chats: that there are none is the caller's to check. Sessions that had chosen
+/// With its members and prompts, not with chats or archives: that there are none is the caller's to check. Sessions that had chosen
 /// it have chosen none. `false` if there is no such workspace.
 pub fn delete(tx: &mut Tx<'_>, id: &str) -> Result<bool, Error> {
     Ok(tx.execute("DELETE FROM workspaces WHERE id = ?1", [id])? == 1)
@@ -96,6 +113,12 @@ pub fn delete(tx: &mut Tx<'_>, id: &str) -> Result<bool, Error> {
 /// Everybody's chats in it.
 pub fn count_chats(reader: &Reader, id: &str) -> Result<u64, Error> {
     let sql = "SELECT count(*) FROM chats WHERE workspace = ?1";
+    Ok(reader.one(sql, [id], |row| row.get(0))?.unwrap_or_default())
+}
+
+/// Everybody's chats of it that are archived.
+pub fn count_archives(reader: &Reader, id: &str) -> Result<u64, Error> {
+    let sql = "SELECT count(*) FROM archives WHERE workspace = ?1";
     Ok(reader.one(sql, [id], |row| row.get(0))?.unwrap_or_default())
 }
 
@@ -161,5 +184,7 @@ fn from_row(row: &Row<'_>) -> rusqlite::Result<Workspace> {
         marking_color: row.get(4)?,
         system_prompt: row.get(5)?,
         created_at: row.get(6)?,
+        retention_days: row.get(7)?,
+        retention_action: row.get(8)?,
     })
 }

@@ -6,17 +6,19 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, TryLockError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use rusqlite::ErrorCode;
 use tokio::sync::watch;
 
-use crate::Error;
 use crate::error::DISK_FULL;
-use crate::ledger::Ledger;
+use crate::ledger::{self, Ledger};
+use crate::on_durable::OnDurable;
 use crate::queue::Queue;
 use crate::reserve::{self, Reserve};
+use crate::sealing::{LONGEST_UNSIGNED, MOST_UNSIGNED};
 use crate::tx::{Reader, Tx};
+use crate::{Error, Witness};
 
 /// The most jobs in one commit.
 const MAX_BATCH: usize = 256;
@@ -24,6 +26,9 @@ const MAX_BATCH: usize = 256;
 const CHECKPOINT_FRAMES: i64 = 1_000;
 /// Frames at which readers are waited for, so that the log starts anew: 64 MiB.
 pub(crate) const MAX_LOG_FRAMES: i64 = 16_384;
+
+/// How long signing waits after it could not be written.
+const PAUSE: Duration = Duration::from_secs(2);
 
 const BUSY: &str = "the disk is full or busy";
 const LATE: &str = "the deadline passed";
@@ -57,8 +62,14 @@ pub(crate) struct Writer {
     pub(crate) reserve: Arc<Reserve>,
     /// The reserve was given up, and the record of that is not on the disk yet.
     pub(crate) owes_record: bool,
+    pub(crate) on_durable: Option<OnDurable>,
     /// At how many frames of the log readers are waited for next.
     pub(crate) log_limit: i64,
+    pub(crate) witness: Option<Arc<dyn Witness>>,
+    /// Since when the audit log has records that no checkpoint covers.
+    pub(crate) unsigned_since: Option<Instant>,
+    /// Until when signing waits after it could not be written.
+    pub(crate) sign_not_before: Option<Instant>,
 }
 
 /// Why a batch was not committed.
@@ -75,16 +86,29 @@ impl Writer {
     /// Works until the queue is closed and drained, or a commit fails for good.
     pub(crate) fn work(mut self) -> Reader {
         loop {
-            let jobs = self.queue.take(MAX_BATCH);
-            if jobs.is_empty() {
-                return self.reader;
-            }
-            let outcome = self.write(jobs).and_then(|()| self.checkpoint());
-            if let Err(error) = outcome {
+            let outcome = match self.queue.take_until(MAX_BATCH, self.signing_due()) {
+                Some(jobs) if jobs.is_empty() => return self.reader,
+                Some(jobs) => self.write(jobs),
+                None => self.sign(),
+            };
+            if let Err(error) = outcome.and_then(|()| self.checkpoint()) {
                 tracing::error!(%error, "the store stops writing");
                 return self.stop();
             }
         }
+    }
+
+    /// When the audit log is to be signed, if nothing is written before.
+    fn signing_due(&self) -> Option<Instant> {
+        let since = self.unsigned_since;
+        let checkpoint = if self.ledger.unsigned() >= MOST_UNSIGNED {
+            since
+        } else {
+            since.map(|since| since + LONGEST_UNSIGNED)
+        };
+        let rotation = self.ledger.epoch_left().and_then(|left| Instant::now().checked_add(left));
+        let due = checkpoint.into_iter().chain(rotation).min()?;
+        Some(self.sign_not_before.map_or(due, |pause| pause.max(due)))
     }
 
     /// Refuses everything from now on.
@@ -108,11 +132,13 @@ impl Writer {
         if jobs.is_empty() {
             return Ok(());
         }
-        match self.attempt(&mut jobs) {
+        match self.transact(|writer| writer.run_all(&mut jobs)) {
             Ok(()) => {
+                self.progress.commits.fetch_add(1, Ordering::Relaxed);
                 self.progress.jobs.fetch_add(jobs.len() as u64, Ordering::Relaxed);
                 jobs.into_iter().for_each(|job| job.answer(None));
-                Ok(())
+                // Those who come again and again must not keep the log from being signed.
+                if self.signing_due().is_some_and(|due| due <= Instant::now()) { self.sign() } else { Ok(()) }
             }
             Err(Failure::Full) => {
                 let room = self.make_room();
@@ -137,51 +163,97 @@ impl Writer {
         }
         tracing::error!("the disk is full: the reserve was given up");
         self.owes_record = true;
-        match self.attempt(&mut []) {
+        match self.transact(|_| Ok(())) {
             Err(Failure::Final(error)) => Err(error),
             // What could not be written yet goes first into the next commit.
             Ok(()) | Err(Failure::Full | Failure::Passing(_)) => Ok(()),
         }
     }
 
-    /// Commits the jobs, or leaves everything as it was.
-    fn attempt(&mut self, jobs: &mut [Box<dyn Job>]) -> Result<(), Failure> {
-        let before = self.ledger.state();
-        let Err(failure) = self.commit(jobs) else {
-            self.owes_record = false;
-            self.progress.commits.fetch_add(1, Ordering::Relaxed);
-            return Ok(());
-        };
-        if let Failure::Final(_) = failure {
-            // Before anybody is answered, who may then ask.
-            self.progress.failed.send_replace(true);
+    /// Signs the audit log, or ends its epoch. What cannot be written now is tried again later.
+    fn sign(&mut self) -> Result<(), Error> {
+        let epoch = self.ledger.epoch();
+        match self.transact(|writer| Ok(writer.ledger.sign_due(&writer.reader)?)) {
+            Ok(()) => {
+                if self.ledger.epoch() != epoch {
+                    // The write-ahead log may hold the private key of the epoch that is over.
+                    self.log_limit = 0;
+                }
+                Ok(())
+            }
+            Err(Failure::Final(error)) => Err(error),
+            Err(failure) => {
+                tracing::warn!("the audit log could not be signed and will be later");
+                self.sign_not_before = Some(Instant::now() + PAUSE);
+                if matches!(failure, Failure::Full) { self.make_room() } else { Ok(()) }
+            }
         }
-        self.ledger.restore(before);
-        if !self.reader.connection().is_autocommit() {
-            // If even this fails, the next BEGIN does too.
-            let _ = self.reader.connection().execute_batch("ROLLBACK");
-        }
-        Err(failure)
     }
 
-    fn commit(&mut self, jobs: &mut [Box<dyn Job>]) -> Result<(), Failure> {
+    /// One transaction, with what it records; a failed one leaves nothing behind.
+    fn transact(&mut self, body: impl FnOnce(&mut Self) -> Result<(), Failure>) -> Result<(), Failure> {
+        let before = self.ledger.state();
+        match self.commit(body) {
+            Ok(()) => {
+                self.owes_record = false;
+                let sealed = self.ledger.take_sealed();
+                if let Some(on_durable) = self.on_durable.as_ref().filter(|_| !sealed.is_empty()) {
+                    on_durable.tell(sealed);
+                }
+                self.witness(&before);
+                Ok(())
+            }
+            Err(failure) => {
+                if matches!(failure, Failure::Final(_)) {
+                    // Before anybody is answered, who may then ask.
+                    self.progress.failed.send_replace(true);
+                }
+                self.ledger.restore(before);
+                if !self.reader.connection().is_autocommit() {
+                    // If even this fails, the next BEGIN does too.
+                    let _ = self.reader.connection().execute_batch("ROLLBACK");
+                }
+                Err(failure)
+            }
+        }
+    }
+
+    fn commit(&mut self, body: impl FnOnce(&mut Self) -> Result<(), Failure>) -> Result<(), Failure> {
         let size_before = self.ledger.size();
         self.reader.connection().execute_batch("BEGIN IMMEDIATE")?;
         if self.owes_record {
             let now = self.ledger.now();
             self.ledger.append(&self.reader, &now, &reserve::given_up())?;
         }
+        body(self)?;
+        if self.ledger.size() != size_before {
+            self.ledger.store_tree(&self.reader)?;
+        }
+        self.reader.connection().execute_batch("COMMIT")?;
+        Ok(())
+    }
+
+    fn run_all(&mut self, jobs: &mut [Box<dyn Job>]) -> Result<(), Failure> {
         for job in jobs {
             // The ones before it may have taken long. It has no result then, and nobody who waits for one.
             if job.deadline() > Instant::now() {
                 self.run(job.as_mut())?;
             }
         }
-        if self.ledger.size() != size_before {
-            self.ledger.store_tree(&self.reader)?;
-        }
-        self.reader.connection().execute_batch("COMMIT")?;
         Ok(())
+    }
+
+    /// Tells of what became durable.
+    fn witness(&mut self, before: &ledger::State) {
+        let known = before.signed.as_ref().map(|signed| signed.size);
+        let signed = self.ledger.state.signed.as_ref().filter(|signed| Some(signed.size) != known);
+        if let (Some(witness), Some(signed)) = (&self.witness, signed) {
+            witness.signed(signed);
+        }
+        self.unsigned_since = match self.ledger.unsigned() {
+            0 => None,
+            _ => self.unsigned_since.or_else(|| Some(Instant::now())),
+        };
     }
 
     /// Runs one job in a savepoint: if it fails, only its own rows and records go.
@@ -253,7 +325,7 @@ fn refuse(jobs: Vec<Box<dyn Job>>, why: &'static str) {
 }
 
 /// Whether an error says "not now" rather than "never again".
-fn is_passing(error: &rusqlite::Error) -> bool {
+pub(crate) fn is_passing(error: &rusqlite::Error) -> bool {
     is_full(error) || error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy)
 }
 

@@ -6,7 +6,7 @@ mod embed;
 mod routes;
 
 use crate::protocol::{self, Event, FromWorker, Measure, PROTOCOL_VERSION, Prompt, Ready, Request, ToWorker};
-use crate::{EmbeddingInfo, End, Error, ModelInfo};
+use crate::{CacheScope, EmbeddingInfo, End, Error, ModelInfo};
 use routes::{Route, Routes};
 use std::io::Write;
 use std::net::Shutdown;
@@ -104,6 +104,20 @@ impl Engine {
                 Err(refusal.into())
             }
         }
+    }
+
+    /// Has the engine drop what the prompts of one person have left in its memory; what is common stays. Resolves when that
+    /// is overwritten, but for blocks that a running answer of the same person stands on: these go with it.
+    ///
+    /// # Errors
+    /// [`Error::Gone`]: then nothing is left of them either.
+    pub async fn forget(&self, scope: CacheScope) -> Result<(), Error> {
+        let id = self.shared.next_id.fetch_add(1, Ordering::Relaxed);
+        let frame = protocol::encode(&ToWorker::Forget { id, scope })?;
+        let (answer, answered) = oneshot::channel();
+        self.shared.routes.insert(id, Route::Forget(answer))?;
+        self.shared.outbox.send(frame).map_err(|_| Error::Gone)?;
+        answered.await.map_err(|_| Error::Gone)
     }
 
     /// Whether the process is still there.

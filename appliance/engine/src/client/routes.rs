@@ -10,6 +10,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 pub(super) enum Route {
     Measure(oneshot::Sender<Result<Measure, Refusal>>),
     Embed(oneshot::Sender<Result<Embeddings, Refusal>>),
+    Forget(oneshot::Sender<()>),
     Reply { accept: Option<oneshot::Sender<Result<(), Refusal>>>, events: mpsc::UnboundedSender<Event> },
 }
 
@@ -58,7 +59,7 @@ impl Routes {
                 Some(Route::Measure(answer)) => drop(answer.send(Err(why))),
                 Some(Route::Embed(answer)) => drop(answer.send(Err(why))),
                 Some(Route::Reply { accept: Some(accept), .. }) => drop(accept.send(Err(why))),
-                Some(Route::Reply { accept: None, .. }) | None => {}
+                Some(Route::Reply { accept: None, .. } | Route::Forget(_)) | None => {}
             },
             FromWorker::Measured { id, measure } => {
                 if let Some(Route::Measure(answer)) = routes.remove(&id) {
@@ -68,6 +69,11 @@ impl Routes {
             FromWorker::Embedded { id, embeddings } => {
                 if let Some(Route::Embed(answer)) = routes.remove(&id) {
                     let _gave_up = answer.send(Ok(embeddings));
+                }
+            }
+            FromWorker::Forgotten { id } => {
+                if let Some(Route::Forget(answer)) = routes.remove(&id) {
+                    let _gave_up = answer.send(());
                 }
             }
             FromWorker::Event { id, event } => {

@@ -108,9 +108,27 @@ impl Pool {
         }
     }
 
-    /// Gives blocks back.
+    /// Gives blocks back, overwritten: what was computed from somebody's words stays in no memory that is free.
     pub(crate) fn release(&mut self, blocks: &mut Vec<u32>) {
+        blocks.iter().for_each(|block| self.wipe(*block));
         self.free.append(blocks);
+    }
+
+    /// Overwrites a block with zeros.
+    pub(crate) fn wipe(&mut self, block: u32) {
+        self.blocks.get_mut(block as usize).into_iter().for_each(|numbers| numbers.fill(f16::ZERO));
+    }
+
+    /// Whether nothing is written in a block.
+    #[cfg(test)]
+    pub(crate) fn is_blank(&self, block: u32) -> bool {
+        self.blocks[block as usize].iter().all(|number| *number == f16::ZERO)
+    }
+
+    /// All blocks so far, by number.
+    #[cfg(test)]
+    pub(crate) fn all(&self) -> std::ops::Range<u32> {
+        0..u32::try_from(self.blocks.len()).unwrap()
     }
 
     /// Width of a value in a tile: that of a head, filled up with zeros to whole vectors.

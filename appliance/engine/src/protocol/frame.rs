@@ -1,6 +1,8 @@
 //! Frames on the socket: a little-endian u32 length, then that many bytes of postcard.
 
-use super::{EmbeddingInfo, EmbeddingRequest, Embeddings, Event, Measure, ModelInfo, Prompt, Request};
+use super::{
+    CacheScope, EmbeddingInfo, EmbeddingRequest, Embeddings, Event, Measure, ModelInfo, Prompt, Request,
+};
 use crate::Error;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use std::io::{ErrorKind, Read};
@@ -16,6 +18,7 @@ pub(crate) enum ToWorker {
     Measure { id: u64, prompt: Prompt, max_tokens: u32 },
     Cancel { id: u64 },
     Embed { id: u64, request: EmbeddingRequest },
+    Forget { id: u64, scope: CacheScope },
 }
 
 /// What the engine's process sends: first `Hello`, then `Ready` or `Failed`.
@@ -29,6 +32,7 @@ pub(crate) enum FromWorker {
     Measured { id: u64, measure: Measure },
     Event { id: u64, event: Event },
     Embedded { id: u64, embeddings: Embeddings },
+    Forgotten { id: u64 },
 }
 
 /// What the process has loaded.
@@ -112,7 +116,7 @@ pub(crate) fn read<T: DeserializeOwned>(socket: &mut impl Read) -> Result<Option
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{CacheScope, Sampling};
+    use crate::Sampling;
 
     fn submit(text: String) -> ToWorker {
         let request = Request {

@@ -13,7 +13,7 @@ pub use sampling::{MAX_STOP_BYTES, MAX_STOPS, Sampling};
 use serde::{Deserialize, Serialize};
 
 /// Version of the frames below.
-pub const PROTOCOL_VERSION: u16 = 3;
+pub const PROTOCOL_VERSION: u16 = 4;
 
 /// Where a model runs.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

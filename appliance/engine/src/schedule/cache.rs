@@ -133,7 +133,7 @@ impl Cache {
         if let (Ok(true), Some(own)) = (&grown, held.table.last()) {
             self.pool.copy(block, *own);
         }
-        self.prefixes.leave(block);
+        self.leave(block);
         Ok(if grown? { alike } else { 0 })
     }
 
@@ -145,8 +145,8 @@ impl Cache {
         while held.missing(positions) > 0 {
             let block = match self.pool.take() {
                 Ok(Some(block)) => Some(block),
-                Ok(None) => self.prefixes.evict(),
-                Err(error) => Some(self.prefixes.evict().ok_or(error)?),
+                Ok(None) => self.evict(),
+                Err(error) => Some(self.evict().ok_or(error)?),
             };
             let Some(block) = block else { return Ok(false) };
             held.table.push(block);
@@ -173,7 +173,28 @@ impl Cache {
     pub(super) fn release(&mut self, held: &mut Held) {
         let mut own = held.table.split_off(held.kept);
         self.pool.release(&mut own);
-        held.table.drain(..).rev().for_each(|block| self.prefixes.leave(block));
+        held.table.drain(..).rev().for_each(|block| self.leave(block));
         held.kept = 0;
+    }
+
+    /// Forgets what one person's prompts have left, and overwrites it. What somebody computes with just now is found by
+    /// nobody from now on, and overwritten when they have ended.
+    pub(super) fn forget(&mut self, scope: &CacheScope) {
+        let scope = Owner::new(scope, 0).scope(0);
+        let mut blocks = self.prefixes.forget(&scope);
+        self.pool.release(&mut blocks);
+    }
+
+    fn leave(&mut self, block: u32) {
+        if let Some(forgotten) = self.prefixes.leave(block) {
+            self.pool.release(&mut vec![forgotten]);
+        }
+    }
+
+    /// Room in place of what nobody has used for longest.
+    fn evict(&mut self) -> Option<u32> {
+        let block = self.prefixes.evict()?;
+        self.pool.wipe(block);
+        Some(block)
     }
 }

@@ -19,12 +19,12 @@ mod tests;
 pub(crate) use cache::Owner;
 pub(crate) use cores::Cores;
 pub(crate) use forecast::Turns;
-pub(crate) use sequence::{Order, Ticket};
+pub(crate) use sequence::{Order, Task, Ticket};
 
-use crate::Finish;
 use crate::model::Model;
 use crate::model::forward::Runner;
 use crate::protocol::FromWorker;
+use crate::{CacheScope, Finish};
 use cache::Cache;
 use forecast::Forecast;
 use pace::Pace;
@@ -54,6 +54,8 @@ pub(crate) struct Scheduler {
     waiting: Queue,
     /// In the order in which they got their places: where memory runs out, the last one gives way.
     running: Vec<Sequence>,
+    /// What is to leave the cache, by the id of who asked for it.
+    forgetting: Vec<(u64, CacheScope)>,
     most: usize,
     /// Counts steps, to tell who was served last.
     now: u64,
@@ -74,6 +76,7 @@ impl Scheduler {
             forecast: Forecast::new(turns),
             waiting: Queue::new(limits.running_each),
             running: Vec::new(),
+            forgetting: Vec::new(),
             most: limits.running.max(1),
             now: 0,
             cores: Arc::default(),
@@ -88,7 +91,7 @@ impl Scheduler {
     }
 
     /// Works until nobody can send orders any more and all answers have ended.
-    pub(crate) fn run(&mut self, orders: &Receiver<Order>, answers: &Sender<FromWorker>) {
+    pub(crate) fn run(&mut self, orders: &Receiver<Task>, answers: &Sender<FromWorker>) {
         while self.take_orders(orders) {
             self.round(answers);
         }
@@ -96,6 +99,7 @@ impl Scheduler {
 
     fn round(&mut self, answers: &Sender<FromWorker>) {
         self.drop_cancelled(answers);
+        self.forget(answers);
         self.admit(answers);
         self.tell_positions(answers);
         let cores = Arc::clone(&self.cores);
@@ -104,18 +108,34 @@ impl Scheduler {
     }
 
     /// Waits for an order only if there is nothing to do. `false` when it is all over.
-    fn take_orders(&mut self, orders: &Receiver<Order>) -> bool {
+    fn take_orders(&mut self, orders: &Receiver<Task>) -> bool {
         if self.running.is_empty() && self.waiting.is_empty() {
             match orders.recv() {
-                Ok(order) => self.waiting.push(Sequence::new(order)),
+                Ok(task) => self.take_up(task),
                 Err(RecvError) => return false,
             }
         }
         loop {
             match orders.try_recv() {
-                Ok(order) => self.waiting.push(Sequence::new(order)),
+                Ok(task) => self.take_up(task),
                 Err(TryRecvError::Empty | TryRecvError::Disconnected) => return true,
             }
+        }
+    }
+
+    fn take_up(&mut self, task: Task) {
+        match task {
+            Task::Answer(order) => self.waiting.push(Sequence::new(order)),
+            Task::Forget { id, scope } => self.forgetting.push((id, scope)),
+        }
+    }
+
+    /// After whatever was cancelled has left its blocks.
+    fn forget(&mut self, answers: &Sender<FromWorker>) {
+        for (id, scope) in std::mem::take(&mut self.forgetting) {
+            self.cache.forget(&scope);
+            // Nobody takes it any more where the front is gone.
+            let _gone = answers.send(FromWorker::Forgotten { id });
         }
     }
 

@@ -2,7 +2,7 @@
 //!
 //! **Invariants:** a block is found only by exactly the same tokens, from the first on, within the same scopes;
 //! nothing rests on a hash being unique. Whoever uses a block uses all those before it, so what nobody uses can
-//! be evicted leaf by leaf.
+//! be evicted leaf by leaf. What was forgotten is found by nobody, nor is what follows it.
 
 use crate::model::cache::BLOCK;
 use std::collections::hash_map::Entry;
@@ -40,6 +40,8 @@ struct Node {
     left: u64,
     /// The persons that have used it, for blocks that are not a person's own anyway.
     names: VecDeque<Arc<str>>,
+    /// Nobody finds it any more; it goes with the last of its users.
+    forgotten: bool,
 }
 
 /// All blocks that can be found.
@@ -86,15 +88,19 @@ impl Prefixes {
             self.join(known);
             return known;
         }
-        if let Some(parent) = key.parent.and_then(|parent| self.nodes.get_mut(&parent)) {
-            parent.children += 1;
-        }
-        if key.scope.private.is_some() {
-            self.siblings.entry((key.parent, key.scope.clone())).or_default().push(block);
-        }
+        let parent = key.parent.and_then(|parent| self.nodes.get_mut(&parent));
+        // A forgotten block's number will be another's: nothing may be found by it.
+        let forgotten = parent.as_ref().is_some_and(|parent| parent.forgotten);
         let key = Arc::new(key);
-        self.blocks.insert(Arc::clone(&key), block);
-        self.nodes.insert(block, Node { key, users: 1, children: 0, left: 0, names: VecDeque::new() });
+        if !forgotten {
+            parent.into_iter().for_each(|parent| parent.children += 1);
+            if key.scope.private.is_some() {
+                self.siblings.entry((key.parent, key.scope.clone())).or_default().push(block);
+            }
+            self.blocks.insert(Arc::clone(&key), block);
+        }
+        let (users, children, left, names) = (1, 0, 0, VecDeque::new());
+        self.nodes.insert(block, Node { key, users, children, left, names, forgotten });
         block
     }
 
@@ -108,16 +114,63 @@ impl Prefixes {
         node.users += 1;
     }
 
-    /// One fewer uses a block; it stays until the room is needed.
-    pub(super) fn leave(&mut self, block: u32) {
-        let Some(node) = self.nodes.get_mut(&block) else { return };
+    /// One fewer uses a block; it stays until the room is needed. A forgotten one that nobody uses now is returned:
+    /// it is nobody's.
+    pub(super) fn leave(&mut self, block: u32) -> Option<u32> {
+        let node = self.nodes.get_mut(&block)?;
         node.users -= 1;
-        if node.users == 0 {
-            self.now += 1;
-            node.left = self.now;
-            self.unused += 1;
-            if node.children == 0 {
-                self.leaves.insert((node.left, block));
+        if node.users > 0 {
+            return None;
+        }
+        if node.forgotten {
+            self.nodes.remove(&block);
+            return Some(block);
+        }
+        self.now += 1;
+        node.left = self.now;
+        self.unused += 1;
+        if node.children == 0 {
+            self.leaves.insert((node.left, block));
+        }
+        None
+    }
+
+    /// Forgets all blocks of this scope and returns those that nobody uses; the others come from [`Prefixes::leave`].
+    pub(super) fn forget(&mut self, scope: &Scope) -> Vec<u32> {
+        let of_scope = |(block, node): (&u32, &Node)| (node.key.scope == *scope).then_some(*block);
+        let blocks: Vec<u32> = self.nodes.iter().filter_map(of_scope).collect();
+        blocks.into_iter().filter(|block| self.unlink(*block)).collect()
+    }
+
+    /// Takes a block out of everything by which it is found; whether nobody uses it, so that it is gone.
+    fn unlink(&mut self, block: u32) -> bool {
+        let Some(node) = self.nodes.get_mut(&block).filter(|node| !node.forgotten) else { return false };
+        node.forgotten = true;
+        let (key, left, is_unused) = (Arc::clone(&node.key), node.left, node.users == 0);
+        self.remove_names(&key, block);
+        if is_unused {
+            self.leaves.remove(&(left, block));
+            self.unused -= 1;
+            self.nodes.remove(&block);
+        }
+        is_unused
+    }
+
+    /// A block is found by neither its key nor its parent any more.
+    fn remove_names(&mut self, key: &Key, block: u32) {
+        self.blocks.remove(key);
+        if let Entry::Occupied(mut siblings) = self.siblings.entry((key.parent, key.scope.clone())) {
+            siblings.get_mut().retain(|sibling| *sibling != block);
+            if siblings.get().is_empty() {
+                siblings.remove();
+            }
+        }
+        if let Some(id) = key.parent
+            && let Some(parent) = self.nodes.get_mut(&id)
+        {
+            parent.children -= 1;
+            if parent.children == 0 && parent.users == 0 {
+                self.leaves.insert((parent.left, id));
             }
         }
     }
@@ -126,23 +179,8 @@ impl Prefixes {
     pub(super) fn evict(&mut self) -> Option<u32> {
         let (_, block) = self.leaves.pop_first()?;
         let node = self.nodes.remove(&block)?;
-        self.blocks.remove(&node.key);
-        if let Entry::Occupied(mut siblings) = self.siblings.entry((node.key.parent, node.key.scope.clone()))
-        {
-            siblings.get_mut().retain(|sibling| *sibling != block);
-            if siblings.get().is_empty() {
-                siblings.remove();
-            }
-        }
+        self.remove_names(&node.key, block);
         self.unused -= 1;
-        if let Some(id) = node.key.parent
-            && let Some(parent) = self.nodes.get_mut(&id)
-        {
-            parent.children -= 1;
-            if parent.children == 0 && parent.users == 0 {
-                self.leaves.insert((parent.left, id));
-            }
-        }
         Some(block)
     }
 
@@ -199,7 +237,7 @@ mod tests {
         prefixes.insert(key(Some(1), 0, Some("a")), 2);
         prefixes.join(1);
         prefixes.insert(key(Some(1), 0, Some("b")), 3);
-        [3, 1, 2, 1].into_iter().for_each(|block| prefixes.leave(block));
+        [3, 1, 2, 1].into_iter().for_each(|block| assert_eq!(prefixes.leave(block), None));
         prefixes.join(1);
         assert_eq!(prefixes.unused(), 2);
         assert_eq!(prefixes.evict(), Some(3));
@@ -243,5 +281,43 @@ mod tests {
             prefixes.introduce(1, &n.to_string().into());
         });
         assert!(!prefixes.introduce(1, &ann), "forgotten, so told of less");
+    }
+
+    #[test]
+    fn what_is_forgotten_is_found_by_nobody_and_goes_with_its_last_user() {
+        let mut prefixes = Prefixes::default();
+        let own = |parent, first| key(parent, first, Some("a"));
+        prefixes.insert(key(None, 0, None), 1);
+        // One that is used, one after it that is not, and somebody else's.
+        prefixes.insert(own(Some(1), 0), 2);
+        prefixes.insert(own(Some(2), 0), 3);
+        prefixes.insert(key(Some(1), 0, Some("b")), 4);
+        [3, 4].into_iter().for_each(|block| assert_eq!(prefixes.leave(block), None));
+        let scope = own(None, 0).scope;
+        assert_eq!(prefixes.forget(&scope), [3]);
+        assert_eq!(prefixes.forget(&scope), [0_u32; 0], "once");
+        for known in [own(Some(1), 0), own(Some(2), 0)] {
+            assert_eq!(prefixes.find(&known), None);
+        }
+        assert_eq!(prefixes.closest(Some(1), &scope, &[0, 1, 2]), None);
+        assert_eq!(prefixes.find(&key(Some(1), 0, Some("b"))), Some(4));
+
+        // Its user goes on, but what it computes is found by nobody: the number 2 will be another block's.
+        assert_eq!(prefixes.insert(own(Some(2), 7), 5), 5);
+        assert_eq!(prefixes.find(&own(Some(2), 7)), None);
+        assert_eq!((prefixes.leave(5), prefixes.leave(2), prefixes.leave(1)), (Some(5), Some(2), None));
+        assert_eq!(prefixes.unused(), 2);
+        assert_eq!((prefixes.evict(), prefixes.evict(), prefixes.evict()), (Some(4), Some(1), None));
+        assert_eq!(prefixes.unused(), 0);
+    }
+
+    #[test]
+    fn forgetting_everything_leaves_common_blocks_to_be_evicted() {
+        let mut prefixes = Prefixes::default();
+        prefixes.insert(key(None, 0, None), 1);
+        prefixes.insert(key(Some(1), 0, Some("a")), 2);
+        [2, 1].into_iter().for_each(|block| assert_eq!(prefixes.leave(block), None));
+        assert_eq!(prefixes.forget(&key(None, 0, Some("a")).scope), [2]);
+        assert_eq!((prefixes.unused(), prefixes.evict(), prefixes.unused()), (1, Some(1), 0));
     }
 }

@@ -7,7 +7,7 @@ use crate::model::cache::BLOCK;
 use crate::protocol::FromWorker;
 use crate::sampler::{Chosen, Sampler, StopFilter};
 use crate::tokenizer::{Tokenizer, Utf8Stream};
-use crate::{End, Error, Event, Finish, Sampling};
+use crate::{CacheScope, End, Error, Event, Finish, Sampling};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::Sender;
@@ -48,6 +48,16 @@ impl Ticket {
     pub(crate) fn is_cancelled(&self) -> bool {
         self.cancelled.load(Ordering::Relaxed)
     }
+}
+
+/// What the scheduler is told to do.
+pub(crate) enum Task {
+    Answer(Order),
+    /// Drop what one person's prompts have left in the cache.
+    Forget {
+        id: u64,
+        scope: CacheScope,
+    },
 }
 
 /// What is to be answered.

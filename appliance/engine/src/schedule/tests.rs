@@ -3,7 +3,7 @@
 mod places;
 mod sharing;
 
-use super::{Limits, Order, Owner, Scheduler, Ticket, Turns};
+use super::{Limits, Order, Owner, Scheduler, Task, Ticket, Turns};
 use crate::context::Fitted;
 use crate::fixture::Tiny;
 use crate::model::Options;
@@ -15,8 +15,8 @@ use std::sync::mpsc::{self, Receiver, Sender};
 
 struct Bench {
     scheduler: Scheduler,
-    orders: Sender<Order>,
-    incoming: Receiver<Order>,
+    orders: Sender<Task>,
+    incoming: Receiver<Task>,
     answers: Sender<FromWorker>,
     events: Receiver<FromWorker>,
 }
@@ -85,7 +85,7 @@ impl Bench {
             sampling: Sampling { ignore_eos: true, ..Sampling::greedy(max_tokens) },
             owner: Owner::new(scope, common),
         };
-        self.orders.send(order).unwrap();
+        self.orders.send(Task::Answer(order)).unwrap();
     }
 
     /// One round; what was told in it.

@@ -87,6 +87,7 @@ impl Desk {
             ToWorker::Embed { id, request } => {
                 return self.embeddings.take(id, request).or_else(|error| self.refuse(id, error));
             }
+            ToWorker::Forget { id, scope } => Job::Forget { id, scope },
             ToWorker::Hello { .. } => return Err(Error::Protocol("greeted twice".to_owned())),
         };
         self.jobs.send(job).map_err(|_| Error::Gone)

@@ -120,3 +120,33 @@ async fn ask_alone(engine: &Engine, private: &str, turns: &[Turn]) -> Vec<(u32, 
     };
     events.iter().filter_map(token).collect()
 }
+
+#[tokio::test]
+async fn what_is_forgotten_is_computed_again_and_answers_the_same() {
+    let engine = start(&wide(), settings());
+    let question = "What does the second paragraph say of the ninth article, and who wrote it down there?";
+    let first = ask(&engine, "m", "ann", &chat("", question), 4).await;
+    let other = ask(&engine, "m", "bob", &chat("", question), 4).await;
+    assert_eq!((first.cached, other.cached), (0, 0));
+    assert!(ask(&engine, "m", "ann", &chat("", question), 4).await.cached > 0);
+    let scope = CacheScope { shared: "m".to_owned(), private: "ann".to_owned() };
+    engine.forget(scope.clone()).await.unwrap();
+    let again = ask(&engine, "m", "ann", &chat("", question), 4).await;
+    assert_eq!((again.cached, &again.tokens), (0, &first.tokens));
+    assert!(ask(&engine, "m", "bob", &chat("", question), 4).await.cached > 0, "bob's were not");
+
+    // While one of the same person's answers runs, and twice.
+    let turns = chat("", question);
+    let ask_long = ask(&engine, "m", "ann", &turns, 64);
+    let forget = async { engine.forget(scope.clone()).await.unwrap() };
+    let (long, (), ()) = tokio::join!(ask_long, forget, engine_forgets_nobody(&engine));
+    assert_eq!(long.tokens[..4], first.tokens);
+    engine.forget(scope).await.unwrap();
+    let last = ask(&engine, "m", "ann", &chat("", question), 4).await;
+    assert_eq!((last.cached, last.tokens), (0, first.tokens));
+}
+
+async fn engine_forgets_nobody(engine: &Engine) {
+    let nobody = CacheScope { shared: "m".to_owned(), private: "nobody".to_owned() };
+    engine.forget(nobody).await.unwrap();
+}

@@ -6,6 +6,7 @@
 mod certificate;
 mod client_certificates;
 mod clock;
+mod collector;
 mod configuration;
 mod devices;
 mod directory;
@@ -60,7 +61,7 @@ struct Row {
 }
 
 /// The subjects in the table's order.
-const SUBJECTS: [&str; 13] = [
+const SUBJECTS: [&str; 14] = [
     "configuration",
     "clock",
     "keys",
@@ -69,6 +70,7 @@ const SUBJECTS: [&str; 13] = [
     "models",
     "embeddings",
     "directory",
+    "collector",
     "devices",
     "listen",
     "certificate",
@@ -99,7 +101,7 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     })
 }
 
-fn check_all(configuration: Outcome, config: &Config, bind: bool) -> [Outcome; 13] {
+fn check_all(configuration: Outcome, config: &Config, bind: bool) -> [Outcome; 14] {
     let clock = SystemClock::new();
     let timed = clock::check(&clock, config);
     let opened = keys::check(config);
@@ -116,6 +118,7 @@ fn check_all(configuration: Outcome, config: &Config, bind: bool) -> [Outcome; 1
         models,
         embeddings.outcome,
         directory::check(config, bind),
+        collector::check(config),
         devices::check(config),
         listen::check(config, &usage),
         certificate,
@@ -125,7 +128,7 @@ fn check_all(configuration: Outcome, config: &Config, bind: bool) -> [Outcome; 1
 }
 
 /// Where nothing says what there is to check.
-fn check_little(configuration: Outcome) -> [Outcome; 13] {
+fn check_little(configuration: Outcome) -> [Outcome; 14] {
     let mut outcomes = SUBJECTS.map(|_| Outcome::skipped("not looked at: the configuration is not usable"));
     outcomes[0] = configuration;
     outcomes

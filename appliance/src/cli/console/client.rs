@@ -1,6 +1,7 @@
 //! One request at a time over `control.sock`: HTTP/1.1, a connection each.
 
 use std::io::{Read as _, Write as _};
+use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -8,6 +9,7 @@ use anyhow::{Context as _, bail};
 use serde_json::Value;
 
 use super::alone::Alone;
+use super::download::Body;
 
 /// Longer than anything that the appliance itself waits for.
 const DEADLINE: Duration = Duration::from_secs(30);
@@ -82,7 +84,18 @@ impl Console {
         bail!("{}", value["title"].as_str().unwrap_or("the appliance refused without a word"))
     }
 
+    /// Asks for something long, which is read as it comes.
+    pub(in super::super) fn download(&self, path: &str, body: &Value) -> anyhow::Result<Body> {
+        Body::begin(self.send("POST", path, Some(body)).context("the appliance did not answer")?)
+    }
+
     fn exchange(&self, method: &str, path: &str, body: Option<&Value>) -> anyhow::Result<Vec<u8>> {
+        let mut answer = Vec::new();
+        self.send(method, path, body)?.take(MAX_ANSWER).read_to_end(&mut answer)?;
+        Ok(answer)
+    }
+
+    fn send(&self, method: &str, path: &str, body: Option<&Value>) -> anyhow::Result<UnixStream> {
         let mut stream = crate::control::connect(&self.data_dir)?.context("nobody serves it any more")?;
         stream.set_read_timeout(Some(DEADLINE))?;
         stream.set_write_timeout(Some(DEADLINE))?;
@@ -94,9 +107,7 @@ impl Console {
         );
         stream.write_all(head.as_bytes())?;
         stream.write_all(body.as_bytes())?;
-        let mut answer = Vec::new();
-        stream.take(MAX_ANSWER).read_to_end(&mut answer)?;
-        Ok(answer)
+        Ok(stream)
     }
 }
 

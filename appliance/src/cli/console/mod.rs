@@ -7,9 +7,11 @@
 mod alone;
 mod client;
 mod directory;
+mod download;
 mod group;
 mod model;
 mod print;
+mod retention;
 mod session;
 mod usage;
 mod user;
@@ -24,8 +26,10 @@ use crate::config::Config;
 use client::Console;
 
 pub(super) use directory::Arguments as Directory;
+pub(super) use download::Body;
 pub(super) use group::Arguments as Group;
 pub(super) use model::Arguments as Model;
+pub(super) use retention::Arguments as Retention;
 pub(super) use session::Arguments as Session;
 pub(super) use usage::{AlertArguments as Alert, Arguments as Usage};
 pub(super) use user::Arguments as User;
@@ -48,7 +52,7 @@ pub(super) struct Target {
 }
 
 impl Target {
-    fn config(&self) -> anyhow::Result<Config> {
+    pub(super) fn config(&self) -> anyhow::Result<Config> {
         // A data directory alone is enough: a demo has no configuration file, and keeps its key beside its store.
         let given = self.data.as_ref().map(std::path::absolute).transpose()?;
         let mut config = match &given {
@@ -65,7 +69,12 @@ impl Target {
         Ok(config)
     }
 
-    fn open(&self) -> anyhow::Result<Console> {
+    /// Whether the answer is wanted as JSON.
+    pub(super) fn json(&self) -> bool {
+        self.json
+    }
+
+    pub(super) fn open(&self) -> anyhow::Result<Console> {
         let config = self.config()?;
         let data_dir = &config.data.dir;
         let served = crate::control::connect(data_dir)

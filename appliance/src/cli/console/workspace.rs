@@ -53,6 +53,15 @@ enum Verb {
     },
     /// The models that may be used in it; none named = every granted one
     Models { workspace: String, models: Vec<String> },
+    /// How long its chats are kept after their last change; without days for ever
+    Retention {
+        workspace: String,
+        /// 1 to 36500
+        days: Option<u32>,
+        /// Then into a sealed file, from which an admin can put it back, instead of deleting it
+        #[arg(long)]
+        archive: bool,
+    },
     /// What every prompt begins with, read from standard input; empty = nothing
     SystemPrompt { workspace: String },
 }
@@ -82,6 +91,8 @@ const FACTS: &[(&str, &str)] = &[
     ("people", "people"),
     ("models", "models"),
     ("chats", "chats"),
+    ("days kept", "retention_days"),
+    ("then", "retention_action"),
     ("system prompt", "system_prompt"),
 ];
 
@@ -123,6 +134,11 @@ impl Command for Arguments {
             }
             Verb::Models { workspace, models } => {
                 self.change(console, workspace, &json!({ "models": models }))?
+            }
+            Verb::Retention { workspace, days, archive } => {
+                let action = if *archive { "archive" } else { "delete" };
+                let changes = json!({"retention_days": days, "retention_action": action});
+                self.change(console, workspace, &changes)?;
             }
             Verb::SystemPrompt { workspace } => {
                 let mut text = String::new();

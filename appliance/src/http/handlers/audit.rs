@@ -1,5 +1,9 @@
 //! The audit log, for auditors: records with their leaf hashes, newest first.
 
+pub(crate) mod checkpoints;
+pub(crate) mod events;
+pub(crate) mod record;
+
 use actix_web::web::{Data, Json, Query};
 use redoubt_audit::Outcome;
 use redoubt_store::audit_log::{self, Entry, Filter};
@@ -27,6 +31,8 @@ pub(crate) struct RecordQuery {
     actor: Option<String>,
     /// An event's name, `login.totp`.
     act: Option<String>,
+    /// The id of what it was done to.
+    object: Option<String>,
     /// `ok`, `deny` or `error`.
     outcome: Option<String>,
     /// The `next` of the page before.
@@ -82,7 +88,7 @@ pub(crate) async fn list(
         .await?;
     // Apart from the walk, which may be long, and before anything is shown.
     let count = page.items.len();
-    app.store.write(move |tx| tx.audit(records::records_read(&caller, count))).await?;
+    app.store.write(move |tx| tx.audit(records::log_read(&caller, "records", count))).await?;
     let items = page.items.iter().map(RecordView::new).collect::<Result<_, _>>()?;
     Ok(Json(RecordPage { items, next: page.next, size, root: data_encoding::HEXLOWER.encode(&root) }))
 }
@@ -91,6 +97,7 @@ fn filter(query: &RecordQuery) -> Result<Filter, Error> {
     let mut filter = Filter {
         actor: query.actor.clone(),
         act: query.act.clone(),
+        object: query.object.clone(),
         outcome: query.outcome.as_deref().map(outcome).transpose()?,
         ..Filter::default()
     };

@@ -49,8 +49,8 @@ pub(crate) enum NextStep {
 /// A QR code as the dark modules' SVG path in a view box of `size` × `size`.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct Qr {
-    size: u32,
-    path: String,
+    pub(super) size: u32,
+    pub(super) path: String,
 }
 
 /// One of the two.

@@ -7,7 +7,7 @@ use redoubt_store::permissions::{self, Effect};
 use redoubt_store::prompts::{self, Prompt};
 use redoubt_store::usage::{self, Account, Amount, By};
 use redoubt_store::users::{self, Origin, Role};
-use redoubt_store::workspaces::{self, GENERAL, Workspace};
+use redoubt_store::workspaces::{self, Expiry, GENERAL, Workspace};
 use redoubt_store::{Error, Tx, grants};
 
 use crate::support::{Place, START_US, draft, insert_chat, insert_user};
@@ -29,6 +29,8 @@ fn insert_workspace(tx: &mut Tx<'_>, name: &str) -> Result<(), Error> {
         marking_color: String::new(),
         system_prompt: String::new(),
         created_at: tx.now_us(),
+        retention_days: None,
+        retention_action: Expiry::Delete,
     };
     workspaces::insert(tx, &workspace)
 }

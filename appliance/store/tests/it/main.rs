@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod access;
+mod auditing;
 mod faults;
 mod files;
 mod identity;
@@ -10,6 +11,8 @@ mod integrity;
 mod keys;
 mod pace;
 mod records;
+mod retention;
+mod sealing;
 mod searching;
 mod secrecy;
 mod support;

@@ -1,8 +1,11 @@
 //! The audit log: numbered, stamped, filtered, unchangeable.
 
+use std::sync::{Arc, Mutex, OnceLock};
+use std::thread;
+
 use redoubt_audit::{Actor, Draft, Outcome, Tree, catalogue, root};
 use redoubt_store::audit_log::{self, Filter};
-use redoubt_store::{Error, Store};
+use redoubt_store::{Error, OnDurable, Options, Store};
 
 use crate::support::{Place, SECOND_US, START_US};
 
@@ -205,4 +208,40 @@ fn a_record_that_does_not_fit_refuses_its_transaction() {
     assert!(matches!(outcome, Err(Error::Audit(redoubt_audit::Error::TooLong(_)))), "{outcome:?}");
     assert_eq!(append(&place.store, boot()), 0);
     place.assert_intact();
+}
+
+#[test]
+fn records_are_told_once_they_are_on_the_disk_each_once_and_in_their_order() {
+    const WRITERS: u64 = 8;
+    const EACH: u64 = 100;
+    let mut place = Place::new();
+    place.store.close().unwrap();
+    let (told, asked) = (Arc::new(Mutex::new(Vec::new())), Arc::new(OnceLock::<Store>::new()));
+    let (telling, asking) = (Arc::clone(&told), Arc::clone(&asked));
+    let on_durable = OnDurable::new(move |records| {
+        let stored = asking.get().map(|store| store.read_blocking(audit_log::size).unwrap());
+        let mut told = telling.lock().unwrap();
+        told.extend(records.iter().map(|record| record.fields().seq));
+        assert!(stored.is_none_or(|size| told.last() < Some(&size)), "told before it was stored");
+    });
+    place.reopen_with(Options { on_durable: Some(on_durable), ..place.options() });
+    asked.set(place.store.clone()).ok().unwrap();
+    thread::scope(|scope| {
+        for _ in 0..WRITERS {
+            scope.spawn(|| {
+                for number in 0..EACH {
+                    append(&place.store, boot());
+                    // What is rolled back was never written, whatever its batch.
+                    let undone = place.store.write_blocking(move |tx| {
+                        tx.audit(boot())?;
+                        assert!(number % 10 != 0, "a job that breaks off");
+                        Err::<(), _>(Error::BadCursor)
+                    });
+                    assert!(undone.is_err());
+                }
+            });
+        }
+    });
+    place.store.close().unwrap();
+    assert_eq!(*told.lock().unwrap(), (0..WRITERS * EACH).collect::<Vec<_>>());
 }

@@ -98,7 +98,12 @@ impl Place {
     /// Closes the store and opens it again.
     pub(crate) fn reopen(&mut self) {
         self.store.close().unwrap();
-        self.store = Store::open(self.options(), self.key.clone(), self.clock.clone(), origin()).unwrap();
+        self.reopen_with(self.options());
+    }
+
+    /// Opens the store, which must have been closed.
+    pub(crate) fn reopen_with(&mut self, options: Options) {
+        self.store = Store::open(options, self.key.clone(), self.clock.clone(), origin()).unwrap();
     }
 
     pub(crate) fn assert_intact(&self) {

@@ -15,6 +15,11 @@ export type GroupQuotas = Schemas['Quotas'];
 export type Member = Schemas['GroupMember'];
 export type AdminModel = Schemas['AdminModel'];
 export type AdminWorkspace = Schemas['AdminWorkspace'];
+/** What becomes of chats whose time is over. */
+export type Expiry = Schemas['Expiry'];
+export type RetentionOutlook = Schemas['RetentionOutlook'];
+export type RetentionOutcome = Schemas['RetentionOutcome'];
+export type Archive = Schemas['Archive'];
 export type Mapping = Schemas['Mapping'];
 export type NewMapping = Schemas['NewMapping'];
 export type DryRun = Schemas['DryRun'];

@@ -105,6 +105,107 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/admin/archives": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Archived chats
+         * @description For admins.
+         */
+        get: {
+            parameters: {
+                query?: {
+                    /** @description At most this many; 50 unless told, 200 at most. */
+                    limit?: number;
+                    /** @description The `next` of the page before. */
+                    cursor?: string;
+                };
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description Archived chats */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ArchivePage"];
+                    };
+                };
+                /** @description What went wrong */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/admin/archives/{id}/restore": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Put an archived chat back for its owner
+         * @description For admins.
+         */
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    id: string;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description Put an archived chat back for its owner */
+                204: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description What went wrong */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/admin/directory": {
         parameters: {
             query?: never;
@@ -1334,6 +1435,191 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/admin/purges": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Purges, newest first
+         * @description For admins.
+         */
+        get: {
+            parameters: {
+                query?: {
+                    /** @description At most this many; 50 unless told, 200 at most. */
+                    limit?: number;
+                    /** @description The `next` of the page before. */
+                    cursor?: string;
+                };
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description Purges, newest first */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["PurgePage"];
+                    };
+                };
+                /** @description What went wrong */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        /**
+         * Ask for a chat to be erased
+         * @description For admins.
+         */
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": components["schemas"]["NewPurge"];
+                };
+            };
+            responses: {
+                /** @description Ask for a chat to be erased */
+                201: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Purge"];
+                    };
+                };
+                /** @description What went wrong */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/admin/retention/preview": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Which chats would go
+         * @description For admins.
+         */
+        get: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description Which chats would go */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["RetentionPreview"];
+                    };
+                };
+                /** @description What went wrong */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/admin/retention/run": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Let chats go whose time is over
+         * @description For admins.
+         */
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description Let chats go whose time is over */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["RetentionRun"];
+                    };
+                };
+                /** @description What went wrong */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/admin/sessions": {
         parameters: {
             query?: never;
@@ -1782,6 +2068,540 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/audit/checkpoints": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Signed roots of the log, newest first
+         * @description For auditors.
+         */
+        get: {
+            parameters: {
+                query?: {
+                    /** @description At most this many; 50 unless told, 200 at most. */
+                    limit?: number;
+                    /** @description The `next` of the page before. */
+                    cursor?: string;
+                };
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description Signed roots of the log, newest first */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["CheckpointPage"];
+                    };
+                };
+                /** @description What went wrong */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/audit/checkpoints/{size}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * One checkpoint with its QR code
+         * @description For auditors.
+         */
+        get: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    size: string;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description One checkpoint with its QR code */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["CheckpointToKeep"];
+                    };
+                };
+                /** @description What went wrong */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/audit/events": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What can be recorded, in words
+         * @description For auditors.
+         */
+        get: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description What can be recorded, in words */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["EventList"];
+                    };
+                };
+                /** @description What went wrong */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/audit/exports": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Exports so far, newest first
+         * @description For auditors.
+         */
+        get: {
+            parameters: {
+                query?: {
+                    /** @description At most this many; 50 unless told, 200 at most. */
+                    limit?: number;
+                    /** @description The `next` of the page before. */
+                    cursor?: string;
+                };
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description Exports so far, newest first */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ExportPage"];
+                    };
+                };
+                /** @description What went wrong */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        /**
+         * Export records as a signed bundle; asks for a proof
+         * @description For auditors.
+         */
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": components["schemas"]["ExportOrder"];
+                };
+            };
+            responses: {
+                /** @description Export records as a signed bundle; asks for a proof */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/x-tar": string;
+                    };
+                };
+                /** @description What went wrong */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/audit/holds": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Legal holds, newest first
+         * @description For auditors.
+         */
+        get: {
+            parameters: {
+                query?: {
+                    /** @description At most this many; 50 unless told, 200 at most. */
+                    limit?: number;
+                    /** @description The `next` of the page before. */
+                    cursor?: string;
+                };
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description Legal holds, newest first */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["HoldPage"];
+                    };
+                };
+                /** @description What went wrong */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        /**
+         * Place a legal hold; asks for a proof
+         * @description For auditors.
+         */
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": components["schemas"]["NewHold"];
+                };
+            };
+            responses: {
+                /** @description Place a legal hold; asks for a proof */
+                201: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Hold"];
+                    };
+                };
+                /** @description What went wrong */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/audit/holds/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Lift a legal hold; asks for a proof
+         * @description For auditors.
+         */
+        delete: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    id: string;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description Lift a legal hold; asks for a proof */
+                204: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description What went wrong */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/audit/purges": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Purges, newest first
+         * @description For auditors.
+         */
+        get: {
+            parameters: {
+                query?: {
+                    /** @description At most this many; 50 unless told, 200 at most. */
+                    limit?: number;
+                    /** @description The `next` of the page before. */
+                    cursor?: string;
+                };
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description Purges, newest first */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["PurgeCasePage"];
+                    };
+                };
+                /** @description What went wrong */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/audit/purges/{id}/approval": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Agree to a purge or refuse it; asks for a proof
+         * @description For auditors.
+         */
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    id: string;
+                };
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": components["schemas"]["Approval"];
+                };
+            };
+            responses: {
+                /** @description Agree to a purge or refuse it; asks for a proof */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["PurgeCase"];
+                    };
+                };
+                /** @description What went wrong */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/audit/purges/{id}/statement": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The statement of a purge that is done
+         * @description For auditors.
+         */
+        get: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    id: string;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description The statement of a purge that is done */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "text/plain": string;
+                    };
+                };
+                /** @description What went wrong */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/audit/records": {
         parameters: {
             query?: never;
@@ -1804,6 +2624,8 @@ export interface paths {
                     actor?: string;
                     /** @description An event's name, `login.totp`. */
                     act?: string;
+                    /** @description The id of what it was done to. */
+                    object?: string;
                     /** @description `ok`, `deny` or `error`. */
                     outcome?: string;
                     /** @description The `next` of the page before. */
@@ -1824,6 +2646,56 @@ export interface paths {
                     };
                     content: {
                         "application/json": components["schemas"]["RecordPage"];
+                    };
+                };
+                /** @description What went wrong */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/audit/records/{seq}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * One record with the proof that it is in the log
+         * @description For auditors.
+         */
+        get: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    seq: string;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description One record with the proof that it is in the log */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["WholeRecord"];
                     };
                 };
                 /** @description What went wrong */
@@ -3575,6 +4447,13 @@ export interface components {
             models: string[];
             name: string;
             people: components["schemas"]["WorkspacePerson"][];
+            /** @description What becomes of it then. */
+            retention_action: components["schemas"]["Expiry"];
+            /**
+             * Format: int32
+             * @description A chat that has not changed for so many days goes; `null`: never.
+             */
+            retention_days: number | null;
             /** @description What every prompt in it begins with. */
             system_prompt: string;
         };
@@ -3618,9 +4497,65 @@ export interface components {
             time: string;
             version: string;
         };
+        Approval: {
+            approve: boolean;
+        };
+        /** @description A chat in a sealed file. Nothing here says what it is about. */
+        Archive: {
+            archived_at: string;
+            /** Format: int64 */
+            bytes: number;
+            /** @description The chat's. */
+            id: string;
+            /** Format: int64 */
+            messages: number;
+            owner: string;
+            workspace: string;
+        };
+        ArchivePage: {
+            items: components["schemas"]["Archive"][];
+            next: string | null;
+        };
         /** @description Whom to ask about; nobody in particular where it is absent. */
         AskedPerson: {
             username?: string | null;
+        };
+        AuditEvent: {
+            act: string;
+            cat: string;
+            /** @description In sentences; names of fields are in backquotes. */
+            meaning: string;
+        };
+        AuditExport: {
+            /** @description Who made it, by name; null for one from the console. */
+            by: string | null;
+            /**
+             * Format: int64
+             * @description The first record of the range.
+             */
+            from: number;
+            nonce: string | null;
+            /**
+             * Format: int64
+             * @description Of the exports, from 1.
+             */
+            number: number;
+            /**
+             * Format: int64
+             * @description The record of the export, the last of its bundle.
+             */
+            seq: number;
+            /**
+             * Format: int64
+             * @description How many records the bundle's newest checkpoint covers.
+             */
+            size: number;
+            time: string;
+            /**
+             * Format: int64
+             * @description The first record after the range.
+             */
+            to: number;
         };
         ChatChanges: {
             /** @description The message at the end of the branch to show. */
@@ -3651,11 +4586,36 @@ export interface components {
             title: string;
             updated_at: string;
         };
+        Checkpoint: {
+            /**
+             * Format: int64
+             * @description The number of the key that signed it.
+             */
+            epoch: number;
+            /** @description The signed note. */
+            note: string;
+            /** @description The Merkle root over those records, in Base64 as the note has it. */
+            root: string;
+            /**
+             * Format: int64
+             * @description How many records it covers.
+             */
+            size: number;
+            time: string;
+        };
+        CheckpointPage: {
+            items: components["schemas"]["Checkpoint"][];
+            next: string | null;
+        };
+        CheckpointToKeep: components["schemas"]["Checkpoint"] & {
+            /** @description The note as a QR code. */
+            qr: components["schemas"]["Qr"];
+        };
         /**
          * @description The stable part of an error. Clients decide by it, people read the title.
          * @enum {string}
          */
-        Code: "sign_in_failed" | "certificate_refused" | "certificate_needed" | "certificate_stale" | "code_refused" | "not_signed_in" | "session_expired" | "session_locked" | "forbidden" | "proof_needed" | "workspace_needed" | "conflict" | "not_found" | "method_not_allowed" | "too_large" | "unsupported_media_type" | "invalid" | "notice_required" | "context_exceeded" | "locked" | "quota" | "timeout" | "internal" | "busy" | "audit_unavailable";
+        Code: "sign_in_failed" | "certificate_refused" | "certificate_needed" | "certificate_stale" | "code_refused" | "not_signed_in" | "session_expired" | "session_locked" | "forbidden" | "proof_needed" | "workspace_needed" | "conflict" | "held" | "not_found" | "method_not_allowed" | "too_large" | "unsupported_media_type" | "invalid" | "notice_required" | "context_exceeded" | "locked" | "quota" | "timeout" | "internal" | "busy" | "audit_unavailable";
         CreatedKey: {
             key: components["schemas"]["Key"];
             /** @description Shown once. */
@@ -3701,6 +4661,11 @@ export interface components {
         };
         /** @enum {string} */
         Effect: "allow" | "deny";
+        EventList: {
+            items: components["schemas"]["AuditEvent"][];
+        };
+        /** @enum {string} */
+        Expiry: "delete" | "archive";
         Explained: {
             because: string;
             name: string;
@@ -3733,6 +4698,20 @@ export interface components {
             quotas: components["schemas"]["ExplainedQuota"][];
             role: components["schemas"]["ExplainedRole"];
             workspaces: components["schemas"]["Explained"][];
+        };
+        ExportOrder: {
+            /** @description Sizes of older checkpoints that the auditor knows; the bundle proves that it extends them. */
+            extends?: number[] | null;
+            /** @description The first record: a sequence number or an RFC 3339 time. The first there is, if left out. */
+            from?: string | null;
+            /** @description Hex, the auditor's own. */
+            nonce?: string | null;
+            /** @description The last record, likewise. The last there is, if left out. */
+            to?: string | null;
+        };
+        ExportPage: {
+            items: components["schemas"]["AuditExport"][];
+            next: string | null;
         };
         /** @enum {string} */
         FactorView: "password" | "certificate";
@@ -3788,6 +4767,39 @@ export interface components {
         };
         Hits: {
             items: components["schemas"]["HitView"][];
+        };
+        Hold: {
+            id: string;
+            kind: components["schemas"]["HoldKind"];
+            /** @description The name that it had then. */
+            label: string;
+            /** @description `null`: it holds. */
+            lifted_at: string | null;
+            lifted_by: string | null;
+            placed_at: string;
+            placed_by: string;
+            reason: string;
+            /** @description The id of what is held. */
+            target: string;
+        };
+        /** @enum {string} */
+        HoldKind: "person" | "workspace" | "chat";
+        HoldPage: {
+            items: components["schemas"]["Hold"][];
+            next: string | null;
+        };
+        InclusionProof: {
+            /** @description The same as a file (C2SP tlog-proof). */
+            file: string;
+            /** @description The hashes from the leaf up to the root (RFC 9162 section 2.1.3), in hex. */
+            hashes: string[];
+            /** @description The checkpoint, a signed note. */
+            note: string;
+            /**
+             * Format: int64
+             * @description How many records the checkpoint covers.
+             */
+            size: number;
         };
         Key: {
             created_at: string;
@@ -3914,6 +4926,13 @@ export interface components {
             };
             quotas?: components["schemas"]["Quotas"];
         };
+        NewHold: {
+            kind: components["schemas"]["HoldKind"];
+            /** @description For auditors; in no record. */
+            reason: string;
+            /** @description Id or name of a person or a workspace; id of a chat. */
+            target: string;
+        };
         NewKey: {
             /**
              * Format: int32
@@ -3954,6 +4973,12 @@ export interface components {
         NewPrompt: {
             content: string;
             name: string;
+        };
+        NewPurge: {
+            /** @description Its id. */
+            chat: string;
+            /** @description For the auditor; in no record. Say what happened, not what was spilled. */
+            reason: string;
         };
         NewWorkspace: {
             /** @description Ids. */
@@ -4117,6 +5142,43 @@ export interface components {
             /** @description Left out where a certificate came first at sign-in, which the connection must have shown again a moment ago. */
             password?: string;
         };
+        Purge: {
+            asked_at: string;
+            asked_by: string;
+            /** Format: int64 */
+            bytes: number;
+            chat: string;
+            /** @description When the chat was begun. */
+            created_at: string;
+            decided_at: string | null;
+            decided_by: string | null;
+            done_at: string | null;
+            expires_at: string;
+            /** @description Whether a legal hold keeps the chat. */
+            held: boolean;
+            id: string;
+            /** Format: int64 */
+            messages: number;
+            owner: string;
+            reason: string;
+            state: components["schemas"]["PurgeState"];
+            workspace: string;
+        };
+        /** @description As an auditor sees it: with who has read the chat. */
+        PurgeCase: {
+            purge: components["schemas"]["Purge"];
+            readers: components["schemas"]["Reading"][];
+        };
+        PurgeCasePage: {
+            items: components["schemas"]["PurgeCase"][];
+            next: string | null;
+        };
+        PurgePage: {
+            items: components["schemas"]["Purge"][];
+            next: string | null;
+        };
+        /** @enum {string} */
+        PurgeState: "asked" | "expired" | "refused" | "approved" | "done";
         /** @description A QR code as the dark modules' SVG path in a view box of `size` × `size`. */
         Qr: {
             path: string;
@@ -4133,6 +5195,16 @@ export interface components {
             requests_per_day?: number | null;
             /** Format: int64 */
             tokens_per_day?: number | null;
+        };
+        /** @description What somebody did to the chat, and how often. */
+        Reading: {
+            /** @description `chat.open` or `chat.export`. */
+            act: string;
+            /** Format: int64 */
+            count: number;
+            first_at: string;
+            last_at: string;
+            person: string;
         };
         RecordPage: {
             items: components["schemas"]["RecordView"][];
@@ -4165,6 +5237,47 @@ export interface components {
             /** @description Whether every step went well. */
             ok: boolean;
             steps: components["schemas"]["Step"][];
+        };
+        RetentionOutcome: {
+            /** Format: int64 */
+            archived: number;
+            /** Format: int64 */
+            deleted: number;
+            /**
+             * Format: int64
+             * @description Chats that stay because no archive of them could be written; the log says why.
+             */
+            failed: number;
+            /** Format: int64 */
+            held: number;
+            name: string;
+            workspace: string;
+        };
+        RetentionOutlook: {
+            action: components["schemas"]["Expiry"];
+            /** Format: int32 */
+            days: number;
+            /**
+             * Format: int64
+             * @description Chats that would go.
+             */
+            due: number;
+            /**
+             * Format: int64
+             * @description Chats that a legal hold keeps.
+             */
+            held: number;
+            name: string;
+            /** @description When the one that goes first was changed last. */
+            oldest: string | null;
+            workspace: string;
+        };
+        /** @description What a run would do now, workspace by workspace; those that keep everything are not named. */
+        RetentionPreview: {
+            items: components["schemas"]["RetentionOutlook"][];
+        };
+        RetentionRun: {
+            items: components["schemas"]["RetentionOutcome"][];
         };
         RightsView: {
             /** @description Those that an analyst has. */
@@ -4298,6 +5411,17 @@ export interface components {
             role: components["schemas"]["RoleView"];
             username: string;
         };
+        WholeRecord: {
+            /** @description SHA-256 over 0x00 and the record's bytes, in hex. */
+            leaf: string;
+            /** @description Its exact bytes, one line of canonical JSON. */
+            line: string;
+            proof: components["schemas"]["InclusionProof"] | null;
+            /** @description The record itself, as sealed. */
+            record: unknown;
+            /** Format: int64 */
+            seq: number;
+        };
         /** @description What goes with the certificate that the connection showed. */
         WithCertificate: {
             /** @description As with name and password. */
@@ -4310,6 +5434,12 @@ export interface components {
             models?: string[];
             name?: string;
             people?: string[];
+            retention_action?: components["schemas"]["Expiry"];
+            /**
+             * Format: int32
+             * @description 1 to 36500; `null`: chats are kept for ever.
+             */
+            retention_days?: number | null;
             system_prompt?: string;
         };
         WorkspaceChoice: {

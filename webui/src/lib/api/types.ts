@@ -45,27 +45,17 @@ export type Problem = Pick<Schemas['Problem'], 'status' | 'title'> & {
   retry_after?: number | null;
 };
 
+/** What a law forbids to delete. */
+export type Hold = Schemas['Hold'];
+export type NewHold = Schemas['NewHold'];
+/** A chat that is to be erased after a spill; of a case an auditor sees who has read it. */
+export type Purge = Schemas['Purge'];
+export type PurgeCase = Schemas['PurgeCase'];
+
 export interface Page<T> {
   items: T[];
   next: string | null;
 }
-
-/** A record of the audit log as it was sealed. */
-export interface AuditRecord {
-  time: string;
-  cat: string;
-  act: string;
-  outcome: 'ok' | 'deny' | 'error';
-  reason?: string;
-  actor?: { uid?: string; name?: string; roles?: string[] };
-  src?: { ip?: string; port?: number };
-  obj?: { type?: string; id?: string; owner?: string };
-}
-
-export type SealedRecord = Omit<Schemas['RecordView'], 'record'> & { record: AuditRecord };
-
-/** The newest records first, with the tree over the whole log. */
-export type RecordPage = Omit<Schemas['RecordPage'], 'items'> & { items: SealedRecord[] };
 
 /** Where an answer stands in the queue: 1 is next; `wait_s` is a guess in seconds. */
 export interface QueuePlace {

@@ -1,5 +1,5 @@
 // Calls by which admins look after workspaces.
-import type { AdminWorkspace } from './admin-types';
+import type { AdminWorkspace, Expiry } from './admin-types';
 import { json, send } from './http';
 import { allOf } from './paging';
 import type { Marking } from './types';
@@ -27,6 +27,9 @@ export interface WorkspaceChange {
   models?: string[];
   groups?: string[];
   people?: string[];
+  /** Null: chats are kept for ever. */
+  retention_days?: number | null;
+  retention_action?: Expiry;
 }
 
 export function updateWorkspace(id: string, change: WorkspaceChange): Promise<AdminWorkspace> {

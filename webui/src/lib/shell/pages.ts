@@ -14,6 +14,8 @@ const OF_ROLE: Record<Role, PageLink[]> = {
     { path: '/admin/people', label: 'People', icon: 'person' },
     { path: '/admin/groups', label: 'Groups', icon: 'group' },
     { path: '/admin/workspaces', label: 'Workspaces', icon: 'workspace' },
+    { path: '/admin/retention', label: 'Retention', icon: 'archive' },
+    { path: '/admin/purges', label: 'Purges', icon: 'trash' },
     { path: '/admin/models', label: 'Models', icon: 'model' },
     { path: '/admin/directory', label: 'Directory', icon: 'directory' },
     { path: '/admin/mappings', label: 'Mappings', icon: 'mapping' },
@@ -22,7 +24,13 @@ const OF_ROLE: Record<Role, PageLink[]> = {
     { path: '/admin/sessions', label: 'Sessions', icon: 'session' },
     { path: '/admin/system', label: 'System', icon: 'system' },
   ],
-  auditor: [{ path: '/audit', label: 'Audit records', icon: 'records' }],
+  auditor: [
+    { path: '/audit/records', label: 'Audit records', icon: 'records' },
+    { path: '/audit/checkpoints', label: 'Checkpoints', icon: 'checkpoint' },
+    { path: '/audit/exports', label: 'Exports', icon: 'archive' },
+    { path: '/audit/holds', label: 'Holds', icon: 'lock' },
+    { path: '/audit/purges', label: 'Purges', icon: 'trash' },
+  ],
 };
 
 const OF_ALL: PageLink[] = [

@@ -32,10 +32,12 @@ export function later({ said, commit, restore }: Later): void {
   toasts.show(said, { action: { label: 'Undo', run: undo }, for: UNDO_MS });
 }
 
-/** Does something now; says why if it fails. `undo` is the deed that reverses it. */
+/**
+ * Does something now; says why if it fails. `said` may depend on how it went; `undo` is the deed that reverses it.
+ */
 export async function attempt(
   deed: () => Promise<unknown>,
-  said: string,
+  said: string | (() => string),
   undo?: () => Promise<unknown>,
 ): Promise<boolean> {
   try {
@@ -44,8 +46,9 @@ export async function attempt(
     toasts.show(`That did not happen. ${sentence(error)}`);
     return false;
   }
-  if (undo) toasts.show(said, { action: { label: 'Undo', run: () => void undo() }, for: UNDO_MS });
-  else toasts.show(said);
+  const words = typeof said === 'string' ? said : said();
+  if (undo) toasts.show(words, { action: { label: 'Undo', run: () => void undo() }, for: UNDO_MS });
+  else toasts.show(words);
   return true;
 }
 

@@ -8,6 +8,8 @@ export const ADMIN_PARTS = [
   'people',
   'groups',
   'workspaces',
+  'retention',
+  'purges',
   'models',
   'mappings',
   'directory',
@@ -21,12 +23,21 @@ export type AdminPart = (typeof ADMIN_PARTS)[number];
 /** Those whose items have pages of their own. */
 const WITH_ITEMS: readonly AdminPart[] = ['people', 'groups', 'workspaces'];
 
+/** The pages under `/audit/`. */
+export const AUDIT_PARTS = ['records', 'checkpoints', 'exports', 'holds', 'purges'] as const;
+
+export type AuditPart = (typeof AUDIT_PARTS)[number];
+/** Those of which each item, a number, has a page of its own. */
+const WITH_NUMBERS: readonly AuditPart[] = ['records', 'checkpoints'];
+
 export interface Route {
   name: RouteName;
   /** The chat of `/chats/:id`. */
   chat: string | null;
   /** Of `/admin/people/:id`: which page, and which item if any. */
   admin: { part: AdminPart; item: string | null } | null;
+  /** Of `/audit/records/:number`. */
+  audit: { part: AuditPart; item: string | null } | null;
 }
 
 const PAGES: Record<string, RouteName> = {
@@ -35,18 +46,21 @@ const PAGES: Record<string, RouteName> = {
   '/enrol': 'enrol',
   '/chats': 'chats',
   '/settings': 'settings',
-  '/audit': 'audit',
   '/help': 'help',
 };
+
+const NOWHERE: Route = { name: 'unknown', chat: null, admin: null, audit: null };
 
 export function match(path: string): Route {
   const trimmed = path.length > 1 ? path.replace(/\/+$/, '') || '/' : path;
   const page = Object.hasOwn(PAGES, trimmed) ? PAGES[trimmed] : undefined;
-  if (page) return { name: page, chat: null, admin: null };
+  if (page) return { ...NOWHERE, name: page };
   const chat = /^\/chats\/([A-Za-z0-9-]{1,64})$/.exec(trimmed);
-  if (chat) return { name: 'chats', chat: chat[1] ?? null, admin: null };
+  if (chat) return { ...NOWHERE, name: 'chats', chat: chat[1] ?? null };
   const admin = matchAdmin(trimmed);
-  return { name: admin ? 'admin' : 'unknown', chat: null, admin };
+  if (admin) return { ...NOWHERE, name: 'admin', admin };
+  const audit = matchAudit(trimmed);
+  return audit ? { ...NOWHERE, name: 'audit', audit } : NOWHERE;
 }
 
 function matchAdmin(path: string): Route['admin'] {
@@ -57,6 +71,14 @@ function matchAdmin(path: string): Route['admin'] {
   return { part, item: item ?? null };
 }
 
+function matchAudit(path: string): Route['audit'] {
+  if (path === '/audit') return { part: 'records', item: null };
+  const [, name, item] = /^\/audit\/([a-z]+)(?:\/(\d{1,16}))?$/.exec(path) ?? [];
+  const part = AUDIT_PARTS.find((known) => known === name);
+  if (!part || (item !== undefined && !WITH_NUMBERS.includes(part))) return null;
+  return { part, item: item ?? null };
+}
+
 /** Only a path of this page may be gone to after signing in. */
 export function isOwnPath(path: string): boolean {
   return /^\/(?![/\\])/.test(path) && match(path.split(/[?#]/)[0] ?? '').name !== 'unknown';
@@ -64,6 +86,7 @@ export function isOwnPath(path: string): boolean {
 
 class Router {
   path = $state(location.pathname);
+  search = $state(location.search);
   hash = $state(location.hash);
   /** Counts movements, so that a page can react to being gone to again. */
   visits = $state(0);
@@ -83,6 +106,7 @@ class Router {
 
   #read(): void {
     this.path = location.pathname;
+    this.search = location.search;
     this.hash = location.hash;
     this.visits++;
   }

@@ -13,7 +13,7 @@ import { tabs } from './tabs';
 // No secret: the session itself is a cookie that the page cannot read.
 const SIGNED_IN = 'redoubt-signed-in';
 
-const HOME: Record<Role, string> = { analyst: '/chats', admin: '/admin/people', auditor: '/audit' };
+const HOME: Record<Role, string> = { analyst: '/chats', admin: '/admin/people', auditor: '/audit/records' };
 
 class Session {
   appliance = $state.raw<Appliance | null>(null);

@@ -5,6 +5,7 @@ export const ICONS = {
   archive: 'M2.5 3h11v3h-11zM3.5 6v7h9V6M6.5 8.5h3',
   back: 'M9.5 3.5 5 8l4.5 4.5',
   check: 'm3 8.5 3.2 3L13 4.5',
+  checkpoint: 'M8 2 13 4v4c0 3-2 5-5 6-3-1-5-3-5-6V4zM5.8 7.8l1.6 1.6 2.8-3',
   close: 'm4 4 8 8m0-8-8 8',
   copy: 'M5.5 5.5h8v8h-8zM3.5 10.5h-1v-8h8v1',
   down: 'M8 3v9.5m-4-4 4 4 4-4',

@@ -242,3 +242,32 @@ fn where_memory_runs_out_answers_take_turns_and_stay_the_same() {
     // A prompt is computed once, a step has at most as many rows as it may.
     assert!(bench.scheduler.rows < 5 * 1500 * 2 && MOST_ROWS <= 4096, "{}", bench.scheduler.rows);
 }
+
+#[test]
+fn what_one_person_left_is_overwritten_and_what_runs_goes_on() {
+    let mut bench = Bench::new(LIMITS);
+    let (ann, bob) = (scope("m", "ann"), scope("m", "bob"));
+    cost(&mut bench, 1, &ann, 0, tokens(1, 100), 5);
+    let written = |bench: &mut Bench| {
+        let pool = bench.scheduler.cache.pool();
+        pool.all().filter(|block| !pool.is_blank(*block)).count()
+    };
+    assert_eq!(written(&mut bench), 3, "what was begun and not filled is overwritten at the end");
+    cost(&mut bench, 2, &bob, 0, tokens(1, 100), 5);
+    assert_eq!(written(&mut bench), 6);
+    bench.scheduler.cache.forget(&ann);
+    assert_eq!(written(&mut bench), 3);
+    assert_eq!(cost(&mut bench, 3, &ann, 0, tokens(1, 100), 5).1, 0);
+    assert_eq!(cost(&mut bench, 4, &bob, 0, tokens(1, 100), 5).1, 96);
+
+    // Forgotten under a running answer: it ends as it would have, and then nothing is left of it.
+    bench.scheduler.cache.forget(&bob);
+    bench.order_tokens(5, "ann", &ann, 0, tokens(1, 100), 40);
+    let mut told = bench.round();
+    bench.scheduler.cache.forget(&ann);
+    told.extend(bench.finish(&[5]));
+    assert_eq!(written(&mut bench), 0);
+    bench.order_tokens(6, "bob", &bob, 0, tokens(1, 100), 40);
+    let alone = bench.finish(&[6]);
+    assert_eq!(answer_of(&told, 5), answer_of(&alone, 6));
+}

@@ -8,6 +8,7 @@ pub(in crate::http) mod groups;
 pub(in crate::http) mod mappings;
 pub(in crate::http) mod models;
 pub(in crate::http) mod people;
+pub(in crate::http) mod retention;
 pub(in crate::http) mod sessions;
 pub(in crate::http) mod system;
 pub(in crate::http) mod usage;

@@ -2,7 +2,7 @@
 
 use actix_web::HttpResponse;
 use actix_web::web::{Data, Json, Path};
-use redoubt_store::workspaces::GENERAL;
+use redoubt_store::workspaces::{Expiry, GENERAL};
 use serde::{Deserialize, Deserializer, Serialize};
 use utoipa::ToSchema;
 
@@ -31,6 +31,38 @@ pub(crate) struct AdminWorkspace {
     groups: Vec<Named>,
     people: Vec<WorkspacePerson>,
     chats: u64,
+    /// A chat that has not changed for so many days goes; `null`: never.
+    #[schema(required)]
+    retention_days: Option<u32>,
+    /// What becomes of it then.
+    retention_action: ExpiryView,
+}
+
+#[derive(Clone, Copy, Deserialize, Serialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+#[schema(as = Expiry)]
+pub(crate) enum ExpiryView {
+    Delete,
+    /// Into a sealed file, from which an admin can put it back for its owner.
+    Archive,
+}
+
+impl From<Expiry> for ExpiryView {
+    fn from(expiry: Expiry) -> Self {
+        match expiry {
+            Expiry::Delete => Self::Delete,
+            Expiry::Archive => Self::Archive,
+        }
+    }
+}
+
+impl From<ExpiryView> for Expiry {
+    fn from(view: ExpiryView) -> Self {
+        match view {
+            ExpiryView::Delete => Self::Delete,
+            ExpiryView::Archive => Self::Archive,
+        }
+    }
 }
 
 #[derive(Serialize, ToSchema)]
@@ -92,10 +124,18 @@ pub(crate) struct WorkspaceChanges {
     groups: Option<Vec<String>>,
     #[schema(nullable = false)]
     people: Option<Vec<String>>,
+    /// 1 to 36500; `null`: chats are kept for ever.
+    #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = Option<u32>)]
+    retention_days: Option<Option<u32>>,
+    #[schema(nullable = false)]
+    retention_action: Option<ExpiryView>,
 }
 
 /// A field that is there, be it `null`: `Some(None)`.
-fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Option<NewMarking>>, D::Error> {
+fn present<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
+    deserializer: D,
+) -> Result<Option<Option<T>>, D::Error> {
     Option::deserialize(deserializer).map(Some)
 }
 
@@ -117,6 +157,8 @@ impl From<WorkspaceDetail> for AdminWorkspace {
             groups: detail.groups.into_iter().map(Named::from).collect(),
             people: detail.people.into_iter().map(person).collect(),
             chats: detail.chats,
+            retention_days: detail.workspace.retention_days,
+            retention_action: detail.workspace.retention_action.into(),
         }
     }
 }
@@ -136,7 +178,15 @@ pub(crate) async fn create(
 ) -> Result<HttpResponse, Error> {
     let NewWorkspace { name, marking: new, system_prompt, models, groups, people } = body.0;
     let (name, marking) = (Some(name), new.map(|new| marking(Some(new))));
-    let change = WorkspaceChange { name, marking, system_prompt, models, groups, people };
+    let change = WorkspaceChange {
+        name,
+        marking,
+        system_prompt,
+        models,
+        groups,
+        people,
+        ..WorkspaceChange::default()
+    };
     let workspace = app.access.create_workspace(admin.by(), change).await?;
     Ok(HttpResponse::Created().json(AdminWorkspace::from(workspace)))
 }
@@ -157,9 +207,19 @@ pub(crate) async fn update(
     id: Path<String>,
     body: Body<WorkspaceChanges>,
 ) -> Result<Json<AdminWorkspace>, Error> {
-    let WorkspaceChanges { name, marking: new, system_prompt, models, groups, people } = body.0;
-    let marking = new.map(marking);
-    let change = WorkspaceChange { name, marking, system_prompt, models, groups, people };
+    let WorkspaceChanges { name, system_prompt, models, groups, people, retention_days, .. } = body.0;
+    let (marking, retention_action) =
+        (body.0.marking.map(marking), body.0.retention_action.map(Expiry::from));
+    let change = WorkspaceChange {
+        name,
+        marking,
+        system_prompt,
+        models,
+        groups,
+        people,
+        retention_days,
+        retention_action,
+    };
     Ok(Json(app.access.change_workspace(admin.by(), &id, change).await?.into()))
 }
 

@@ -1,4 +1,4 @@
-//! The directory's side of the dialler: asks for a connection to one of the configured servers, by its number.
+//! The way to a dialler: asks it for a connection to one of its targets, by their number.
 
 use std::collections::HashMap;
 use std::io;
@@ -18,7 +18,7 @@ use crate::processes::message;
 #[derive(Debug, Serialize, Deserialize)]
 pub struct DialRequest {
     pub id: u32,
-    /// Which of the configured servers, from 0.
+    /// Which of its targets, from 0.
     pub server: usize,
     pub within_ms: u64,
 }
@@ -27,7 +27,7 @@ pub struct DialRequest {
 #[derive(Debug, Serialize, Deserialize)]
 pub struct DialAnswer {
     pub id: u32,
-    /// The addresses of the server's name that were tried.
+    /// The addresses of the target's name that were tried.
     pub addresses: Vec<String>,
     /// Why there is no connection.
     pub failure: Option<String>,
@@ -35,22 +35,22 @@ pub struct DialAnswer {
 
 /// What came of it.
 #[derive(Debug)]
-pub(super) struct Dialled {
-    pub(super) addresses: Vec<String>,
-    pub(super) socket: Result<TcpStream, String>,
+pub(crate) struct Dialled {
+    pub(crate) addresses: Vec<String>,
+    pub(crate) socket: Result<TcpStream, String>,
 }
 
 type Waiting = Arc<Mutex<Option<HashMap<u32, oneshot::Sender<Dialled>>>>>;
 
 /// The way to the dialler.
-pub(super) struct Dialler {
+pub(crate) struct Dialler {
     socket: Mutex<UnixStream>,
     waiting: Waiting,
     next_id: AtomicU32,
 }
 
 impl Dialler {
-    pub(super) fn new(socket: UnixStream) -> io::Result<Self> {
+    pub(crate) fn new(socket: UnixStream) -> io::Result<Self> {
         let waiting: Waiting = Arc::new(Mutex::new(Some(HashMap::new())));
         let (reading, passing) = (socket.try_clone()?, Arc::clone(&waiting));
         thread::Builder::new().name("dialler-read".to_owned()).spawn(move || {
@@ -61,8 +61,8 @@ impl Dialler {
         Ok(Self { socket: Mutex::new(socket), waiting, next_id: AtomicU32::new(1) })
     }
 
-    /// A connection to the server of this number. The dialler gives up by itself after `within`.
-    pub(super) async fn dial(&self, server: usize, within: Duration) -> Dialled {
+    /// A connection to the target of this number. The dialler gives up by itself after `within`.
+    pub(crate) async fn dial(&self, server: usize, within: Duration) -> Dialled {
         let gone = || Dialled { addresses: Vec::new(), socket: Err("the dialler is gone".to_owned()) };
         let id = self.next_id.fetch_add(1, Ordering::Relaxed);
         let (answer, answered) = oneshot::channel();

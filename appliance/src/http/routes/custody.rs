@@ -1,0 +1,96 @@
+//! The routes of what is kept and what goes: an admin's retention, archives and requests to purge; an auditor's holds and
+//! decisions.
+
+use actix_web::http::Method;
+use actix_web::web;
+
+use super::{Access, Route};
+use crate::http::handlers::admin::retention;
+use crate::http::handlers::{chats, holds, purges};
+
+pub(super) fn all() -> Vec<Route> {
+    [keeping(), auditing()].concat()
+}
+
+fn keeping() -> Vec<Route> {
+    use Access::Admin;
+    let purges = "/api/v1/admin/purges";
+    vec![
+        Route::new(Method::GET, "/api/v1/admin/retention/preview", Admin, "Which chats would go", || {
+            web::route().to(retention::preview)
+        })
+        .returns::<retention::RetentionPreview>(200),
+        Route::new(
+            Method::POST,
+            "/api/v1/admin/retention/run",
+            Admin,
+            "Let chats go whose time is over",
+            || web::route().to(retention::run),
+        )
+        .returns::<retention::RetentionRun>(200),
+        Route::new(Method::GET, "/api/v1/admin/archives", Admin, "Archived chats", || {
+            web::route().to(retention::archives)
+        })
+        .query::<chats::PageQuery>()
+        .returns::<retention::ArchivePage>(200),
+        Route::new(
+            Method::POST,
+            "/api/v1/admin/archives/{id}/restore",
+            Admin,
+            "Put an archived chat back for its owner",
+            || web::route().to(retention::restore),
+        ),
+        Route::new(Method::GET, purges, Admin, "Purges, newest first", || web::route().to(purges::list))
+            .query::<chats::PageQuery>()
+            .returns::<purges::PurgePage>(200),
+        Route::new(Method::POST, purges, Admin, "Ask for a chat to be erased", || {
+            web::route().to(purges::ask)
+        })
+        .takes::<purges::NewPurge>()
+        .returns::<purges::PurgeView>(201),
+    ]
+}
+
+fn auditing() -> Vec<Route> {
+    use Access::Auditor;
+    let holds = "/api/v1/audit/holds";
+    vec![
+        Route::new(Method::GET, holds, Auditor, "Legal holds, newest first", || web::route().to(holds::list))
+            .query::<chats::PageQuery>()
+            .returns::<holds::HoldPage>(200),
+        Route::new(Method::POST, holds, Auditor, "Place a legal hold; asks for a proof", || {
+            web::route().to(holds::create)
+        })
+        .takes::<holds::NewHold>()
+        .returns::<holds::HoldView>(201),
+        Route::new(
+            Method::DELETE,
+            "/api/v1/audit/holds/{id}",
+            Auditor,
+            "Lift a legal hold; asks for a proof",
+            || web::route().to(holds::delete),
+        ),
+        Route::new(Method::GET, "/api/v1/audit/purges", Auditor, "Purges, newest first", || {
+            web::route().to(purges::cases)
+        })
+        .query::<chats::PageQuery>()
+        .returns::<purges::PurgeCasePage>(200),
+        Route::new(
+            Method::POST,
+            "/api/v1/audit/purges/{id}/approval",
+            Auditor,
+            "Agree to a purge or refuse it; asks for a proof",
+            || web::route().to(purges::decide),
+        )
+        .takes::<purges::Approval>()
+        .returns::<purges::PurgeCase>(200),
+        Route::new(
+            Method::GET,
+            "/api/v1/audit/purges/{id}/statement",
+            Auditor,
+            "The statement of a purge that is done",
+            || web::route().to(purges::statement),
+        )
+        .file("text/plain"),
+    ]
+}
