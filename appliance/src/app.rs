@@ -23,6 +23,7 @@ use crate::random::Random;
 use crate::records;
 use crate::refusals::Refusals;
 use crate::retention::Retention;
+use crate::space::Space;
 
 /// How often limits are enforced that nobody's request would notice.
 const HOUSEKEEPING: Duration = Duration::from_secs(5);
@@ -50,6 +51,8 @@ pub struct App {
     /// Counts refusals of requests that nobody is signed in for.
     pub refusals: Refusals,
     pub metrics: Metrics,
+    /// Whether there is space for what is to be recorded.
+    pub space: Space,
     /// How the collector of the records is doing.
     pub collector: collector::State,
     /// How far the processes are locked in, in words.
@@ -76,13 +79,19 @@ pub struct Parts {
     pub lockdown: String,
 }
 
+impl Parts {
+    fn access(&self) -> Access {
+        let models = [Some(self.model.clone()), self.embedding.clone()].into_iter().flatten().collect();
+        Access::new(self.store.clone(), self.clock.clone(), self.random.clone(), models, &self.config)
+    }
+}
+
 impl App {
     /// Joins the parts and closes what the last process left open.
     pub fn build(parts: Parts) -> anyhow::Result<Self> {
+        let access = parts.access();
         let Parts { config, store, clock, random, engines, model, embedding, .. } = parts;
         close_interrupted_answers(&store)?;
-        let models = [Some(model.clone()), embedding.clone()].into_iter().flatten().collect();
-        let access = Access::new(store.clone(), clock.clone(), random.clone(), models, &config);
         let chats = Chats::new(
             store.clone(),
             clock.clone(),
@@ -123,6 +132,7 @@ impl App {
         );
         Ok(Self {
             retention: Retention::new(store.clone(), clock.clone(), random.clone(), chats.clone(), &config),
+            space: Space::new(&config, store.clone(), random.clone()),
             config: Arc::new(config),
             started_mono_us: clock.mono_us(),
             store,
@@ -146,9 +156,12 @@ impl App {
         self.clock.mono_us().saturating_sub(self.started_mono_us)
     }
 
-    /// Runs for as long as the appliance serves: expires sessions, writes the counts of refusals.
+    /// Runs for as long as the appliance serves: follows the space, expires sessions, writes the counts of refusals.
     pub async fn keep_house(&self) {
         loop {
+            if let Err(error) = self.space.look().await {
+                tracing::warn!(error = format!("{error:#}"), "the disk's space is looked at again");
+            }
             tokio::time::sleep(HOUSEKEEPING).await;
             if let Err(error) = self.tidy().await {
                 tracing::warn!(%error, "housekeeping failed and is tried again");

@@ -28,6 +28,8 @@ use crate::processes::FrontParts;
 use crate::random::{self, Random};
 use crate::records;
 
+/// How long a front whose disk failed goes on telling whoever asks.
+const LAST_WORDS: Duration = Duration::from_secs(1);
 /// For what was recorded last to be read from standard output.
 const LAST_LINES: Duration = Duration::from_secs(1);
 const TRIM_LOGS_EVERY: Duration = Duration::from_secs(60);
@@ -117,6 +119,7 @@ pub fn serve(mut parts: FrontParts) -> anyhow::Result<()> {
     let options = Options { on_durable, ..store_options(&config.data.dir) };
     let store = open(options, &config.keys.file, &settings.software, clock.clone(), random.as_ref())?;
     Anchor::in_folder(&config.data.dir).check(&store)?;
+    keep_reserve(&store);
     let unseal = |purpose: &str, aad: &[u8], sealed: &[u8]| store.unseal(purpose, aad, sealed);
     let certificates = Authority::load(&config.certificates)?;
     let tls = tls::server_config(&config.data.dir, &config.listen, certificates.as_ref(), unseal)?;
@@ -153,7 +156,29 @@ pub fn serve(mut parts: FrontParts) -> anyhow::Result<()> {
     if let Some(output) = output {
         output.finish(LAST_LINES);
     }
+    // Of a store that failed this is an error, too, so that the supervisor opens it anew.
     served.and(recorded.map(|_| ()).map_err(anyhow::Error::from))
+}
+
+/// Before anything is written: a start on a full disk writes into what the reserve leaves.
+fn keep_reserve(store: &Store) {
+    match store.keep_reserve() {
+        Ok(true) => {}
+        Ok(false) => tracing::error!("the disk is full: there is no room for the reserve"),
+        Err(error) => tracing::warn!(%error, "there is no reserve for the case of a full disk"),
+    }
+}
+
+/// Resolves when the front is to end: because it was told to, or because its disk failed under a commit. What the disk has
+/// then is not known, so nothing is tried again: the next start looks.
+async fn over(told: impl Future<Output = ()>, failed: impl Future<Output = ()>) {
+    tokio::select! {
+        () = told => {}
+        () = failed => {
+            tracing::error!("the store takes no writes any more: the front ends and is started again");
+            tokio::time::sleep(LAST_WORDS).await;
+        }
+    }
 }
 
 /// Who hears of records that are on the disk.
@@ -194,7 +219,8 @@ async fn run(
     actix_web::rt::spawn(follow_engines(sockets, engines, restarts));
     actix_web::rt::spawn(keep_logs_small(logs));
     control.ready(serde_json::json!({"ca": tls::ca_path(&app.config.data.dir)}))?;
-    http::run(app, http::Listeners { lan: Some((listener, tls)), console }, control.shutdown()).await?;
+    let over = over(control.shutdown(), app.store.failure());
+    http::run(app, http::Listeners { lan: Some((listener, tls)), console }, over).await?;
     Ok(())
 }
 

@@ -30,3 +30,4 @@ pub mod random;
 pub mod records;
 pub mod refusals;
 pub mod retention;
+pub mod space;

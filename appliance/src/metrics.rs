@@ -32,6 +32,8 @@ pub struct Present {
     pub engine_ready: bool,
     pub store_commits: u64,
     pub store_jobs: u64,
+    pub storage_used_percent: u64,
+    pub storage_reserve_gone: u64,
     /// Where a collector is configured: whether it is connected, and how many records it has not been sent.
     pub collector: Option<(bool, u64)>,
     /// By rule: alerts that nobody has acknowledged.
@@ -104,6 +106,8 @@ impl Page {
             ("redoubt_engine_ready", "gauge", "Whether the engine runs.", present.engine_ready.into()),
             ("redoubt_store_commits_total", "counter", "Transactions on the disk.", present.store_commits),
             ("redoubt_store_jobs_total", "counter", "Jobs in them.", present.store_jobs),
+            ("redoubt_storage_used_percent", "gauge", "Taken of the disk.", present.storage_used_percent),
+            ("redoubt_storage_reserve_gone", "gauge", "Whether it was full.", present.storage_reserve_gone),
         ];
         for (name, kind, help, value) in single {
             self.family(name, kind, help);

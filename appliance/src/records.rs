@@ -343,6 +343,11 @@ pub fn initialised() -> Draft {
     Draft::new(event::SYSTEM_INIT, Outcome::Ok, Actor::console())
 }
 
+/// So many per cent of the store's space are taken.
+pub fn space_reached(percent: u8) -> Draft {
+    Draft::new(event::STORAGE_THRESHOLD, Outcome::Ok, Actor::system()).data("percent", u32::from(percent))
+}
+
 pub fn engine_restarted(model: &ModelRef) -> Draft {
     Draft::new(event::SYSTEM_ENGINE_RESTART, Outcome::Ok, Actor::system()).model(model.clone())
 }

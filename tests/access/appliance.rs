@@ -1,7 +1,7 @@
 //! A whole appliance within this process: store, engine and HTTPS, under a clock that the tests move.
 
 use std::collections::HashMap;
-use std::net::TcpListener;
+use std::net::{SocketAddr, TcpListener};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::sync::{Arc, Mutex, mpsc};
@@ -118,6 +118,11 @@ impl House {
 
     pub(super) fn client(&self) -> Client {
         Client::new(&self.url, &tls::ca_path(&self.folder.path().join("data")))
+    }
+
+    /// Where it listens.
+    pub(super) fn address(&self) -> SocketAddr {
+        self.url.trim_start_matches("https://").parse().unwrap()
     }
 
     pub(super) fn data(&self) -> &Path {

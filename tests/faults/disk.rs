@@ -73,7 +73,7 @@ fn a_full_disk_refuses_writes_and_loses_nothing() {
 }
 
 /// Writes until nothing goes in any more.
-fn fill(path: &Path) {
+pub(super) fn fill(path: &Path) {
     let mut file = OpenOptions::new().create(true).append(true).open(path).unwrap();
     for size in [1 << 20, 4096, 1] {
         while file.write_all(&vec![1; size]).is_ok() {}

@@ -7,3 +7,4 @@ mod engine;
 mod kills;
 mod starts;
 mod survey;
+mod unrecorded;

@@ -1,13 +1,15 @@
 //! A stopped demo's store, opened with its key: is everything there that was acknowledged?
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 
 use redoubt::clock::SystemClock;
 use redoubt::front::open_store;
+use redoubt_store::audit_log::{self, Filter};
 use redoubt_store::chats::{self, Chat, Scope};
 use redoubt_store::messages::{self, Message};
-use redoubt_store::{Error, Store, users, workspaces};
+use redoubt_store::{Error, Reader, Store, users, workspaces};
 use ring::rand::SystemRandom;
 
 pub(super) struct Survey(Store);
@@ -19,6 +21,22 @@ impl Survey {
         let store = open_store(data, &data.join("store.key"), "tests", clock, &SystemRandom::new()).unwrap();
         assert_eq!(store.check_integrity().unwrap(), Vec::<String>::new());
         Self(store)
+    }
+
+    /// The requests that the log knows.
+    pub(super) fn requests(&self) -> BTreeSet<String> {
+        let mut requests = BTreeSet::new();
+        let mut cursor = None;
+        loop {
+            let list =
+                move |reader: &Reader| audit_log::list(reader, &Filter::default(), cursor.as_deref(), 1000);
+            let page = self.0.read_blocking(list).unwrap();
+            requests.extend(page.items.iter().filter_map(|entry| entry.record.fields().req.clone()));
+            cursor = page.next;
+            if cursor.is_none() {
+                return requests;
+            }
+        }
     }
 
     pub(super) fn chat(&self, owner: &str, id: &str) -> Option<(Chat, Vec<Message>)> {

@@ -181,6 +181,19 @@ impl Client {
         Ok(Answer { status: parts.status.as_u16(), headers: parts.headers, body })
     }
 
+    /// Status and id of a response whose body nobody reads; `None` where the connection broke or none came about.
+    pub(crate) fn try_head(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: Option<Vec<u8>>,
+    ) -> Option<(u16, String)> {
+        let response = self.run(method, path, headers, body).ok()?;
+        let id = response.headers().get("x-request-id")?.to_str().ok()?.to_owned();
+        Some((response.status().as_u16(), id))
+    }
+
     /// Asks, waits so long and goes away; whether it was without an answer.
     pub(crate) fn gives_up(&self, path: &str, body: &Value, after: Duration) -> bool {
         self.hangs_up("POST", path, Some(body), after)

@@ -53,7 +53,7 @@ events! {
     SYSTEM_ENGINE_RESTART = "system" "system.engine_restart";
     /// An action whose end was lost with the process was closed. Object: what was left open.
     RECOVERY = "system" "recovery";
-    /// Space for the log reached a threshold. `d.percent`.
+    /// Space for the log reached a threshold. `d.percent`: which; 100: the disk was full, and the reserve was given up.
     STORAGE_THRESHOLD = "system" "storage.threshold";
     /// The store was checked. `d.problems`: how many were found.
     STORE_INTEGRITY = "system" "store.integrity";

@@ -13,6 +13,8 @@ use crate::identity::By;
 use crate::random;
 use crate::records::rights as records;
 
+/// The rules that count what happens.
+const COUNTED: [Rule; 3] = [Rule::FailedSignIns, Rule::Refusals, Rule::Quota];
 /// A window is counted in so many pieces; the oldest leaves as a whole.
 const PIECES: i64 = 60;
 
@@ -65,7 +67,7 @@ impl Watch {
     fn reached(&self, now_us: i64) -> Vec<(Rule, config::Alert, u64)> {
         let mut tallies = self.tallies.lock().unwrap_or_else(PoisonError::into_inner);
         let mut reached = Vec::new();
-        for rule in Rule::ALL {
+        for rule in COUNTED {
             let limits = self.limits(rule);
             let count = tallies.entry(rule).or_default().count(now_us, self.window_us(rule));
             if limits.threshold > 0 && count >= limits.threshold {
@@ -80,6 +82,8 @@ impl Watch {
             Rule::FailedSignIns => self.rules.failed_sign_ins,
             Rule::Refusals => self.rules.refusals,
             Rule::Quota => self.rules.quota,
+            // Measured and raised by `space`.
+            Rule::Storage => config::Alert { threshold: 0, window_seconds: 60 },
         }
     }
 

@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 
 use super::setup::{self, Fresh};
 use crate::access::{self, GroupChange, Permission};
-use crate::config::{Config, Egress, Keys, Listen, Policy};
+use crate::config::{Audit, Config, Egress, Keys, Listen, Policy};
 use crate::identity::{self, By, NewUser, TotpSecret};
 use crate::models;
 
@@ -64,6 +64,8 @@ pub(super) fn config(data_dir: &Path, model: &Path, address: String) -> Config {
     config.listen = Listen { address, metrics, ..Listen::default() };
     config.models.file = model.to_owned();
     config.models.embedding = models::embedding_beside(model);
+    // Most disks of those who try it out are fuller than an appliance's, and large.
+    config.audit = Audit { warn_percent: 97, alert_percent: 98, stop_percent: 99, ..config.audit };
     config.egress = Egress { policy: Policy::Report };
     config
 }

@@ -1,13 +1,19 @@
-//! `[audit]`: where records go besides the store.
+//! `[audit]`: how full the disk of the store may be, and where records go besides the store.
 
 use std::path::PathBuf;
 
 use rustls::pki_types::ServerName;
 use serde::{Deserialize, Serialize};
 
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Audit {
+    /// Per cent of the space of the store's file system: from here on the log has it,
+    pub warn_percent: u8,
+    /// from here on admins see an alert,
+    pub alert_percent: u8,
+    /// and from here on there are no new chats, messages or answers.
+    pub stop_percent: u8,
     /// Whether records also go to standard output.
     pub standard_output: Form,
     /// Who gets them over the LAN.
@@ -39,9 +45,30 @@ pub enum Format {
     Json,
 }
 
+impl Default for Audit {
+    fn default() -> Self {
+        Self {
+            warn_percent: 80,
+            alert_percent: 90,
+            stop_percent: 95,
+            standard_output: Form::default(),
+            collector: None,
+        }
+    }
+}
+
 impl Audit {
     pub(super) fn check(&self) -> Vec<String> {
-        self.collector.as_ref().map(Collector::check).unwrap_or_default()
+        let mut problems = self.collector.as_ref().map(Collector::check).unwrap_or_default();
+        let percents = [self.warn_percent, self.alert_percent, self.stop_percent];
+        let rising = percents.is_sorted_by(|lower, higher| lower < higher);
+        if !rising || !percents.iter().all(|percent| (1..=99).contains(percent)) {
+            problems.push(
+                "audit: warn_percent, alert_percent and stop_percent must rise, from 1 at least to 99 at most"
+                    .to_owned(),
+            );
+        }
+        problems
     }
 }
 

@@ -172,6 +172,15 @@ mod tests {
     }
 
     #[test]
+    fn thresholds_of_space_rise() {
+        for wrong in ["warn_percent = 0", "stop_percent = 100", "warn_percent = 95", "alert_percent = 80"] {
+            let problems = Config::parse(&format!("[audit]\n{wrong}\n")).unwrap_err().join("\n");
+            assert!(problems.contains("stop_percent"), "{wrong}: {problems}");
+        }
+        assert_eq!(Config::parse("[audit]\nwarn_percent = 75\n").unwrap().audit.warn_percent, 75);
+    }
+
+    #[test]
     fn an_empty_file_is_the_default() {
         assert_eq!(Config::parse("").unwrap(), Config::default());
     }

@@ -13,9 +13,13 @@ use super::extract::{self, KnownActor, KnownKey};
 use super::headers;
 use crate::app::App;
 use crate::random;
+use crate::space::Demand;
 use redoubt_store::alerts::Rule;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// After which time there may be room again on a full disk.
+const FULL_RETRY_SECONDS: u64 = 10;
 
 /// The id by which a request's answer, records and log lines name it.
 #[derive(Clone)]
@@ -40,6 +44,21 @@ pub(super) async fn around(
         response.headers_mut().insert(REQUEST_ID, value);
     }
     Ok(ServiceResponse::new(http_request, response))
+}
+
+/// Refuses what there is no space for, before anybody asks who wants it.
+pub(super) async fn spare_the_disk(
+    demand: Demand,
+    request: ServiceRequest,
+    next: Next<impl MessageBody + 'static>,
+) -> Result<ServiceResponse<BoxBody>, actix_web::Error> {
+    let admitted = extract::app(request.request())?.space.admit(demand).await;
+    if let Err(no_space) = admitted {
+        let error =
+            Error::new(Code::AuditUnavailable).title(no_space.to_string()).retry_after(FULL_RETRY_SECONDS);
+        return Ok(ServiceResponse::new(request.into_parts().0, HttpResponse::from_error(error)));
+    }
+    Ok(next.call(request).await?.map_into_boxed_body())
 }
 
 /// A write from another origin is refused; cookies being `SameSite=Strict` is the second wall.
@@ -102,7 +121,7 @@ fn count(app: &App, request: &HttpRequest, status: StatusCode, code: Option<Code
     };
     match rule {
         Rule::FailedSignIns => app.metrics.sign_in("refused"),
-        Rule::Refusals | Rule::Quota => app.metrics.refusal(refusal),
+        Rule::Refusals | Rule::Quota | Rule::Storage => app.metrics.refusal(refusal),
     }
     app.access.watch().note(rule, app.clock.now_us());
 }

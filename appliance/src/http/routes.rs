@@ -7,15 +7,18 @@ mod custody;
 use std::collections::BTreeMap;
 
 use actix_web::http::Method;
-use actix_web::web;
+use actix_web::{middleware, web};
 use utoipa::openapi::path::Parameter;
 use utoipa::openapi::{RefOr, Schema};
 use utoipa::{IntoParams, ToSchema};
 
+use super::boundary;
 use super::handlers::{
     appliance, audit, chats, completions, embeddings, export, exports, health, keys, lock, me, messages,
     metrics, prompts, search, session, sessions, usage,
 };
+
+use crate::space::Demand;
 
 /// Who may use a route. The handler's argument type enforces it; this says it to readers, to the API's
 /// description and to the tests.
@@ -54,6 +57,8 @@ pub struct Route {
     pub method: Method,
     pub path: &'static str,
     pub access: Access,
+    /// What it takes of the disk.
+    pub demand: Demand,
     pub summary: &'static str,
     pub status: u16,
     pub request: Option<NamedSchema>,
@@ -74,7 +79,24 @@ impl Route {
     ) -> Self {
         let (request, answer) = (None, Answer::Nothing);
         let (parameters, schemas) = (Vec::new(), Vec::new());
-        Self { method, path, access, summary, status: 204, request, parameters, answer, schemas, handler }
+        let demand = match access {
+            Access::Analyst | Access::ApiKey if method != Method::DELETE => Demand::Record,
+            _ => Demand::Essential,
+        };
+        let status = 204;
+        Self { method, path, access, demand, summary, status, request, parameters, answer, schemas, handler }
+    }
+
+    /// Goes on while the disk is full: it writes nothing, or leads to what frees space.
+    fn even_when_full(mut self) -> Self {
+        self.demand = Demand::Essential;
+        self
+    }
+
+    /// Is refused before the disk is full.
+    fn writes_texts(mut self) -> Self {
+        self.demand = Demand::Text;
+        self
     }
 
     fn takes<T: ToSchema>(mut self) -> Self {
@@ -113,7 +135,13 @@ pub(super) fn register(config: &mut web::ServiceConfig) {
     let mut resources = BTreeMap::new();
     for route in all() {
         let resource = resources.remove(route.path).unwrap_or_else(|| web::resource(route.path));
-        resources.insert(route.path, resource.route((route.handler)().method(route.method)));
+        let demand = route.demand;
+        let mut handler = (route.handler)().method(route.method);
+        if demand != Demand::Essential {
+            let spare = move |request, next| boundary::spare_the_disk(demand, request, next);
+            handler = handler.wrap(middleware::from_fn(spare));
+        }
+        resources.insert(route.path, resource.route(handler));
     }
     resources.into_values().for_each(|resource| {
         config.service(resource);
@@ -126,6 +154,7 @@ pub fn all() -> Vec<Route> {
         sign_in(),
         own_session(),
         chatting(),
+        answering(),
         own_things(),
         auditing(),
         administration::all(),
@@ -209,15 +238,18 @@ fn chatting() -> Vec<Route> {
         Route::new(Method::GET, "/api/v1/models", Analyst, "The models that answer", || {
             web::route().to(appliance::models)
         })
-        .returns::<appliance::ModelPage>(200),
+        .returns::<appliance::ModelPage>(200)
+        .even_when_full(),
         Route::new(Method::GET, "/api/v1/chats", Analyst, "One's chats, newest first", || {
             web::route().to(chats::list)
         })
         .query::<chats::PageQuery>()
-        .returns::<chats::ChatPage>(200),
+        .returns::<chats::ChatPage>(200)
+        .even_when_full(),
         Route::new(Method::POST, "/api/v1/chats", Analyst, "Start a chat", || web::route().to(chats::create))
             .takes::<chats::NewChat>()
-            .returns::<chats::ChatView>(201),
+            .returns::<chats::ChatView>(201)
+            .writes_texts(),
         Route::new(Method::GET, on_chat, Analyst, "Open a chat", || web::route().to(chats::show))
             .returns::<chats::ChatView>(200),
         Route::new(Method::PATCH, on_chat, Analyst, "Rename a chat or switch its branch", || {
@@ -226,31 +258,6 @@ fn chatting() -> Vec<Route> {
         .takes::<chats::ChatChanges>()
         .returns::<chats::ChatView>(200),
         Route::new(Method::DELETE, on_chat, Analyst, "Delete a chat", || web::route().to(chats::delete)),
-        Route::new(Method::POST, "/api/v1/chats/{id}/messages", Analyst, "Ask; streams the answer", || {
-            web::route().to(messages::create)
-        })
-        .takes::<messages::NewMessage>()
-        .streams(),
-        Route::new(
-            Method::POST,
-            "/api/v1/chats/{id}/messages/{mid}/regenerate",
-            Analyst,
-            "Answer again; streams the answer",
-            || web::route().to(messages::regenerate),
-        )
-        .takes::<messages::Regeneration>()
-        .streams(),
-        Route::new(
-            Method::GET,
-            "/api/v1/chats/{id}/messages/{mid}/events",
-            Analyst,
-            "Follow an answer from its beginning",
-            || web::route().to(messages::events),
-        )
-        .streams(),
-        Route::new(Method::POST, "/api/v1/chats/{id}/stop", Analyst, "Stop the running answer", || {
-            web::route().to(messages::stop)
-        }),
         Route::new(
             Method::GET,
             "/api/v1/chats/{id}/export",
@@ -263,6 +270,41 @@ fn chatting() -> Vec<Route> {
     ]
 }
 
+fn answering() -> Vec<Route> {
+    use Access::Analyst;
+    vec![
+        Route::new(Method::POST, "/api/v1/chats/{id}/messages", Analyst, "Ask; streams the answer", || {
+            web::route().to(messages::create)
+        })
+        .takes::<messages::NewMessage>()
+        .streams()
+        .writes_texts(),
+        Route::new(
+            Method::POST,
+            "/api/v1/chats/{id}/messages/{mid}/regenerate",
+            Analyst,
+            "Answer again; streams the answer",
+            || web::route().to(messages::regenerate),
+        )
+        .takes::<messages::Regeneration>()
+        .streams()
+        .writes_texts(),
+        Route::new(
+            Method::GET,
+            "/api/v1/chats/{id}/messages/{mid}/events",
+            Analyst,
+            "Follow an answer from its beginning",
+            || web::route().to(messages::events),
+        )
+        .streams()
+        .even_when_full(),
+        Route::new(Method::POST, "/api/v1/chats/{id}/stop", Analyst, "Stop the running answer", || {
+            web::route().to(messages::stop)
+        })
+        .even_when_full(),
+    ]
+}
+
 /// What an analyst has around their chats.
 fn own_things() -> Vec<Route> {
     use Access::Analyst;
@@ -270,7 +312,8 @@ fn own_things() -> Vec<Route> {
         Route::new(Method::POST, "/api/v1/session/workspace", Analyst, "Choose a workspace", || {
             web::route().to(me::choose_workspace)
         })
-        .takes::<me::WorkspaceChoice>(),
+        .takes::<me::WorkspaceChoice>()
+        .even_when_full(),
         Route::new(Method::GET, "/api/v1/search", Analyst, "Search one's chats", || {
             web::route().to(search::show)
         })
@@ -279,7 +322,8 @@ fn own_things() -> Vec<Route> {
         Route::new(Method::GET, "/api/v1/keys", Analyst, "One's keys for programs", || {
             web::route().to(keys::list)
         })
-        .returns::<keys::KeyPage>(200),
+        .returns::<keys::KeyPage>(200)
+        .even_when_full(),
         Route::new(Method::POST, "/api/v1/keys", Analyst, "Make a key; shows it once", || {
             web::route().to(keys::create)
         })
@@ -292,12 +336,14 @@ fn own_things() -> Vec<Route> {
             web::route().to(prompts::list)
         })
         .query::<chats::PageQuery>()
-        .returns::<prompts::PromptPage>(200),
+        .returns::<prompts::PromptPage>(200)
+        .even_when_full(),
         Route::new(Method::POST, "/api/v1/prompts", Analyst, "Keep a prompt", || {
             web::route().to(prompts::create)
         })
         .takes::<prompts::NewPrompt>()
-        .returns::<prompts::PromptView>(201),
+        .returns::<prompts::PromptView>(201)
+        .writes_texts(),
         Route::new(Method::PATCH, "/api/v1/prompts/{id}", Analyst, "Change one's prompt", || {
             web::route().to(prompts::update)
         })
@@ -310,7 +356,8 @@ fn own_things() -> Vec<Route> {
             web::route().to(usage::show)
         })
         .query::<usage::UsageQuery>()
-        .returns::<usage::OwnUsage>(200),
+        .returns::<usage::OwnUsage>(200)
+        .even_when_full(),
     ]
 }
 
@@ -374,17 +421,20 @@ fn programs() -> Vec<Route> {
         Route::new(Method::GET, "/v1/models", ApiKey, "OpenAI: models", || {
             web::route().to(completions::models)
         })
-        .returns::<serde_json::Value>(200),
+        .returns::<serde_json::Value>(200)
+        .even_when_full(),
         Route::new(Method::POST, "/v1/chat/completions", ApiKey, "OpenAI: chat completion", || {
             web::route().to(completions::create)
         })
         .takes::<serde_json::Value>()
-        .returns::<serde_json::Value>(200),
+        .returns::<serde_json::Value>(200)
+        .writes_texts(),
         Route::new(Method::POST, "/v1/embeddings", ApiKey, "OpenAI: embeddings", || {
             web::route().to(embeddings::create)
         })
         .takes::<serde_json::Value>()
-        .returns::<serde_json::Value>(200),
+        .returns::<serde_json::Value>(200)
+        .writes_texts(),
     ]
 }
 

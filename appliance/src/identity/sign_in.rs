@@ -119,19 +119,20 @@ impl Identity {
             // The name may be somebody else's now, or nobody's: only what is said of the person themselves counts.
             self.recheck(user).await?;
         }
-        let (single, refusal) = (self.is_single(via), checked.first.refusal());
+        let refusal = checked.first.refusal();
         let (this, via) = (self.clone(), via.clone());
         let verdict: Verdict<()> = self
             .store
             .write(move |tx| {
                 checked.settle(tx)?;
-                this.refuse(tx, &checked, checked.user.as_ref(), refused.reason, single, &via)
+                this.refuse(tx, &checked, checked.user.as_ref(), refused.reason, false, &via)
             })
             .await?;
         Ok(verdict.into_refusal(refusal))
     }
 
-    /// Counts and records a wrong first step. `single`: not one of a flood.
+    /// Counts and records a wrong first step. `single`: by itself in any case. So is what counts against an account, of which
+    /// its lock lets nobody have many; all else may be one of a flood.
     fn refuse<T>(
         &self,
         tx: &mut Tx<'_>,
@@ -147,6 +148,8 @@ impl Identity {
             // The account's own count stays as it is while it is locked.
             state => (Whose::Nobody, state),
         };
+        let counts = whose == Whose::Account && checked.first.certificate().is_none();
+        let single = single || counts || self.is_single(via);
         let reason = if state == Lock::Open { reason } else { "locked" };
         let failure = single.then(|| records::first_refused(&checked.first, user, reason, via));
         let uncounted = match state {
@@ -159,8 +162,7 @@ impl Identity {
             return Ok(verdict);
         }
         // Of names that nobody has, locks are recorded like failures: not line by line in a flood.
-        let tells = single || whose == Whose::Account;
-        let lock = (tells && state == Lock::Open).then(|| records::account_locked(user, via));
+        let lock = (single && state == Lock::Open).then(|| records::account_locked(user, via));
         self.count_failure(tx, &checked.key, whose, failure, lock)?;
         Ok(Verdict::Refused)
     }

@@ -3,7 +3,7 @@
 //! Reads no foreign byte and holds no key.
 
 use std::io::{Seek, SeekFrom};
-use std::net::TcpListener;
+use std::net::{SocketAddr, TcpListener};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
 use redoubt_engine::worker::{self, Files};
+use rustix::net::Shutdown;
 use rustix::process::Signal;
 use serde_json::Value;
 
@@ -29,6 +30,9 @@ const FRONT_GRACE: Duration = Duration::from_secs(10);
 const ENGINE_GRACE: Duration = Duration::from_secs(2);
 /// How long to listen for a second child's reason after the first one's.
 const OTHER_GRACE: Duration = Duration::from_millis(300);
+
+/// Connections that wait for the front to take them.
+const BACKLOG: i32 = 1024;
 
 /// Front or engine did not come up.
 #[derive(Debug, thiserror::Error)]
@@ -93,6 +97,7 @@ pub fn supervise(plan: Plan, ready: impl FnOnce(&Pids, Value)) -> anyhow::Result
     let collector = plan.collector.clone().map(AsidePlan::Collector);
     let asides = directory.into_iter().chain(collector).map(Aside::new).collect();
     let mut supervisor = Supervisor {
+        address: plan.listener.local_addr().context("the listener's address")?,
         plan,
         tell,
         events,
@@ -117,6 +122,8 @@ pub fn supervise(plan: Plan, ready: impl FnOnce(&Pids, Value)) -> anyhow::Result
 
 struct Supervisor {
     plan: Plan,
+    /// The listener's.
+    address: SocketAddr,
     tell: Sender<Event>,
     events: Receiver<Event>,
     front: Option<Front>,
@@ -290,7 +297,9 @@ impl Supervisor {
             self.engine = None;
             self.engine_backoff = Backoff::default();
             self.asides.iter_mut().for_each(Aside::forgive);
-            ("front", self.front_backoff.after_death(front.serves))
+            // One that was killed served. One that ended itself, over the disk, may do so again at once.
+            let was_useful = front.serves && (death.code.is_none() || front.child.age() > STEADY);
+            ("front", self.front_backoff.after_death(was_useful))
         } else if let Some(engine) = self.engine.take_if(|engine| engine.pid() == death.pid) {
             ("engine", self.engine_backoff.after_death(engine.age() > STEADY))
         } else {
@@ -302,6 +311,9 @@ impl Supervisor {
             return;
         };
         note_death(name, death, wait);
+        if name == "front" && !wait.is_zero() {
+            self.hang_up();
+        }
         self.due = Some(Instant::now() + wait);
     }
 
@@ -330,6 +342,7 @@ impl Supervisor {
         let repaired = if self.front.is_none() {
             self.engine = None;
             self.asides.iter_mut().for_each(|aside| aside.due = Some(Instant::now()));
+            self.listen();
             self.start_all()
         } else {
             self.replace_engine()
@@ -337,7 +350,26 @@ impl Supervisor {
         if let Err(error) = repaired {
             let wait = self.engine_backoff.after_death(false);
             tracing::error!(error = format!("{error:#}"), retry_in_ms = wait.as_millis(), "restart failed");
+            if self.front.is_none() {
+                self.hang_up();
+            }
             self.due = Some(Instant::now() + wait);
+        }
+    }
+
+    /// Connections are refused until [`Supervisor::listen`], and those that wait are ended: nobody hangs while there is no front.
+    fn hang_up(&self) {
+        // On Linux this is how a socket stops listening and keeps its address.
+        if let Err(error) = rustix::net::shutdown(&self.plan.listener, Shutdown::Read) {
+            tracing::warn!(%error, "connections wait for the next front");
+        }
+    }
+
+    fn listen(&self) {
+        // A port that the system chose is lost by hanging up; one that was asked for is not, and then this is refused.
+        let _still_bound = rustix::net::bind(&self.plan.listener, &self.address);
+        if let Err(error) = rustix::net::listen(&self.plan.listener, BACKLOG) {
+            tracing::error!(%error, "the address cannot be listened on");
         }
     }
 

@@ -1,4 +1,4 @@
-//! Table `alerts`: what the rules of `[alerts]` raised, and who has seen it.
+//! Table `alerts`: what the rules of `[alerts]`, and the space of `[audit]`, raised, and who has seen it.
 
 use rusqlite::{Row, params};
 
@@ -8,11 +8,11 @@ use crate::{Error, Reader, Tx};
 
 text_enum! {
     /// What is counted.
-    Rule { FailedSignIns = "failed_sign_ins", Refusals = "refusals", Quota = "quota" }
+    Rule { FailedSignIns = "failed_sign_ins", Refusals = "refusals", Quota = "quota", Storage = "storage" }
 }
 
 impl Rule {
-    pub const ALL: [Self; 3] = [Self::FailedSignIns, Self::Refusals, Self::Quota];
+    pub const ALL: [Self; 4] = [Self::FailedSignIns, Self::Refusals, Self::Quota, Self::Storage];
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,9 +20,10 @@ pub struct Alert {
     pub id: String,
     pub rule: Rule,
     pub raised_at: i64,
-    /// How many there were within the window.
+    /// How many there were within the window; of space, how many per cent of it are taken.
     pub count: u64,
     pub threshold: u64,
+    /// 0: it is not about a span of time.
     pub window_seconds: u32,
     pub acknowledged_at: Option<i64>,
     /// The admin's name.

@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 
 use rusqlite::ErrorCode;
 
+pub(crate) const DISK_FULL: &str = "the disk is full";
+
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// Nothing was written. Trying again later may help.
@@ -72,7 +74,7 @@ impl Error {
 impl From<rusqlite::Error> for Error {
     fn from(error: rusqlite::Error) -> Self {
         match error.sqlite_error_code() {
-            Some(ErrorCode::DiskFull) => Self::Unavailable("the disk is full"),
+            Some(ErrorCode::DiskFull) => Self::Unavailable(DISK_FULL),
             Some(ErrorCode::SystemIoFailure) => Self::Unavailable("the disk failed"),
             Some(ErrorCode::DatabaseBusy) => Self::Unavailable("the database is busy"),
             Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => Self::Damaged(error.to_string()),

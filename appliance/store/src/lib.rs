@@ -36,6 +36,7 @@ pub mod purges;
 mod queue;
 mod readers;
 pub mod recovery_codes;
+mod reserve;
 pub mod retention;
 mod rights_digest;
 mod sealing;
@@ -62,6 +63,7 @@ pub use error::Error;
 pub use inspection::Inspection;
 pub use on_durable::OnDurable;
 pub use page::Page;
+pub use reserve::ReserveState;
 pub use store::{Options, Stats, Store};
 pub use tx::{Reader, Tx};
 

@@ -5,7 +5,7 @@ use rusqlite_migration::{M, Migrations};
 
 use crate::Error;
 
-const FILES: [&str; 8] = [
+const FILES: [&str; 9] = [
     include_str!("../migrations/0001-initial.sql"),
     include_str!("../migrations/0002-identity.sql"),
     include_str!("../migrations/0003-directory-groups.sql"),
@@ -14,6 +14,7 @@ const FILES: [&str; 8] = [
     include_str!("../migrations/0006-checkpoints.sql"),
     include_str!("../migrations/0007-retention.sql"),
     include_str!("../migrations/0008-audit-search.sql"),
+    include_str!("../migrations/0009-storage-alerts.sql"),
 ];
 const STEPS: &[M<'static>] = &[
     M::up(FILES[0]),
@@ -24,6 +25,7 @@ const STEPS: &[M<'static>] = &[
     M::up(FILES[5]),
     M::up(FILES[6]),
     M::up(FILES[7]),
+    M::up(FILES[8]),
 ];
 
 /// Applies what is missing, each step in its own transaction.

@@ -14,6 +14,7 @@ use crate::directory::{self, Lock, make_private};
 use crate::ledger::Ledger;
 use crate::on_durable::OnDurable;
 use crate::queue::{Queue, Refused};
+use crate::reserve::{Reserve, ReserveState};
 use crate::tx::{Reader, Tx};
 use crate::writer::{self, MAX_LOG_FRAMES, Progress, Writer};
 use crate::{Clock, DataKey, Error, Witness, meta, open, readers};
@@ -70,6 +71,7 @@ struct Inner {
     writes: Arc<Queue<Box<dyn writer::Job>>>,
     reads: Arc<Queue<readers::Job>>,
     progress: Arc<Progress>,
+    reserve: Arc<Reserve>,
     threads: Mutex<Option<Threads>>,
 }
 
@@ -136,6 +138,7 @@ impl Store {
         let writes = Arc::new(Queue::new(QUEUE));
         let reads = Arc::new(Queue::new(QUEUE));
         let progress = Arc::new(Progress::default());
+        let reserve = Arc::new(Reserve::beside(&options.path));
         let connections = (0..options.readers.max(1))
             .map(|_| open::reader(&options.path, &key).map(Reader::new))
             .collect::<Result<Vec<_>, _>>()?;
@@ -151,6 +154,8 @@ impl Store {
             ledger,
             queue: Arc::clone(&writes),
             progress: Arc::clone(&progress),
+            reserve: Arc::clone(&reserve),
+            owes_record: false,
             on_durable: options.on_durable,
             log_limit: MAX_LOG_FRAMES,
             witness: options.witness,
@@ -160,7 +165,8 @@ impl Store {
         let writer = spawn("store-writer", &options.path, move || writer.work())?;
         let threads = Mutex::new(Some(Threads { writer, readers, _lock: lock }));
         let Options { path, write_deadline, .. } = options;
-        Ok(Self { inner: Arc::new(Inner { path, key, write_deadline, writes, reads, progress, threads }) })
+        let inner = Inner { path, key, write_deadline, writes, reads, progress, reserve, threads };
+        Ok(Self { inner: Arc::new(inner) })
     }
 
     /// Runs `job` in a transaction and returns its result once that is durable. An `Err` of the job rolls
@@ -283,7 +289,31 @@ impl Store {
 
     /// Whether writing is over until a restart, because the disk failed under a commit.
     pub fn failed(&self) -> bool {
-        self.inner.progress.failed.load(Ordering::SeqCst)
+        *self.inner.progress.failed.borrow()
+    }
+
+    /// Resolves when [`Store::failed`] becomes true; never, if the store is closed before that.
+    pub fn failure(&self) -> impl Future<Output = ()> + Send + use<> {
+        let mut failed = self.inner.progress.failed.subscribe();
+        async move {
+            if failed.wait_for(|failed| *failed).await.is_err() {
+                std::future::pending::<()>().await;
+            }
+        }
+    }
+
+    /// Takes the space, in a file of up to 64 MiB beside the database, that is given up when a commit finds the disk full: a
+    /// record of `storage.threshold` with 100 per cent is the first thing in it. `false`: there is no room.
+    /// May wait for the disk.
+    ///
+    /// # Errors
+    /// What the disk says.
+    pub fn keep_reserve(&self) -> Result<bool, Error> {
+        self.inner.reserve.keep().map_err(Error::io(&self.inner.path))
+    }
+
+    pub fn reserve(&self) -> ReserveState {
+        self.inner.reserve.state()
     }
 
     pub fn stats(&self) -> Stats {
@@ -299,7 +329,10 @@ impl Store {
     /// What the disk says to the last checkpoint; nothing acknowledged is lost by that.
     pub fn close(&self) -> Result<(), Error> {
         let Some((reader, lock)) = self.inner.end() else { return Ok(()) };
-        writer::checkpoint(&reader, "TRUNCATE")?;
+        // After a failed sync nobody knows what the disk has: the next start reads it anew.
+        if !self.failed() {
+            writer::checkpoint(&reader, "TRUNCATE")?;
+        }
         drop(reader);
         drop(lock);
         Ok(())

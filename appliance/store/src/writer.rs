@@ -4,15 +4,18 @@
 //! **Invariant:** nobody is told that a write happened before it is on the disk.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, TryLockError};
 use std::time::{Duration, Instant};
 
 use rusqlite::ErrorCode;
+use tokio::sync::watch;
 
+use crate::error::DISK_FULL;
 use crate::ledger::{self, Ledger};
 use crate::on_durable::OnDurable;
 use crate::queue::Queue;
+use crate::reserve::{self, Reserve};
 use crate::sealing::{LONGEST_UNSIGNED, MOST_UNSIGNED};
 use crate::tx::{Reader, Tx};
 use crate::{Error, Witness};
@@ -27,7 +30,7 @@ pub(crate) const MAX_LOG_FRAMES: i64 = 16_384;
 /// How long signing waits after it could not be written.
 const PAUSE: Duration = Duration::from_secs(2);
 
-const FULL: &str = "the disk is full or busy";
+const BUSY: &str = "the disk is full or busy";
 const LATE: &str = "the deadline passed";
 
 /// One caller's write.
@@ -43,7 +46,8 @@ pub(crate) trait Job: Send {
 /// What the writer thread shares with the store.
 #[derive(Default)]
 pub(crate) struct Progress {
-    pub(crate) failed: AtomicBool,
+    /// Whether nothing is written any more.
+    pub(crate) failed: watch::Sender<bool>,
     pub(crate) commits: AtomicU64,
     pub(crate) jobs: AtomicU64,
     /// Held by whoever needs the database file to stand still.
@@ -55,6 +59,9 @@ pub(crate) struct Writer {
     pub(crate) ledger: Ledger,
     pub(crate) queue: Arc<Queue<Box<dyn Job>>>,
     pub(crate) progress: Arc<Progress>,
+    pub(crate) reserve: Arc<Reserve>,
+    /// The reserve was given up, and the record of that is not on the disk yet.
+    pub(crate) owes_record: bool,
     pub(crate) on_durable: Option<OnDurable>,
     /// At how many frames of the log readers are waited for next.
     pub(crate) log_limit: i64,
@@ -67,6 +74,8 @@ pub(crate) struct Writer {
 
 /// Why a batch was not committed.
 enum Failure {
+    /// There was no space for it.
+    Full,
     /// The next one may be.
     Passing(&'static str),
     /// The state of the disk is unknown: nothing more is written by this process.
@@ -104,7 +113,7 @@ impl Writer {
 
     /// Refuses everything from now on.
     fn stop(self) -> Reader {
-        self.progress.failed.store(true, Ordering::SeqCst);
+        self.progress.failed.send_replace(true);
         self.queue.close();
         loop {
             let jobs = self.queue.take(MAX_BATCH);
@@ -131,16 +140,33 @@ impl Writer {
                 // Those who come again and again must not keep the log from being signed.
                 if self.signing_due().is_some_and(|due| due <= Instant::now()) { self.sign() } else { Ok(()) }
             }
+            Err(Failure::Full) => {
+                let room = self.make_room();
+                refuse(jobs, DISK_FULL);
+                room
+            }
             Err(Failure::Passing(why)) => {
                 refuse(jobs, why);
                 Ok(())
             }
             Err(Failure::Final(error)) => {
-                // Before the answers: whoever gets one may ask.
-                self.progress.failed.store(true, Ordering::SeqCst);
                 refuse(jobs, "the disk failed");
                 Err(error)
             }
+        }
+    }
+
+    /// Gives the reserve up, if there is one. The record of that is the first thing in the freed space.
+    fn make_room(&mut self) -> Result<(), Error> {
+        if !self.reserve.give_up() {
+            return Ok(());
+        }
+        tracing::error!("the disk is full: the reserve was given up");
+        self.owes_record = true;
+        match self.transact(|_| Ok(())) {
+            Err(Failure::Final(error)) => Err(error),
+            // What could not be written yet goes first into the next commit.
+            Ok(()) | Err(Failure::Full | Failure::Passing(_)) => Ok(()),
         }
     }
 
@@ -155,12 +181,12 @@ impl Writer {
                 }
                 Ok(())
             }
-            Err(Failure::Passing(why)) => {
-                tracing::warn!(why, "the audit log could not be signed and will be later");
-                self.sign_not_before = Some(Instant::now() + PAUSE);
-                Ok(())
-            }
             Err(Failure::Final(error)) => Err(error),
+            Err(failure) => {
+                tracing::warn!("the audit log could not be signed and will be later");
+                self.sign_not_before = Some(Instant::now() + PAUSE);
+                if matches!(failure, Failure::Full) { self.make_room() } else { Ok(()) }
+            }
         }
     }
 
@@ -169,6 +195,7 @@ impl Writer {
         let before = self.ledger.state();
         match self.commit(body) {
             Ok(()) => {
+                self.owes_record = false;
                 let sealed = self.ledger.take_sealed();
                 if let Some(on_durable) = self.on_durable.as_ref().filter(|_| !sealed.is_empty()) {
                     on_durable.tell(sealed);
@@ -177,6 +204,10 @@ impl Writer {
                 Ok(())
             }
             Err(failure) => {
+                if matches!(failure, Failure::Final(_)) {
+                    // Before anybody is answered, who may then ask.
+                    self.progress.failed.send_replace(true);
+                }
                 self.ledger.restore(before);
                 if !self.reader.connection().is_autocommit() {
                     // If even this fails, the next BEGIN does too.
@@ -190,6 +221,10 @@ impl Writer {
     fn commit(&mut self, body: impl FnOnce(&mut Self) -> Result<(), Failure>) -> Result<(), Failure> {
         let size_before = self.ledger.size();
         self.reader.connection().execute_batch("BEGIN IMMEDIATE")?;
+        if self.owes_record {
+            let now = self.ledger.now();
+            self.ledger.append(&self.reader, &now, &reserve::given_up())?;
+        }
         body(self)?;
         if self.ledger.size() != size_before {
             self.ledger.store_tree(&self.reader)?;
@@ -233,7 +268,7 @@ impl Writer {
         if self.reader.connection().is_autocommit() {
             // SQLite itself rolled everything back, as it may when the disk is full or fails. Nothing was
             // synced yet, so nothing is in doubt.
-            return Err(Failure::Passing(FULL));
+            return Err(Failure::Passing(BUSY));
         }
         if !kept {
             self.ledger.restore(before);
@@ -291,14 +326,23 @@ fn refuse(jobs: Vec<Box<dyn Job>>, why: &'static str) {
 
 /// Whether an error says "not now" rather than "never again".
 pub(crate) fn is_passing(error: &rusqlite::Error) -> bool {
+    is_full(error) || error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy)
+}
+
+/// The index of the log grows like the log, but has an error of its own.
+fn is_full(error: &rusqlite::Error) -> bool {
     let extended = error.sqlite_error().map(|error| error.extended_code);
-    matches!(error.sqlite_error_code(), Some(ErrorCode::DiskFull | ErrorCode::DatabaseBusy))
+    error.sqlite_error_code() == Some(ErrorCode::DiskFull)
         || extended == Some(rusqlite::ffi::SQLITE_IOERR_SHMSIZE)
 }
 
 impl From<rusqlite::Error> for Failure {
     fn from(error: rusqlite::Error) -> Self {
-        if is_passing(&error) { Self::Passing(FULL) } else { Self::Final(error.into()) }
+        match error {
+            error if is_full(&error) => Self::Full,
+            error if is_passing(&error) => Self::Passing(BUSY),
+            error => Self::Final(error.into()),
+        }
     }
 }
 
@@ -306,6 +350,7 @@ impl From<rusqlite::Error> for Failure {
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
         match error {
+            Error::Unavailable(DISK_FULL) => Self::Full,
             Error::Unavailable(why) => Self::Passing(why),
             other => Self::Final(other),
         }

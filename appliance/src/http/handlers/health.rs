@@ -4,18 +4,23 @@ use actix_web::HttpResponse;
 use actix_web::web::Data;
 
 use crate::app::App;
+use crate::space::Demand;
 
 /// `GET /healthz`: the process answers.
 pub(crate) async fn live() -> &'static str {
     "ok\n"
 }
 
-/// `GET /readyz`: the store takes writes and the engine has its model.
+/// `GET /readyz`: the store takes writes, there is space for them, and the engine has its model.
 pub(crate) async fn ready(app: Data<App>) -> HttpResponse {
-    let problem = match (app.store.failed(), app.chats.engines().present()) {
-        (true, _) => "the store takes no writes\n",
-        (false, None) => "the engine is not ready\n",
-        (false, Some(_)) => return HttpResponse::Ok().content_type("text/plain").body("ready\n"),
+    let problem = if app.store.failed() {
+        "the store takes no writes\n"
+    } else if app.space.has_room_for(Demand::Text).is_err() {
+        "the disk is full\n"
+    } else if app.chats.engines().present().is_none() {
+        "the engine is not ready\n"
+    } else {
+        return HttpResponse::Ok().content_type("text/plain").body("ready\n");
     };
     HttpResponse::ServiceUnavailable().content_type("text/plain").body(problem)
 }

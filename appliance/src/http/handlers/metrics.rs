@@ -2,7 +2,7 @@
 
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
-use redoubt_store::{audit_log, sessions};
+use redoubt_store::{ReserveState, audit_log, sessions};
 
 use crate::app::App;
 use crate::clock::SECOND_US;
@@ -19,6 +19,7 @@ pub(crate) async fn show(request: HttpRequest, app: Data<App>) -> Result<HttpRes
     }
     let (waiting, running) = app.access.underway().counts();
     let stats = app.store.stats();
+    let space = app.space.status();
     let alerts = app.access.open_alerts().await?;
     let present = Present {
         version: env!("CARGO_PKG_VERSION"),
@@ -29,6 +30,8 @@ pub(crate) async fn show(request: HttpRequest, app: Data<App>) -> Result<HttpRes
         engine_ready: app.chats.engines().present().is_some(),
         store_commits: stats.commits,
         store_jobs: stats.jobs,
+        storage_used_percent: space.used_percent.into(),
+        storage_reserve_gone: (space.reserve == ReserveState::Gone).into(),
         collector: collector(&app).await?,
         alerts: alerts.into_iter().map(|(rule, count)| (rule.as_str(), count)).collect(),
         tokens: app.access.underway().tokens(),

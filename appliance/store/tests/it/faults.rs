@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use redoubt_audit::{Actor, Draft, Outcome, catalogue};
-use redoubt_store::{DataKey, Error, Options, Store, audit_log};
+use redoubt_store::audit_log::Filter;
+use redoubt_store::{DataKey, Error, Options, ReserveState, Store, audit_log};
 use ring::rand::SystemRandom;
 
 use crate::support::{TestClock, origin};
@@ -46,7 +47,10 @@ fn write(store: &Store, size: usize) -> Result<u64, Error> {
 
 /// Writes until that is refused and returns how many writes were acknowledged.
 fn fill(store: &Store, size: usize) -> u64 {
-    let mut acknowledged = 0;
+    fill_from(store, size, 0)
+}
+
+fn fill_from(store: &Store, size: usize, mut acknowledged: u64) -> u64 {
     loop {
         match write(store, size) {
             Ok(seq) => assert_eq!(seq, acknowledged),
@@ -98,6 +102,32 @@ fn a_full_disk_refuses_loses_nothing_and_is_over_when_there_is_space() {
     drop(store);
     let store = reopen(&options, &key);
     assert_eq!(store.read_blocking(audit_log::size).unwrap(), acknowledged + 1);
+    assert_eq!(store.check_integrity().unwrap(), Vec::<String>::new());
+}
+
+/// The reserve is what the last records fit into, beginning with the one of its giving up.
+#[test]
+fn a_full_disk_takes_the_reserve_and_says_so_first() {
+    let Some(folder) = faulty_folder() else {
+        let folder = tempfile::tempdir().unwrap();
+        let wrapper = ["unshare", "--user", "--map-root-user", "--mount"];
+        let mount = format!("mount -t tmpfs -o size=4m tmpfs {}", folder.path().display());
+        let name = "faults::a_full_disk_takes_the_reserve_and_says_so_first";
+        return run_again(name, folder.path(), &wrapper, &mount);
+    };
+    let (store, _, _) = create(&folder);
+    assert!(store.keep_reserve().unwrap());
+    let acknowledged = fill(&store, 8_000);
+    assert_eq!(store.reserve(), ReserveState::Gone);
+    assert!(!store.keep_reserve().unwrap(), "there is room for it");
+    assert_eq!(write(&store, 8_000).unwrap(), acknowledged + 1);
+    let filter = Filter { from_seq: Some(acknowledged), to_seq: Some(acknowledged), ..Filter::default() };
+    let page = store.read_blocking(move |reader| audit_log::list(reader, &filter, None, 1)).unwrap();
+    let first: serde_json::Value = serde_json::from_slice(page.items[0].record.bytes()).unwrap();
+    assert_eq!(first["act"], "storage.threshold");
+    assert_eq!(first["d"]["percent"], 100);
+    fill_from(&store, 8_000, acknowledged + 2);
+    assert!(!store.failed());
     assert_eq!(store.check_integrity().unwrap(), Vec::<String>::new());
 }
 

@@ -9,6 +9,7 @@ mod identity;
 mod inspection;
 mod integrity;
 mod keys;
+mod pace;
 mod records;
 mod retention;
 mod sealing;

@@ -27,6 +27,6 @@ export type DirectoryStatus = Schemas['Directory'];
 export type DirectoryReport = Schemas['Report'];
 export type UsageBy = 'person' | 'model' | 'workspace';
 export type UsageRow = Schemas['Total'];
-export type Alert = Schemas['Alert'] & { rule: 'failed_sign_ins' | 'refusals' | 'quota' };
+export type Alert = Schemas['Alert'] & { rule: 'failed_sign_ins' | 'refusals' | 'quota' | 'storage' };
 export type AnySession = Schemas['PersonSession'];
 export type SystemStatus = Schemas['System'];

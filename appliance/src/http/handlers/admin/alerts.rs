@@ -16,12 +16,13 @@ use crate::identity::Administrator;
 #[schema(as = Alert)]
 pub(crate) struct AlertView {
     id: String,
-    /// `failed_sign_ins`, `refusals` or `quota`.
+    /// `failed_sign_ins`, `refusals`, `quota` or `storage`.
     rule: &'static str,
     raised_at: String,
-    /// How many there were within the window.
+    /// How many there were within the window; of storage, how many per cent are taken.
     count: u64,
     threshold: u64,
+    /// 0 of storage.
     window_seconds: u32,
     #[schema(required)]
     acknowledged_at: Option<String>,
