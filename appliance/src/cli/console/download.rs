@@ -122,7 +122,7 @@ mod tests {
 
     #[test]
     fn a_refusal_is_told_in_its_own_words() {
-        let refused = b"HTTP/1.1 422 No\r\ncontent-length: 18\r\n\r\n{\"title\":\"Not so.\"}";
+        let refused = b"HTTP/1.1 422 No\r\ncontent-length: 19\r\n\r\n{\"title\":\"Not so.\"}";
         assert_eq!(answer(refused).unwrap_err().to_string(), "Not so.");
     }
 }
