@@ -28,6 +28,8 @@ pub(crate) struct Forgery {
     pub(crate) previous: Option<u64>,
     /// The certificates by epoch.
     pub(crate) chain: BTreeMap<u64, Vec<u8>>,
+    /// The record of a checkpoint that stays as it is.
+    pub(crate) kept: Option<u64>,
     /// What nobody needs to change.
     rest: Files,
 }
@@ -47,6 +49,7 @@ impl Forgery {
             proofs,
             previous,
             chain: (oldest..=epoch).map(blob).collect(),
+            kept: None,
             rest: honest(appliance, exported),
         }
     }
@@ -135,7 +138,7 @@ impl Forgery {
         let is_described = self.lines.get(usize::try_from(seq).unwrap()).is_some_and(|line| {
             serde_json::from_slice(line).is_ok_and(|value: Value| value["act"] == catalogue::CHECKPOINT.act())
         });
-        if is_described {
+        if is_described && self.kept != Some(seq) {
             self.edit(seq, |record| {
                 record["d"]["size"] = json!(seq);
                 record["d"]["epoch"] = json!(epoch);

@@ -135,7 +135,7 @@ fn whatever_byte_is_damaged_before_the_signature_no_bundle_is_verified() {
 fn both_verifiers_say_the_same_of_whatever_is_damaged() {
     let small = small();
     let names: Vec<&String> = small.files.keys().collect();
-    for seed in 0..if crate::long() { 1_000 } else { 20 } {
+    for seed in 0..if crate::long() { 300 } else { 20 } {
         let mut random = Random(seed);
         let name = random.pick(&names);
         let mut damaged = small.files.clone();

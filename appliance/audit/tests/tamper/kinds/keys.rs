@@ -58,7 +58,7 @@ pub(super) fn rewrite_earlier_epochs(world: &mut World) -> Attack {
     Attack::on(forgery.files())
 }
 
-/// Makes another event of the end of an epoch.
+/// Makes another event of a record.
 fn rename(forgery: &mut Forgery, seq: u64) {
     forgery.edit(seq, |record| {
         record["act"] = json!("user.update");
@@ -87,9 +87,11 @@ pub(super) fn stolen_old_key(world: &mut World) -> Attack {
     }
 }
 
-/// 21: an epoch that ends in favour of one that is not the next; a chain without one of its links.
+/// 21: an epoch that ends in favour of one that is not the next; a chain without one of its links; the end of an epoch
+/// with one word of it wrong.
 pub(super) fn epoch_gap(world: &mut World) -> Attack {
-    if world.turn(2) == 0 {
+    let turn = world.turn(5);
+    if turn == 0 {
         let order = world.order();
         let mut branch = world.branch(world.anchor.size);
         branch.live(world.random.within(1..10));
@@ -98,9 +100,20 @@ pub(super) fn epoch_gap(world: &mut World) -> Attack {
         let exported = branch.export(&order);
         return Attack::invalid(Change::Exact(honest(&branch, &exported)));
     }
+    let rotation = some_end(world) - 1;
     let mut forgery = world.forgery();
-    let missing = world.random.within(0..forgery.epoch);
-    forgery.chain.remove(&missing);
+    if turn == 1 {
+        let missing = world.random.within(0..forgery.epoch);
+        forgery.chain.remove(&missing);
+    } else {
+        let field = ["epoch", "next", "next_key"][usize::try_from(turn).unwrap() - 2];
+        let key = world.appliance.keys.certificate(7).terms().key;
+        forgery.edit(rotation, |record| {
+            let said = record["d"][field].as_u64();
+            record["d"][field] = said.map_or_else(|| json!(BASE64.encode(&key.0)), |epoch| json!(epoch + 1));
+        });
+    }
+    forgery.sign(Some);
     Attack::on(forgery.files())
 }
 
@@ -163,15 +176,20 @@ pub(super) fn newer_key(world: &mut World) -> Attack {
     Attack::on(forgery.files())
 }
 
-/// 24: nothing says that an epoch ended.
+/// 24: nothing says that an epoch ended, or nobody signed its end.
 pub(super) fn missing_rotation(world: &mut World) -> Attack {
     let rotation = some_end(world) - 1;
     let mut forgery = world.forgery();
-    if world.turn(2) == 0 {
-        rename(&mut forgery, rotation);
-    } else {
-        forgery.remove(rotation..rotation + 1);
-        forgery.renumber();
+    match world.turn(3) {
+        0 => rename(&mut forgery, rotation),
+        1 => {
+            forgery.remove(rotation..rotation + 1);
+            forgery.renumber();
+        }
+        _ => {
+            forgery.points.remove(&(rotation + 1));
+            rename(&mut forgery, rotation + 1);
+        }
     }
     forgery.sign(Some);
     Attack::on(forgery.files())

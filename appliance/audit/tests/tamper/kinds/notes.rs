@@ -54,8 +54,14 @@ fn newest_text(world: &World) -> String {
     Note::parse(newest(world).as_bytes()).unwrap().text
 }
 
-/// 26: a checkpoint of more records than there are, by the right key.
+/// 26: a checkpoint of more records than there are, by the right key; one that nothing shows; a record that speaks of
+/// another one.
 pub(super) fn too_large(world: &mut World) -> Attack {
+    match world.turn(6) {
+        4 => return not_shown(world),
+        5 => return misdescribed(world),
+        _ => {}
+    }
     let more = world.exported.index.size + world.random.within(1..1000);
     let text = newest_text(world);
     let old = Checkpoint::parse(&text).unwrap();
@@ -73,7 +79,38 @@ pub(super) fn too_large(world: &mut World) -> Attack {
     attack
 }
 
-/// 27: too few hashes, too many, wrong ones, none; from nothing, from itself, from more.
+/// A checkpoint of records that are not in the bundle, with any root. If there are none, its size is one that exists.
+fn not_shown(world: &mut World) -> Attack {
+    let mut forgery = world.forgery();
+    let size = 1 + world.random.within(0..forgery.index.from.max(1));
+    let epoch = *forgery.chain.keys().next().unwrap();
+    let leaves: Vec<Hash> = (0..size).map(|_| world.random.bytes()).collect();
+    let point = signed(&forgery.keys, &forgery.index.origin, &grown(&leaves), epoch);
+    forgery.points.insert(size, point);
+    forgery.proofs.retain(|old| *old != size);
+    Attack::on(forgery.files())
+}
+
+/// The record of a checkpoint says another size, epoch or root than the checkpoint.
+fn misdescribed(world: &mut World) -> Attack {
+    let mut forgery = world.forgery();
+    let is_shown = |seq: &u64| forgery.index.from < *seq && forgery.points.contains_key(seq);
+    let described: Vec<u64> = forgery.held().filter(is_shown).collect();
+    let Some(seq) = (!described.is_empty()).then(|| world.random.pick(&described)) else {
+        return not_shown(world);
+    };
+    forgery.sign(Some);
+    let field = world.random.pick(&["size", "epoch", "root"]);
+    forgery.edit(seq, |record| {
+        let said = record["d"][field].as_u64();
+        record["d"][field] = said.map_or_else(|| json!(BASE64.encode(&[7; 32])), |said| json!(said + 1));
+    });
+    forgery.kept = Some(seq);
+    forgery.sign(Some);
+    Attack::on(forgery.files())
+}
+
+/// 27: too few hashes, too many, wrong ones, none; from nothing, from itself, from more; no proof.
 pub(super) fn bad_proof(world: &mut World) -> Attack {
     let size = world.exported.index.size;
     let old = world.exported.proofs[0];
@@ -87,7 +124,7 @@ pub(super) fn bad_proof(world: &mut World) -> Attack {
     let at = world.random.index(hashes.len());
     let added = leaf_hash(b"");
     let other = |from: u64, hashes: &[Hash]| (consistency_name(from, size), proof(from, hashes, &note));
-    let (name, content) = match world.turn(8) {
+    let (name, content) = match world.turn(9) {
         0 => {
             hashes.remove(at);
             other(old, &hashes)
@@ -104,6 +141,10 @@ pub(super) fn bad_proof(world: &mut World) -> Attack {
         4 => other(0, &[]),
         5 => other(size, &[]),
         6 => other(size + 1, &hashes),
+        7 => {
+            files.remove(&name);
+            return Attack::on(files);
+        }
         _ => {
             hashes.push(added);
             other(old, &hashes)
