@@ -9,7 +9,7 @@ import sys, tarfile, tempfile
 EXITS = {"VERIFIED": 0, "INVALID": 1, "DIVERGED": 2, "UNANCHORED": 3, "STALE": 4}
 RECORD, VIEW_LINE, NOTE, FILE, FILES = 16_384, 131_072, 65_536, 1 << 26, 1_000_000
 LONG, VIEWS = ("records/", "siem/"), ("siem/ocsf.jsonl", "siem/cef.log", "siem/rfc5424.log")
-ALWAYS = {"bundle.json", "checkpoint", "keys/chain.jsonl", "keys/allowed_signers", "VERIFY.txt", *VIEWS}
+ALWAYS = {"bundle.json", "checkpoint", "keys/chain.jsonl", PINNED := "keys/allowed_signers", "VERIFY.txt", *VIEWS}
 SIGNED, NAME = {"MANIFEST", "MANIFEST.sig", "MANIFEST.ed25519"}, r"(?!(.*/)?\.{0,2}(/|$))[A-Za-z0-9._/-]{1,255}"
 NAMESPACE, PIN = "audit-bundle@redoubt", 'redoubt cert-authority,namespaces="audit-bundle@redoubt" ssh-ed25519 '
 class Wrong(Exception): """Something is not as the format says: INVALID. (file, why, number of the record)"""
@@ -246,8 +246,7 @@ class Check:
         self.proof_of = {int(name.split("-")[1]): name for name in self.names if name.startswith("proof/")}
     def chain(self):
         """The pinned root certified the key of every epoch, each for its own number; the newest was valid."""
-        pins = self.pins or roots(self.read("keys/allowed_signers").decode("latin-1"))
-        name, self.keys = "keys/chain.jsonl", {}
+        name, pins, self.keys = "keys/chain.jsonl", self.pins or roots(self.read(PINNED).decode("latin-1")), {}
         for entry in (parsed(line, EPOCH_FORM) for _, line in self.lines(name)):
             blob, epoch = unbase64(entry.get("certificate", "")), entry.get("epoch", 0)
             key, root, end = certified(blob, self.b["origin"], epoch)
@@ -258,9 +257,11 @@ class Check:
     def signature(self):
         """The newest epoch's key signed MANIFEST, twice, and ssh-keygen says so too."""
         manifest, armour = self.read("MANIFEST"), self.read("MANIFEST.sig")
-        blob = unbase64(b"".join(armour.split(b"\n")[1:-2]).decode("latin-1"))
-        head = b"SSHSIG\0\0\0\1" + field(self.certificate) + field(NAMESPACE.encode())
-        need(blob.startswith(head), "MANIFEST.sig", "not a signature for bundles with the newest epoch's certificate")
+        end = unbase64(b"".join(armour.split(b"\n")[1:-2]).decode("latin-1"))[-64:]
+        blob = map(field, (self.certificate, NAMESPACE.encode(), b"", b"sha512", ssh(end)))
+        lines = re.sub("(.{1,70})", "\\1\n", base_64(b"SSHSIG\0\0\0\1" + b"".join(blob)))
+        form = f"-----BEGIN SSH SIGNATURE-----\n{lines}-----END SSH SIGNATURE-----\n".encode()
+        need(armour == form, "MANIFEST.sig", "not a signature for bundles with the newest epoch's certificate")
         need(signed(self.key, manifest, self.read("MANIFEST.ed25519")), "MANIFEST.ed25519", "not by the newest key")
         with tempfile.TemporaryDirectory() as folder:
             signature, signers = pathlib.Path(folder, "MANIFEST.sig"), pathlib.Path(folder, "allowed_signers")
@@ -277,9 +278,8 @@ class Check:
         width, groups = min(256, (self.b["size"] >> 8 * level) - 256 * index), f"{10**18 + index:,}".split(",")
         *before, last = groups[-len(f"{index:,}".split(",")):]
         name = "/".join(["tile", str(level), *("x" + group for group in before), last]) + (width < 256) * f".p/{width}"
-        data = self.read(name)
+        data, above = self.read(name), self.tile(level + 1, index >> 8)[index & 255] if width == 256 else None
         hashes = [data[i:i + 32] for i in range(0, len(data), 32)]
-        above = self.tile(level + 1, index >> 8)[index & 255] if width == 256 else None
         need(len(data) == 32 * width and above in (None, subtree(hashes)), name, "not as the tile above it says")
         return hashes
     def root(self, size):
