@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use redoubt_store::messages::{self, Finish, Status};
-use redoubt_store::{Clock, Store, lockouts};
+use redoubt_store::{Clock, Store, audit_log, lockouts};
 
 use crate::access::{Access, Standing};
 use crate::chat::{Chats, Engines};
@@ -154,6 +154,20 @@ impl App {
     /// Since it was built.
     pub fn uptime_us(&self) -> u64 {
         self.clock.mono_us().saturating_sub(self.started_mono_us)
+    }
+
+    /// How the collector of the records follows; `None` where none is configured.
+    ///
+    /// # Errors
+    /// What the store says.
+    pub async fn collector_standing(&self) -> Result<Option<collector::Standing>, redoubt_store::Error> {
+        if self.config.audit.collector.is_none() {
+            return Ok(None);
+        }
+        let progress = self.collector.progress();
+        let size = self.store.read(audit_log::size).await?;
+        let waiting = size.saturating_sub(progress.next);
+        Ok(Some(collector::Standing { connected: progress.connected, waiting }))
     }
 
     /// Runs for as long as the appliance serves: follows the space, expires sessions, writes the counts of refusals.

@@ -8,6 +8,7 @@ mod exports;
 mod keys;
 mod kills;
 mod receiver;
+mod sealing;
 mod served;
 mod standard_output;
 mod workbench;

@@ -54,6 +54,10 @@ fn rights() -> Vec<Route> {
             web::route().to(admin::system::show)
         })
         .returns::<admin::system::System>(200),
+        Route::new(Method::GET, "/api/v1/admin/audit", Admin, "How the audit log is sealed", || {
+            web::route().to(admin::audit::show)
+        })
+        .returns::<admin::audit::Sealing>(200),
     ]
 }
 

@@ -42,6 +42,13 @@ pub(crate) struct CheckpointToKeep {
     qr: Qr,
 }
 
+impl CheckpointToKeep {
+    pub(crate) fn new(signed: Signed) -> Result<Self, Error> {
+        let (size, path) = qr::svg_path(&signed.note).map_err(Error::internal)?;
+        Ok(Self { checkpoint: signed.into(), qr: Qr { size, path } })
+    }
+}
+
 impl From<Signed> for CheckpointView {
     fn from(signed: Signed) -> Self {
         // Of a note that this appliance signed, the third line is the root.
