@@ -27,6 +27,7 @@ use crate::models::Manifest;
 use crate::processes::FrontParts;
 use crate::random::{self, Random};
 use crate::records;
+use crate::start;
 
 /// How long a front whose disk failed goes on telling whoever asks.
 const LAST_WORDS: Duration = Duration::from_secs(1);
@@ -119,7 +120,9 @@ pub fn serve(mut parts: FrontParts) -> anyhow::Result<()> {
     let options = Options { on_durable, ..store_options(&config.data.dir) };
     let store = open(options, &config.keys.file, &settings.software, clock.clone(), random.as_ref())?;
     Anchor::in_folder(&config.data.dir).check(&store)?;
+    start::require_key(&store)?;
     keep_reserve(&store);
+    start::check_after_disorder(&store)?;
     let unseal = |purpose: &str, aad: &[u8], sealed: &[u8]| store.unseal(purpose, aad, sealed);
     let certificates = Authority::load(&config.certificates)?;
     let tls = tls::server_config(&config.data.dir, &config.listen, certificates.as_ref(), unseal)?;
@@ -128,6 +131,7 @@ pub fn serve(mut parts: FrontParts) -> anyhow::Result<()> {
     let directory = config.directory.is_configured().then(|| Directory::new(&config.directory));
     let (kept, present) = (store.clone(), engines.clone());
     let lockdown = parts.report.to_string();
+    let configuration = config.sha256().context("the configuration")?;
     let app = App::build(Parts {
         config,
         store: kept,
@@ -142,10 +146,7 @@ pub fn serve(mut parts: FrontParts) -> anyhow::Result<()> {
     })?;
     let model = records::model(app.chats.model());
     let embedding = app.embeddings.model().map(records::model);
-    store.write_blocking(move |tx| {
-        tx.audit(records::booted(&lockdown, &model, embedding.as_ref()))?;
-        tx.checkpoint()
-    })?;
+    start::record(&store, records::booted(&lockdown, &model, embedding.as_ref()), configuration)?;
     tracing::info!(report = %parts.report, engine = %parts.engine_report, "locked in");
     let served = actix_web::rt::System::new().block_on(run(app, parts, tls, engines, logs, news));
     let recorded = store.write_blocking(|tx| {

@@ -31,3 +31,4 @@ pub mod records;
 pub mod refusals;
 pub mod retention;
 pub mod space;
+pub mod start;

@@ -335,6 +335,19 @@ pub fn booted(lockdown: &str, model: &ModelRef, embedding: Option<&ModelRef>) ->
     }
 }
 
+/// `configuration`: [`crate::config::Config::sha256`].
+pub fn configured(configuration: &str) -> Draft {
+    Draft::new(event::SYSTEM_CONFIG, Outcome::Ok, Actor::system()).data("sha256", configuration)
+}
+
+/// `whole`: whether there was time to look at all of it.
+pub fn store_checked(problems: usize, whole: bool) -> Draft {
+    let outcome = if problems == 0 { Outcome::Ok } else { Outcome::Error };
+    Draft::new(event::STORE_INTEGRITY, outcome, Actor::system())
+        .data("problems", problems)
+        .data("whole", whole)
+}
+
 pub fn stopped() -> Draft {
     Draft::new(event::SYSTEM_STOP, Outcome::Ok, Actor::system())
 }

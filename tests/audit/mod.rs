@@ -11,4 +11,5 @@ mod receiver;
 mod sealing;
 mod served;
 mod standard_output;
+mod starts;
 mod workbench;

@@ -4,7 +4,14 @@ use std::fs;
 use std::io::PipeReader;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
+use std::sync::Arc;
 
+use redoubt::clock::SystemClock;
+use redoubt::front::open_store;
+use redoubt_audit::Record;
+use redoubt_store::audit_log::{self, Filter};
+use redoubt_store::{Store, check_free};
+use ring::rand::SystemRandom;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use tempfile::TempDir;
@@ -39,6 +46,37 @@ impl Served {
         served
     }
 
+    pub(super) fn data(&self) -> PathBuf {
+        self.folder.path().join("data")
+    }
+
+    pub(super) fn key(&self) -> PathBuf {
+        self.folder.path().join("keys/store.key")
+    }
+
+    /// The store, which nobody serves meanwhile.
+    pub(super) fn store(&self) -> Store {
+        let clock = Arc::new(SystemClock::new());
+        open_store(&self.data(), &self.key(), "tests", clock, &SystemRandom::new()).unwrap()
+    }
+
+    /// Every record of an event, the oldest first, of an appliance that does not run.
+    pub(super) fn records(&self, act: &str) -> Vec<Record> {
+        let store = self.store();
+        let filter = Filter { act: Some(act.to_owned()), ..Filter::default() };
+        let page = store.read_blocking(move |reader| audit_log::list(reader, &filter, None, 100)).unwrap();
+        store.close().unwrap();
+        page.items.into_iter().rev().map(|entry| entry.record).collect()
+    }
+
+    /// A start that must fail: its exit status, and what it said.
+    pub(super) fn refused(&self) -> (Option<i32>, String) {
+        let serve = executable_with([Path::new("serve"), Path::new("--config"), &self.config()]);
+        let output = { serve }.output().unwrap();
+        assert!(output.stdout.is_empty(), "{:?}", String::from_utf8_lossy(&output.stdout));
+        (output.status.code(), String::from_utf8(output.stderr).unwrap())
+    }
+
     pub(super) fn config(&self) -> PathBuf {
         self.folder.path().join("redoubt.toml")
     }
@@ -54,9 +92,14 @@ impl Served {
 
     /// Starts the appliance and returns its standard output once it serves.
     pub(super) fn start(&mut self) -> PipeReader {
+        self.start_hearing(Stdio::inherit())
+    }
+
+    /// The same; `journal` hears its standard error.
+    pub(super) fn start_hearing(&mut self, journal: impl Into<Stdio>) -> PipeReader {
         let (reader, writer) = std::io::pipe().unwrap();
         let mut command = executable_with([Path::new("serve"), Path::new("--config"), &self.config()]);
-        self.process = Some(command.stdout(writer).stderr(Stdio::inherit()).spawn().unwrap());
+        self.process = Some(command.stdout(writer).stderr(journal).spawn().unwrap());
         // The command has the other end of the pipe, too, and would keep it open.
         drop(command);
         let client = self.client();
@@ -74,7 +117,16 @@ impl Served {
     }
 
     pub(super) fn client(&self) -> Client {
-        Client::new(&self.url, &self.folder.path().join("data/tls/ca.pem"))
+        Client::new(&self.url, &self.data().join("tls/ca.pem"))
+    }
+
+    /// Ends all of its processes without a word.
+    pub(super) fn kill(&mut self) {
+        let mut process = self.process.take().unwrap();
+        process.kill().unwrap();
+        process.wait().unwrap();
+        // The front goes with its supervisor, and the data directory is free.
+        await_some("the end of the front", || check_free(&self.data()).ok());
     }
 
     /// Ends it in order.

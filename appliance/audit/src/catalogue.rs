@@ -47,7 +47,7 @@ events! {
     SYSTEM_STOP = "system" "system.stop";
     /// The wall clock moved by more than 2 s against the monotonic one. `d.step_us`: by how much.
     SYSTEM_CLOCK_STEP = "system" "system.clock_step";
-    /// The configuration in force differs from that of the last start. `d.sha256`: its hash.
+    /// The configuration in force differs from that of the last start, or there was none. `d.sha256`: of its canonical JSON.
     SYSTEM_CONFIG = "system" "system.config";
     /// The engine's process ended and was started again.
     SYSTEM_ENGINE_RESTART = "system" "system.engine_restart";
@@ -55,7 +55,8 @@ events! {
     RECOVERY = "system" "recovery";
     /// Space for the log reached a threshold. `d.percent`: which; 100: the disk was full, and the reserve was given up.
     STORAGE_THRESHOLD = "system" "storage.threshold";
-    /// The store was checked. `d.problems`: how many were found.
+    /// The store's pages were looked at, because the last process did not end in order. `d.problems`: how many were found;
+    /// `d.whole`: whether there was time for all of them.
     STORE_INTEGRITY = "system" "store.integrity";
     /// The self-test of the lockdown at a start. `d`: channels blocked and open.
     EGRESS_SELFTEST = "egress" "egress.selftest";

@@ -19,7 +19,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use crate::audit::anchor;
-use crate::{config, models, processes};
+use crate::{config, models, processes, start};
 
 /// An AI chat appliance for networks that have no way out.
 #[derive(Parser)]
@@ -170,7 +170,7 @@ fn report(error: &anyhow::Error) {
 #[error("{0}")]
 struct Usage(String);
 
-/// 1 failure, 2 usage (clap itself ends with it, too), 3 configuration, 4 locked or no key, 5 audit not intact.
+/// 1 failure, 2 usage (clap itself ends with it, too), 3 configuration, 4 locked or no key, 5 store or audit log not intact.
 fn exit_code(error: &anyhow::Error) -> ExitCode {
     use redoubt_store::keys;
     let code = error.chain().find_map(|cause| {
@@ -190,8 +190,10 @@ fn exit_code(error: &anyhow::Error) -> ExitCode {
             return *code;
         }
         let is_another_log = matches!(cause.downcast_ref(), Some(anchor::Error::NotExtended { .. }));
-        let is_not_intact =
-            matches!(cause.downcast_ref(), Some(redoubt_store::Error::NotIntact(_))) || is_another_log;
+        let is_not_intact = matches!(cause.downcast_ref(), Some(redoubt_store::Error::NotIntact(_)))
+            || cause.is::<start::NotIntact>()
+            || cause.is::<start::NoKey>()
+            || is_another_log;
         if is_not_intact {
             return Some(5);
         }
