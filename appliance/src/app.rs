@@ -14,6 +14,7 @@ use crate::config::Config;
 use crate::directory::Directory;
 use crate::embeddings::Embeddings;
 use crate::forwarding::collector;
+use crate::http::MAX_CONNECTIONS_PER_ADDRESS;
 use crate::identity::certificate::Authority;
 use crate::identity::{self, Identity};
 use crate::metrics::Metrics;
@@ -231,10 +232,13 @@ impl App {
         self.identity.enforce_limits().await?;
         self.access.raise_alerts().await?;
         let now = self.clock.now_us();
-        let refusals = self.refusals.take_finished(now);
+        let (crowded, refusals) = (self.refusals.take_crowded(), self.refusals.take_finished(now));
         let attempts_us = i64::from(self.config.directory.failed_binds_window_seconds) * SECOND_US;
         self.store
             .write(move |tx| {
+                for ip in &crowded {
+                    tx.audit(records::connections_limited(ip, MAX_CONNECTIONS_PER_ADDRESS))?;
+                }
                 for (ip, count) in &refusals {
                     tx.audit(records::refusals_counted(ip, *count))?;
                 }

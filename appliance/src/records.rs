@@ -155,6 +155,19 @@ pub fn api_key_created(user: &User, key: &ApiKey) -> Draft {
 
 // Refusals.
 
+/// More attempts to sign in than `limit` within a minute.
+pub fn attempts_limited(limit: u32, via: &Via) -> Draft {
+    sign_in(event::LOGIN_RATE_LIMIT, Outcome::Deny, None, via).reason("attempts").data("limit", limit)
+}
+
+/// More connections at once than `limit`.
+pub fn connections_limited(ip: &str, limit: usize) -> Draft {
+    Draft::new(event::LOGIN_RATE_LIMIT, Outcome::Deny, Actor::system())
+        .reason("connections")
+        .data("ip", ip)
+        .data("limit", limit)
+}
+
 /// A request refused for want of a session, a key or a right. `route` is the pattern, never the address.
 pub fn refused(who: Option<&Actor>, reason: &'static str, method: &str, route: &str, via: &Via) -> Draft {
     let actor = who.cloned().unwrap_or_else(|| via.nobody());

@@ -73,7 +73,8 @@ events! {
     LOGIN_LOCKOUT = "auth" "login.lockout";
     /// A person signed in while having a session from another address. `d.sessions`.
     LOGIN_CONCURRENT = "auth" "login.concurrent";
-    /// Requests of one source were refused for their number.
+    /// One source was refused for the number of its `attempts` to sign in within a minute, or of its open `connections`:
+    /// `reason` says which. `d.limit`: how many it may have; `d.ip` for connections.
     LOGIN_RATE_LIMIT = "auth" "login.rate_limit";
     /// A person signed out.
     LOGOUT = "auth" "logout";

@@ -230,6 +230,9 @@ impl From<identity::Error> for Error {
             E::CertificateRefused(Some(fault)) => Self::new(Code::CertificateRefused).title(fault.sentence()),
             E::CodeRefused => Self::new(Code::CodeRefused),
             E::Locked { seconds } => Self::new(Code::Locked).retry_after(seconds),
+            E::TooManyAttempts { seconds } => Self::new(Code::Locked)
+                .title("Too many attempts to sign in come from your address. Wait a moment.")
+                .retry_after(seconds),
             E::NotSignedIn | E::KeyRefused(_) => Self::new(Code::NotSignedIn),
             E::SessionExpired => Self::new(Code::SessionExpired),
             E::Forbidden => Self::new(Code::Forbidden),

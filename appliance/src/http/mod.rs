@@ -16,6 +16,7 @@ mod server;
 mod sse;
 pub mod tls;
 
+pub use connection::MAX_CONNECTIONS_PER_ADDRESS;
 pub use error::{Code, Error, Problem};
 pub use headers::CONTENT_SECURITY_POLICY;
 pub use openapi::document as openapi_document;
