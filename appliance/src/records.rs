@@ -210,6 +210,10 @@ pub fn chat_exported(caller: &Caller<Analyst>, chat: &Chat, format: &'static str
     on_chat(event::CHAT_EXPORT, caller, chat).data("format", format)
 }
 
+pub fn chats_searched(caller: &Caller<Analyst>, hits: usize) -> Draft {
+    caller.via.stamp(Draft::new(event::CHAT_SEARCH, Outcome::Ok, caller.actor())).data("hits", hits)
+}
+
 pub fn message_created(caller: &Caller<Analyst>, chat: &Chat, message: &Message) -> Draft {
     let object = Object::new("message", message.id.clone()).owned_by(chat.owner.clone());
     on_chat(event::MESSAGE_CREATE, caller, chat)

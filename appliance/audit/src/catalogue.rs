@@ -178,7 +178,7 @@ events! {
     CHAT_RESTORE = "data" "chat.restore";
     /// A chat was exported. `d.format`.
     CHAT_EXPORT = "data" "chat.export";
-    /// Somebody searched their own chats. `d.hits`; never the query.
+    /// Somebody searched their own chats. `d.hits`: how many were shown; never the query.
     CHAT_SEARCH = "data" "chat.search";
     /// A message was written. Object: the message. `d.chat`: its chat.
     MESSAGE_CREATE = "data" "message.create";
