@@ -15,6 +15,7 @@ use tokio::sync::{Notify, mpsc};
 
 use crate::app::{App, Parts};
 use crate::audit::anchor::Anchor;
+use crate::audit::journal::Announced;
 use crate::chat::Engines;
 use crate::clock::SystemClock;
 use crate::config::Config;
@@ -117,7 +118,8 @@ pub fn serve(mut parts: FrontParts) -> anyhow::Result<()> {
     let output = parts.standard_output.take().map(StandardOutput::start).transpose()?.map(Arc::new);
     let news = Arc::new(Notify::new());
     let on_durable = Some(tell(output.clone(), news.clone()));
-    let options = Options { on_durable, ..store_options(&config.data.dir) };
+    let witness: Arc<dyn Witness> = Arc::new(Announced(Anchor::in_folder(&config.data.dir)));
+    let options = Options { on_durable, witness: Some(witness), ..store_options(&config.data.dir) };
     let store = open(options, &config.keys.file, &settings.software, clock.clone(), random.as_ref())?;
     Anchor::in_folder(&config.data.dir).check(&store)?;
     start::require_key(&store)?;

@@ -153,15 +153,16 @@ impl Anchor {
     }
 }
 
-/// Each new checkpoint goes to the file, and as one line to the journal.
+fn is_older(reader: &Reader, note: &str) -> Result<bool, redoubt_store::Error> {
+    let Ok(checkpoint) = Note::parse(note.as_bytes()).and_then(|note| note.checkpoint()) else {
+        return Ok(false);
+    };
+    Ok(audit_checkpoints::find(reader, checkpoint.size)?.is_some_and(|signed| signed.note == note))
+}
+
+/// Each new checkpoint goes to the file.
 impl Witness for Anchor {
     fn signed(&self, signed: &Signed) {
-        let root = signed.note.lines().nth(2).unwrap_or_default();
-        let line =
-            format!("audit checkpoint: {} records, root {root}, epoch {}\n", signed.size, signed.epoch);
-        tracing::info!(size = signed.size, root, epoch = signed.epoch, "audit checkpoint");
-        // The journal takes what this process says on stderr; whether anybody listens is not ours to know.
-        let _nobody = io::stderr().write_all(line.as_bytes());
         if let Err(error) = self.write(&signed.note) {
             tracing::error!(%error, path = %self.0.display(), "the anchor could not be written");
         }
