@@ -12,6 +12,7 @@ mod prepare;
 mod restore;
 mod serve;
 mod setup;
+mod voice;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -136,11 +137,15 @@ pub fn main() -> ExitCode {
         Verb::Prepare { data, model, people } => prepare::run(&data, &model, people),
     };
     match result {
+        Ok(()) if voice::has_lost_something() => {
+            voice::remark("redoubt: standard output did not take all of the answer");
+            ExitCode::FAILURE
+        }
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             // A verdict has been told in full.
             if !error.is::<audit::Judged>() {
-                report(&error);
+                voice::remark(&format!("redoubt: {error:#}"));
             }
             exit_code(&error)
         }
@@ -158,11 +163,6 @@ fn parse() -> Arguments {
         }
         error.exit()
     })
-}
-
-#[expect(clippy::print_stderr, reason = "this is the command line's own voice")]
-fn report(error: &anyhow::Error) {
-    eprintln!("redoubt: {error:#}");
 }
 
 /// Arguments that clap takes and that what they name cannot do.

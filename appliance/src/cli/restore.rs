@@ -7,9 +7,9 @@ use redoubt_store::{Clock, audit_checkpoints};
 use ring::rand::SystemRandom;
 use serde_json::json;
 
-use super::bench::say;
 use super::console::Target;
 use super::software;
+use super::voice::say;
 use crate::audit::anchor::{self, Anchor};
 use crate::clock::SystemClock;
 use crate::front::open_store_as_it_is;

@@ -26,7 +26,7 @@ use std::path::PathBuf;
 
 use serde_json::json;
 
-use super::bench::say;
+use super::voice::say;
 use crate::clock::SystemClock;
 use crate::config::Config;
 use outcome::{Code, Outcome, Status};

@@ -8,7 +8,7 @@ use std::path::Path;
 
 use redoubt_store::{DataKey, Error, Inspection, audit_log, check_free, meta};
 
-use super::super::bench::tell;
+use super::super::voice::tell;
 use super::memory::bytes;
 use super::{Code, Outcome};
 use crate::clock::rfc3339;
