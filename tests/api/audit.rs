@@ -194,6 +194,8 @@ fn whoever_looks_into_the_log_is_in_it() {
     auditor.get("/api/v1/audit/records/2").is(200);
     auditor.get("/api/v1/audit/checkpoints").is(200);
     auditor.get("/api/v1/audit/exports").is(200);
+    auditor.get("/api/v1/audit/purges").is(200);
+    auditor.get("/api/v1/audit/holds").is(200);
     let reads = page(&auditor, "act=audit.read&outcome=ok&limit=1000");
     let told: Vec<&Value> =
         reads["items"].as_array().unwrap().iter().map(|item| &item["record"]["d"]).collect();
@@ -202,7 +204,7 @@ fn whoever_looks_into_the_log_is_in_it() {
     {
         assert!(told.contains(&&expected), "{expected}");
     }
-    for what in ["checkpoints", "exports"] {
+    for what in ["checkpoints", "exports", "purges", "holds"] {
         assert!(told.iter().any(|d| d["what"] == what && d["shown"].is_u64()), "{what}");
     }
 }

@@ -221,8 +221,8 @@ events! {
     /// Further refusals of one source, counted instead of recorded singly. `d.count`, `d.from`, `d.to`.
     REFUSALS_SUMMARY = "access" "refusals.summary";
 
-    /// The log was looked into. `d.what` (`records`, one `record`, `checkpoints`, `exports`), `d.shown`: how many;
-    /// `d.seq`: of one record.
+    /// An auditor looked. `d.what` (`records`, one `record`, `checkpoints`, `exports`, `purges`, `holds`), `d.shown`: how
+    /// many; `d.seq`: of one record.
     AUDIT_READ = "audit" "audit.read";
     /// Records were exported as a bundle. `d`: range, nonce, number.
     AUDIT_EXPORT = "audit" "audit.export";

@@ -17,9 +17,9 @@ use crate::audit::export::{self, Begun, Bound, Order};
 use crate::clock::parse_rfc3339;
 use crate::http::body::Body;
 use crate::http::error::Error;
+use crate::http::handlers::audit::record_look;
 use crate::http::handlers::chats::PageQuery;
 use crate::identity::{Auditor, Caller, ProvenAuditor};
-use crate::records;
 
 /// How much is sent at a time, and how many pieces wait for a client that reads slowly.
 const PIECE: usize = 64 << 10;
@@ -161,8 +161,7 @@ pub(crate) async fn list(
     let (cursor, limit) = (query.cursor(), query.limit());
     let page =
         app.store.read(move |reader| audit_log::list(reader, &filter, cursor.as_deref(), limit)).await?;
-    let count = page.items.len();
-    app.store.write(move |tx| tx.audit(records::log_read(&caller, "exports", count))).await?;
+    record_look(&app, caller, "exports", page.items.len()).await?;
     let items = page.items.iter().map(|entry| ExportView::from(entry.record.fields())).collect();
     Ok(Json(ExportPage { items, next: page.next }))
 }
