@@ -3,6 +3,7 @@
 //! **Invariant:** no content. No prompt, answer, title, file name or query goes into a record; what must be
 //! provable later goes in as a digest salted with the chat's own salt, which dies with the chat.
 
+mod audit_log;
 pub mod custody;
 mod directory;
 mod people;
@@ -18,13 +19,13 @@ use redoubt_store::sessions::Session;
 use redoubt_store::users::User;
 use ring::hmac;
 
+pub use audit_log::*;
 pub use directory::*;
 pub use people::*;
 pub use sessions::*;
 
 use crate::access::Lapse;
-use crate::audit::root::Certified;
-use crate::identity::{Analyst, ApiCaller, Auditor, By, Caller, First, SignedInSession};
+use crate::identity::{Analyst, ApiCaller, Caller, First, SignedInSession};
 use crate::models::Manifest;
 
 /// What an unauthenticated name may take of a record.
@@ -380,41 +381,4 @@ pub fn space_reached(percent: u8) -> Draft {
 
 pub fn engine_restarted(model: &ModelRef) -> Draft {
     Draft::new(event::SYSTEM_ENGINE_RESTART, Outcome::Ok, Actor::system()).model(model.clone())
-}
-
-// The log itself.
-
-/// `what`: of the words that the catalogue has for it.
-pub fn log_read(caller: &Caller<Auditor>, what: &'static str, shown: usize) -> Draft {
-    let draft = Draft::new(event::AUDIT_READ, Outcome::Ok, caller.actor());
-    caller.via.stamp(draft).data("what", what).data("shown", shown)
-}
-
-pub fn record_read(caller: &Caller<Auditor>, seq: u64) -> Draft {
-    log_read(caller, "record", 1).data("seq", seq)
-}
-
-/// `to`: after the last record, where the records do not go to the end.
-pub fn exported(by: &By, number: u64, from: u64, to: Option<u64>, nonce: Option<&str>) -> Draft {
-    let draft = by.draft(event::AUDIT_EXPORT, Outcome::Ok).data("export", number).data("from", from);
-    let draft = to.into_iter().fold(draft, |draft, to| draft.data("to", to));
-    nonce.into_iter().fold(draft, |draft, nonce| draft.data("nonce", nonce))
-}
-
-pub fn epochs_certified(certified: &Certified) -> Draft {
-    Draft::new(event::KEY_CERTIFY, Outcome::Ok, Actor::console())
-        .data("first", certified.first)
-        .data("last", certified.last)
-        .data("until_us", certified.until_us)
-        .data("root", certified.root.as_str())
-}
-
-/// `lost`, `present`: the checkpoint that the anchor knew, and the last one of the log as it is now.
-pub fn log_restored(lost: Option<&str>, present: Option<&str>) -> Draft {
-    let notes = [("lost", lost), ("present", present)];
-    let draft = Draft::new(event::LOG_RESTORED, Outcome::Ok, Actor::console());
-    notes.into_iter().fold(draft, |draft, (name, note)| match note {
-        Some(note) => draft.data(name, note),
-        None => draft,
-    })
 }
