@@ -4466,16 +4466,19 @@ export interface components {
             acknowledged_by: string | null;
             /**
              * Format: int64
-             * @description How many there were within the window.
+             * @description How many there were within the window; of storage, how many per cent are taken.
              */
             count: number;
             id: string;
             raised_at: string;
-            /** @description `failed_sign_ins`, `refusals` or `quota`. */
+            /** @description `failed_sign_ins`, `refusals`, `quota` or `storage`. */
             rule: string;
             /** Format: int64 */
             threshold: number;
-            /** Format: int32 */
+            /**
+             * Format: int32
+             * @description 0 of storage.
+             */
             window_seconds: number;
         };
         AlertPage: {
