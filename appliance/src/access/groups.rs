@@ -98,15 +98,19 @@ impl Access {
     /// Who is in a group, by name; one item a reason.
     pub async fn group_members(
         &self,
+        by: &By,
         id: &str,
         limit: usize,
         cursor: Option<String>,
     ) -> Result<Page<Member>, Error> {
-        let id = id.to_owned();
+        let (by, id) = (by.clone(), id.to_owned());
         self.store
-            .read(move |reader| {
-                found(reader, &id)?;
-                Ok(groups::members(reader, &id, limit, cursor.as_deref())?)
+            .write(move |tx| {
+                by.confirm(tx)?;
+                found(tx, &id)?;
+                let page = groups::members(tx, &id, limit, cursor.as_deref())?;
+                tx.audit(records::people_read(&by, page.items.len()))?;
+                Ok(page)
             })
             .await
     }

@@ -19,5 +19,5 @@ pub mod tls;
 pub use error::{Code, Error, Problem};
 pub use headers::CONTENT_SECURITY_POLICY;
 pub use openapi::document as openapi_document;
-pub use routes::{Access, Route, all as routes};
+pub use routes::{Access, Route, Trace, all as routes};
 pub use server::{Listeners, configure, run};

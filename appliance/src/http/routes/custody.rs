@@ -3,6 +3,7 @@
 
 use actix_web::http::Method;
 use actix_web::web;
+use redoubt_audit::catalogue as event;
 
 use super::{Access, Route};
 use crate::http::handlers::admin::retention;
@@ -19,6 +20,7 @@ fn keeping() -> Vec<Route> {
         Route::new(Method::GET, "/api/v1/admin/retention/preview", Admin, "Which chats would go", || {
             web::route().to(retention::preview)
         })
+        .shows_common()
         .returns::<retention::RetentionPreview>(200),
         Route::new(
             Method::POST,
@@ -27,10 +29,12 @@ fn keeping() -> Vec<Route> {
             "Let chats go whose time is over",
             || web::route().to(retention::run),
         )
+        .records(&[event::RETENTION_RUN])
         .returns::<retention::RetentionRun>(200),
         Route::new(Method::GET, "/api/v1/admin/archives", Admin, "Archived chats", || {
             web::route().to(retention::archives)
         })
+        .shows_common()
         .query::<chats::PageQuery>()
         .returns::<retention::ArchivePage>(200),
         Route::new(
@@ -39,13 +43,16 @@ fn keeping() -> Vec<Route> {
             Admin,
             "Put an archived chat back for its owner",
             || web::route().to(retention::restore),
-        ),
+        )
+        .records(&[event::CHAT_RESTORE]),
         Route::new(Method::GET, purges, Admin, "Purges, newest first", || web::route().to(purges::list))
+            .shows_common()
             .query::<chats::PageQuery>()
             .returns::<purges::PurgePage>(200),
         Route::new(Method::POST, purges, Admin, "Ask for a chat to be erased", || {
             web::route().to(purges::ask)
         })
+        .records(&[event::PURGE_ASK])
         .takes::<purges::NewPurge>()
         .returns::<purges::PurgeView>(201),
     ]
@@ -56,11 +63,13 @@ fn auditing() -> Vec<Route> {
     let holds = "/api/v1/audit/holds";
     vec![
         Route::new(Method::GET, holds, Auditor, "Legal holds, newest first", || web::route().to(holds::list))
+            .records(&[event::AUDIT_READ])
             .query::<chats::PageQuery>()
             .returns::<holds::HoldPage>(200),
         Route::new(Method::POST, holds, Auditor, "Place a legal hold; asks for a proof", || {
             web::route().to(holds::create)
         })
+        .records(&[event::HOLD_PLACE])
         .takes::<holds::NewHold>()
         .returns::<holds::HoldView>(201),
         Route::new(
@@ -69,10 +78,12 @@ fn auditing() -> Vec<Route> {
             Auditor,
             "Lift a legal hold; asks for a proof",
             || web::route().to(holds::delete),
-        ),
+        )
+        .records(&[event::HOLD_LIFT]),
         Route::new(Method::GET, "/api/v1/audit/purges", Auditor, "Purges, newest first", || {
             web::route().to(purges::cases)
         })
+        .records(&[event::AUDIT_READ])
         .query::<chats::PageQuery>()
         .returns::<purges::PurgeCasePage>(200),
         Route::new(
@@ -82,6 +93,7 @@ fn auditing() -> Vec<Route> {
             "Agree to a purge or refuse it; asks for a proof",
             || web::route().to(purges::decide),
         )
+        .records(&[event::PURGE_APPROVE, event::PURGE_REFUSE])
         .takes::<purges::Approval>()
         .returns::<purges::PurgeCase>(200),
         Route::new(
@@ -91,6 +103,7 @@ fn auditing() -> Vec<Route> {
             "The statement of a purge that is done",
             || web::route().to(purges::statement),
         )
+        .records(&[event::PURGE_STATEMENT])
         .file("text/plain"),
     ]
 }
