@@ -38,7 +38,6 @@ const OF_THE_APPLIANCE: &[Event] = &[
     event::DIRECTORY_BACK,
     event::APIKEY_REFUSED,
     event::ALERT_RAISED,
-    event::CHAT_ARCHIVE,
     event::PURGE_DONE,
     event::AUTHORISATION_REFUSED,
     event::REFUSALS_SUMMARY,
@@ -284,12 +283,12 @@ fn custody(tour: &Tour) {
     tour.get(&admin, "/api/v1/admin/archives", &[]);
     tour.post(&admin, "/api/v1/admin/archives/{id}/restore", &[&archived], json!({}));
 
+    let auditor = tour.sign_in("auditor", Role::Auditor);
+    tour.delete(&auditor, "/api/v1/audit/holds/{id}", &[&hold]);
     let asking = "/api/v1/admin/purges";
     let purge = tour.make(&admin, asking, &[], json!({"chat": spilt, "reason": "x"}));
     let refused = tour.make(&admin, asking, &[], json!({"chat": archived, "reason": "x"}));
     tour.get(&admin, asking, &[]);
-    let auditor = tour.sign_in("auditor", Role::Auditor);
-    tour.delete(&auditor, "/api/v1/audit/holds/{id}", &[&hold]);
     let approval = "/api/v1/audit/purges/{id}/approval";
     tour.post(&auditor, approval, &[&refused], json!({"approve": false}));
     tour.post(&auditor, approval, &[&purge], json!({"approve": true}));

@@ -10,7 +10,7 @@ use redoubt_store::{Page, Reader, Tx, grants};
 use super::{Access, Error, Permission, name};
 use crate::identity::By;
 use crate::random;
-use crate::records::rights as records;
+use crate::records::{self, rights};
 
 /// More at once than any appliance has places for.
 const MOST_PARALLEL: u32 = 10_000;
@@ -64,7 +64,7 @@ impl Access {
                 groups::insert(tx, &group).map_err(name_taken)?;
                 carry(tx, &group.id, &change)?;
                 let detail = detail(tx, group)?;
-                tx.audit(records::group_created(&by, &detail))?;
+                tx.audit(rights::group_created(&by, &detail))?;
                 Ok(detail)
             })
             .await
@@ -89,7 +89,7 @@ impl Access {
                 let detail = detail(tx, found(tx, &id)?)?;
                 not_everyone(&id)?;
                 groups::delete(tx, &id)?;
-                tx.audit(records::group_deleted(&by, &detail))?;
+                tx.audit(rights::group_deleted(&by, &detail))?;
                 Ok(())
             })
             .await
@@ -129,7 +129,7 @@ impl Access {
                     false => groups::delete_member(tx, &id, &user.id, Origin::Assigned)?,
                 };
                 if changed {
-                    tx.audit(records::group_member(&by, &group, &user, is_in))?;
+                    tx.audit(rights::group_member(&by, &group, &user, is_in))?;
                 }
                 Ok(())
             })
@@ -172,7 +172,7 @@ pub fn change_group(tx: &mut Tx<'_>, by: &By, id: &str, change: &GroupChange) ->
     groups::update(tx, &group).map_err(name_taken)?;
     carry(tx, id, change)?;
     let detail = detail(tx, group)?;
-    tx.audit(records::group_changed(by, &detail, change))?;
+    tx.audit(rights::group_changed(by, &detail, change))?;
     Ok(detail)
 }
 

@@ -74,7 +74,7 @@ pub struct Route {
 }
 
 impl Route {
-    fn new(
+    fn on(
         method: Method,
         path: &'static str,
         access: Access,

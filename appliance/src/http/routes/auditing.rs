@@ -10,13 +10,13 @@ use crate::http::handlers::{audit, chats, exports};
 pub(super) fn all() -> Vec<Route> {
     use Access::Auditor;
     vec![
-        Route::new(Method::GET, "/api/v1/audit/records", Auditor, "Records, newest first", || {
+        Route::on(Method::GET, "/api/v1/audit/records", Auditor, "Records, newest first", || {
             web::route().to(audit::list)
         })
         .records(&[event::AUDIT_READ])
         .query::<audit::RecordQuery>()
         .returns::<audit::RecordPage>(200),
-        Route::new(
+        Route::on(
             Method::GET,
             "/api/v1/audit/records/{seq}",
             Auditor,
@@ -25,12 +25,12 @@ pub(super) fn all() -> Vec<Route> {
         )
         .records(&[event::AUDIT_READ])
         .returns::<audit::record::WholeRecord>(200),
-        Route::new(Method::GET, "/api/v1/audit/events", Auditor, "What can be recorded, in words", || {
+        Route::on(Method::GET, "/api/v1/audit/events", Auditor, "What can be recorded, in words", || {
             web::route().to(audit::events::list)
         })
         .shows_common()
         .returns::<audit::events::EventList>(200),
-        Route::new(
+        Route::on(
             Method::GET,
             "/api/v1/audit/checkpoints",
             Auditor,
@@ -40,7 +40,7 @@ pub(super) fn all() -> Vec<Route> {
         .records(&[event::AUDIT_READ])
         .query::<chats::PageQuery>()
         .returns::<audit::checkpoints::CheckpointPage>(200),
-        Route::new(
+        Route::on(
             Method::GET,
             "/api/v1/audit/checkpoints/{size}",
             Auditor,
@@ -49,13 +49,13 @@ pub(super) fn all() -> Vec<Route> {
         )
         .records(&[event::AUDIT_READ])
         .returns::<audit::checkpoints::CheckpointToKeep>(200),
-        Route::new(Method::GET, "/api/v1/audit/exports", Auditor, "Exports so far, newest first", || {
+        Route::on(Method::GET, "/api/v1/audit/exports", Auditor, "Exports so far, newest first", || {
             web::route().to(exports::list)
         })
         .records(&[event::AUDIT_READ])
         .query::<chats::PageQuery>()
         .returns::<exports::ExportPage>(200),
-        Route::new(
+        Route::on(
             Method::POST,
             "/api/v1/audit/exports",
             Auditor,

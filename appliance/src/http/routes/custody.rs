@@ -17,27 +17,27 @@ fn keeping() -> Vec<Route> {
     use Access::Admin;
     let purges = "/api/v1/admin/purges";
     vec![
-        Route::new(Method::GET, "/api/v1/admin/retention/preview", Admin, "Which chats would go", || {
+        Route::on(Method::GET, "/api/v1/admin/retention/preview", Admin, "Which chats would go", || {
             web::route().to(retention::preview)
         })
         .shows_common()
         .returns::<retention::RetentionPreview>(200),
-        Route::new(
+        Route::on(
             Method::POST,
             "/api/v1/admin/retention/run",
             Admin,
             "Let chats go whose time is over",
             || web::route().to(retention::run),
         )
-        .records(&[event::RETENTION_RUN])
+        .records(&[event::RETENTION_RUN, event::CHAT_ARCHIVE, event::CHAT_DELETE])
         .returns::<retention::RetentionRun>(200),
-        Route::new(Method::GET, "/api/v1/admin/archives", Admin, "Archived chats", || {
+        Route::on(Method::GET, "/api/v1/admin/archives", Admin, "Archived chats", || {
             web::route().to(retention::archives)
         })
         .shows_common()
         .query::<chats::PageQuery>()
         .returns::<retention::ArchivePage>(200),
-        Route::new(
+        Route::on(
             Method::POST,
             "/api/v1/admin/archives/{id}/restore",
             Admin,
@@ -45,11 +45,11 @@ fn keeping() -> Vec<Route> {
             || web::route().to(retention::restore),
         )
         .records(&[event::CHAT_RESTORE]),
-        Route::new(Method::GET, purges, Admin, "Purges, newest first", || web::route().to(purges::list))
+        Route::on(Method::GET, purges, Admin, "Purges, newest first", || web::route().to(purges::list))
             .shows_common()
             .query::<chats::PageQuery>()
             .returns::<purges::PurgePage>(200),
-        Route::new(Method::POST, purges, Admin, "Ask for a chat to be erased", || {
+        Route::on(Method::POST, purges, Admin, "Ask for a chat to be erased", || {
             web::route().to(purges::ask)
         })
         .records(&[event::PURGE_ASK])
@@ -62,17 +62,17 @@ fn auditing() -> Vec<Route> {
     use Access::Auditor;
     let holds = "/api/v1/audit/holds";
     vec![
-        Route::new(Method::GET, holds, Auditor, "Legal holds, newest first", || web::route().to(holds::list))
+        Route::on(Method::GET, holds, Auditor, "Legal holds, newest first", || web::route().to(holds::list))
             .records(&[event::AUDIT_READ])
             .query::<chats::PageQuery>()
             .returns::<holds::HoldPage>(200),
-        Route::new(Method::POST, holds, Auditor, "Place a legal hold; asks for a proof", || {
+        Route::on(Method::POST, holds, Auditor, "Place a legal hold; asks for a proof", || {
             web::route().to(holds::create)
         })
         .records(&[event::HOLD_PLACE])
         .takes::<holds::NewHold>()
         .returns::<holds::HoldView>(201),
-        Route::new(
+        Route::on(
             Method::DELETE,
             "/api/v1/audit/holds/{id}",
             Auditor,
@@ -80,23 +80,23 @@ fn auditing() -> Vec<Route> {
             || web::route().to(holds::delete),
         )
         .records(&[event::HOLD_LIFT]),
-        Route::new(Method::GET, "/api/v1/audit/purges", Auditor, "Purges, newest first", || {
+        Route::on(Method::GET, "/api/v1/audit/purges", Auditor, "Purges, newest first", || {
             web::route().to(purges::cases)
         })
         .records(&[event::AUDIT_READ])
         .query::<chats::PageQuery>()
         .returns::<purges::PurgeCasePage>(200),
-        Route::new(
+        Route::on(
             Method::POST,
             "/api/v1/audit/purges/{id}/approval",
             Auditor,
             "Agree to a purge or refuse it; asks for a proof",
             || web::route().to(purges::decide),
         )
-        .records(&[event::PURGE_APPROVE, event::PURGE_REFUSE])
+        .records(&[event::PURGE_APPROVE, event::PURGE_REFUSE, event::CHAT_DELETE])
         .takes::<purges::Approval>()
         .returns::<purges::PurgeCase>(200),
-        Route::new(
+        Route::on(
             Method::GET,
             "/api/v1/audit/purges/{id}/statement",
             Auditor,

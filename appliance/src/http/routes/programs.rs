@@ -14,20 +14,20 @@ pub(super) fn all() -> Vec<Route> {
 fn programs() -> Vec<Route> {
     use Access::ApiKey;
     vec![
-        Route::new(Method::GET, "/v1/models", ApiKey, "OpenAI: models", || {
+        Route::on(Method::GET, "/v1/models", ApiKey, "OpenAI: models", || {
             web::route().to(completions::models)
         })
         .shows_common()
         .returns::<serde_json::Value>(200)
         .even_when_full(),
-        Route::new(Method::POST, "/v1/chat/completions", ApiKey, "OpenAI: chat completion", || {
+        Route::on(Method::POST, "/v1/chat/completions", ApiKey, "OpenAI: chat completion", || {
             web::route().to(completions::create)
         })
         .records(&[event::INFERENCE_START, event::INFERENCE_END])
         .takes::<serde_json::Value>()
         .returns::<serde_json::Value>(200)
         .writes_texts(),
-        Route::new(Method::POST, "/v1/embeddings", ApiKey, "OpenAI: embeddings", || {
+        Route::on(Method::POST, "/v1/embeddings", ApiKey, "OpenAI: embeddings", || {
             web::route().to(embeddings::create)
         })
         .records(&[event::INFERENCE_START, event::INFERENCE_END])
@@ -40,20 +40,20 @@ fn programs() -> Vec<Route> {
 fn operations() -> Vec<Route> {
     use Access::Public;
     vec![
-        Route::new(Method::GET, "/healthz", Public, "The process answers", || web::route().to(health::live))
+        Route::on(Method::GET, "/healthz", Public, "The process answers", || web::route().to(health::live))
             .shows_common()
             .file("text/plain"),
-        Route::new(Method::GET, "/readyz", Public, "Store and engine are ready", || {
+        Route::on(Method::GET, "/readyz", Public, "Store and engine are ready", || {
             web::route().to(health::ready)
         })
         .shows_common()
         .file("text/plain"),
-        Route::new(Method::GET, "/metrics", Public, "Counters, for the addresses that may see them", || {
+        Route::on(Method::GET, "/metrics", Public, "Counters, for the addresses that may see them", || {
             web::route().to(metrics::show)
         })
         .shows_common()
         .file("text/plain"),
-        Route::new(Method::GET, "/api/v1/openapi.json", Public, "This API's description", || {
+        Route::on(Method::GET, "/api/v1/openapi.json", Public, "This API's description", || {
             web::route().to(appliance::openapi)
         })
         .shows_common()

@@ -8,43 +8,43 @@ use super::{Access, Route};
 use crate::http::handlers::{appliance, chats, export, keys, me, messages, prompts, search, usage};
 
 pub(super) fn all() -> Vec<Route> {
-    [chatting(), answering(), own_things()].concat()
+    [chatting(), answering(), own_things(), own_keys()].concat()
 }
 
 fn chatting() -> Vec<Route> {
     use Access::Analyst;
     let on_chat = "/api/v1/chats/{id}";
     vec![
-        Route::new(Method::GET, "/api/v1/models", Analyst, "The models that answer", || {
+        Route::on(Method::GET, "/api/v1/models", Analyst, "The models that answer", || {
             web::route().to(appliance::models)
         })
         .shows_common()
         .returns::<appliance::ModelPage>(200)
         .even_when_full(),
-        Route::new(Method::GET, "/api/v1/chats", Analyst, "One's chats, newest first", || {
+        Route::on(Method::GET, "/api/v1/chats", Analyst, "One's chats, newest first", || {
             web::route().to(chats::list)
         })
         .shows_own()
         .query::<chats::PageQuery>()
         .returns::<chats::ChatPage>(200)
         .even_when_full(),
-        Route::new(Method::POST, "/api/v1/chats", Analyst, "Start a chat", || web::route().to(chats::create))
+        Route::on(Method::POST, "/api/v1/chats", Analyst, "Start a chat", || web::route().to(chats::create))
             .records(&[event::CHAT_CREATE])
             .takes::<chats::NewChat>()
             .returns::<chats::ChatView>(201)
             .writes_texts(),
-        Route::new(Method::GET, on_chat, Analyst, "Open a chat", || web::route().to(chats::show))
+        Route::on(Method::GET, on_chat, Analyst, "Open a chat", || web::route().to(chats::show))
             .records(&[event::CHAT_OPEN])
             .returns::<chats::ChatView>(200),
-        Route::new(Method::PATCH, on_chat, Analyst, "Rename a chat or switch its branch", || {
+        Route::on(Method::PATCH, on_chat, Analyst, "Rename a chat or switch its branch", || {
             web::route().to(chats::update)
         })
         .records(&[event::CHAT_UPDATE])
         .takes::<chats::ChatChanges>()
         .returns::<chats::ChatView>(200),
-        Route::new(Method::DELETE, on_chat, Analyst, "Delete a chat", || web::route().to(chats::delete))
+        Route::on(Method::DELETE, on_chat, Analyst, "Delete a chat", || web::route().to(chats::delete))
             .records(&[event::CHAT_DELETE]),
-        Route::new(
+        Route::on(
             Method::GET,
             "/api/v1/chats/{id}/export",
             Analyst,
@@ -60,14 +60,14 @@ fn chatting() -> Vec<Route> {
 fn answering() -> Vec<Route> {
     use Access::Analyst;
     vec![
-        Route::new(Method::POST, "/api/v1/chats/{id}/messages", Analyst, "Ask; streams the answer", || {
+        Route::on(Method::POST, "/api/v1/chats/{id}/messages", Analyst, "Ask; streams the answer", || {
             web::route().to(messages::create)
         })
         .records(&[event::MESSAGE_CREATE, event::INFERENCE_START, event::INFERENCE_END])
         .takes::<messages::NewMessage>()
         .streams()
         .writes_texts(),
-        Route::new(
+        Route::on(
             Method::POST,
             "/api/v1/chats/{id}/messages/{mid}/regenerate",
             Analyst,
@@ -78,7 +78,7 @@ fn answering() -> Vec<Route> {
         .takes::<messages::Regeneration>()
         .streams()
         .writes_texts(),
-        Route::new(
+        Route::on(
             Method::GET,
             "/api/v1/chats/{id}/messages/{mid}/events",
             Analyst,
@@ -88,7 +88,7 @@ fn answering() -> Vec<Route> {
         .records(&[event::CHAT_OPEN])
         .streams()
         .even_when_full(),
-        Route::new(Method::POST, "/api/v1/chats/{id}/stop", Analyst, "Stop the running answer", || {
+        Route::on(Method::POST, "/api/v1/chats/{id}/stop", Analyst, "Stop the running answer", || {
             web::route().to(messages::stop)
         })
         .records(&[event::INFERENCE_END])
@@ -100,64 +100,70 @@ fn answering() -> Vec<Route> {
 fn own_things() -> Vec<Route> {
     use Access::Analyst;
     vec![
-        Route::new(Method::POST, "/api/v1/session/workspace", Analyst, "Choose a workspace", || {
+        Route::on(Method::POST, "/api/v1/session/workspace", Analyst, "Choose a workspace", || {
             web::route().to(me::choose_workspace)
         })
         .records(&[event::SESSION_WORKSPACE])
         .takes::<me::WorkspaceChoice>()
         .even_when_full(),
-        Route::new(Method::GET, "/api/v1/search", Analyst, "Search one's chats", || {
+        Route::on(Method::GET, "/api/v1/search", Analyst, "Search one's chats", || {
             web::route().to(search::show)
         })
         .records(&[event::CHAT_SEARCH])
         .query::<search::SearchQuery>()
         .returns::<search::Hits>(200),
-        Route::new(Method::GET, "/api/v1/keys", Analyst, "One's keys for programs", || {
-            web::route().to(keys::list)
-        })
-        .shows_own()
-        .returns::<keys::KeyPage>(200)
-        .even_when_full(),
-        Route::new(Method::POST, "/api/v1/keys", Analyst, "Make a key; shows it once", || {
-            web::route().to(keys::create)
-        })
-        .records(&[event::APIKEY_CREATE])
-        .takes::<keys::NewKeyBody>()
-        .returns::<keys::CreatedKey>(201),
-        Route::new(Method::DELETE, "/api/v1/keys/{id}", Analyst, "Revoke a key", || {
-            web::route().to(keys::delete)
-        })
-        .records(&[event::APIKEY_REVOKE]),
-        Route::new(Method::GET, "/api/v1/prompts", Analyst, "The workspace's kept prompts", || {
+        Route::on(Method::GET, "/api/v1/prompts", Analyst, "The workspace's kept prompts", || {
             web::route().to(prompts::list)
         })
         .shows_common()
         .query::<chats::PageQuery>()
         .returns::<prompts::PromptPage>(200)
         .even_when_full(),
-        Route::new(Method::POST, "/api/v1/prompts", Analyst, "Keep a prompt", || {
+        Route::on(Method::POST, "/api/v1/prompts", Analyst, "Keep a prompt", || {
             web::route().to(prompts::create)
         })
         .records(&[event::PROMPT_CREATE])
         .takes::<prompts::NewPrompt>()
         .returns::<prompts::PromptView>(201)
         .writes_texts(),
-        Route::new(Method::PATCH, "/api/v1/prompts/{id}", Analyst, "Change one's prompt", || {
+        Route::on(Method::PATCH, "/api/v1/prompts/{id}", Analyst, "Change one's prompt", || {
             web::route().to(prompts::update)
         })
         .records(&[event::PROMPT_UPDATE])
         .takes::<prompts::PromptChanges>()
         .returns::<prompts::PromptView>(200),
-        Route::new(Method::DELETE, "/api/v1/prompts/{id}", Analyst, "Delete one's prompt", || {
+        Route::on(Method::DELETE, "/api/v1/prompts/{id}", Analyst, "Delete one's prompt", || {
             web::route().to(prompts::delete)
         })
         .records(&[event::PROMPT_DELETE]),
-        Route::new(Method::GET, "/api/v1/usage", Analyst, "One's own use by day and model", || {
+        Route::on(Method::GET, "/api/v1/usage", Analyst, "One's own use by day and model", || {
             web::route().to(usage::show)
         })
         .shows_own()
         .query::<usage::UsageQuery>()
         .returns::<usage::OwnUsage>(200)
         .even_when_full(),
+    ]
+}
+
+fn own_keys() -> Vec<Route> {
+    use Access::Analyst;
+    vec![
+        Route::on(Method::GET, "/api/v1/keys", Analyst, "One's keys for programs", || {
+            web::route().to(keys::list)
+        })
+        .shows_own()
+        .returns::<keys::KeyPage>(200)
+        .even_when_full(),
+        Route::on(Method::POST, "/api/v1/keys", Analyst, "Make a key; shows it once", || {
+            web::route().to(keys::create)
+        })
+        .records(&[event::APIKEY_CREATE])
+        .takes::<keys::NewKeyBody>()
+        .returns::<keys::CreatedKey>(201),
+        Route::on(Method::DELETE, "/api/v1/keys/{id}", Analyst, "Revoke a key", || {
+            web::route().to(keys::delete)
+        })
+        .records(&[event::APIKEY_REVOKE]),
     ]
 }
