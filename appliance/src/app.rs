@@ -53,6 +53,8 @@ pub struct App {
     pub metrics: Metrics,
     /// Whether there is space for what is to be recorded.
     pub space: Space,
+    /// Held while a backup is made.
+    pub backups: Arc<tokio::sync::Mutex<()>>,
     /// How the collector of the records is doing.
     pub collector: collector::State,
     /// How far the processes are locked in, in words.
@@ -134,6 +136,7 @@ impl App {
             retention: Retention::new(store.clone(), clock.clone(), random.clone(), chats.clone(), &config),
             space: Space::new(&config, store.clone(), random.clone()),
             config: Arc::new(config),
+            backups: Arc::default(),
             started_mono_us: clock.mono_us(),
             store,
             clock,

@@ -6,6 +6,7 @@
 pub mod access;
 pub mod app;
 pub mod audit;
+pub mod backup;
 pub mod chat;
 pub mod cli;
 pub mod clock;
@@ -31,3 +32,4 @@ pub mod records;
 pub mod refusals;
 pub mod retention;
 pub mod space;
+pub mod unlock;

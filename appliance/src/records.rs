@@ -343,6 +343,18 @@ pub fn initialised() -> Draft {
     Draft::new(event::SYSTEM_INIT, Outcome::Ok, Actor::console())
 }
 
+pub fn backed_up(by: &By) -> Draft {
+    by.draft(event::BACKUP_CREATE, Outcome::Ok)
+}
+
+/// `made`: when the backup was made, RFC 3339; `records`: how many it had.
+pub fn restored(made: &str, records: u64, sessions: usize) -> Draft {
+    Draft::new(event::BACKUP_RESTORE, Outcome::Ok, Actor::console())
+        .data("made", made)
+        .data("records", records)
+        .data("sessions", sessions)
+}
+
 /// So many per cent of the store's space are taken.
 pub fn space_reached(percent: u8) -> Draft {
     Draft::new(event::STORAGE_THRESHOLD, Outcome::Ok, Actor::system()).data("percent", u32::from(percent))

@@ -24,6 +24,7 @@ const OF_THE_APPLIANCE: &[Event] = &[
     event::SYSTEM_CLOCK_STEP,
     event::SYSTEM_CONFIG,
     event::SYSTEM_ENGINE_RESTART,
+    event::BACKUP_RESTORE,
     event::RECOVERY,
     event::STORAGE_THRESHOLD,
     event::STORE_INTEGRITY,
@@ -47,8 +48,10 @@ const OF_THE_APPLIANCE: &[Event] = &[
     event::LOG_RESTORED,
 ];
 
-/// These need a directory or a certificate, and are used where there is one: `identity::`.
-const ELSEWHERE: [&str; 3] = [
+/// These need a directory or a certificate, and are used where there is one (`identity::`), or belong to the console
+/// (`backup::`).
+const ELSEWHERE: [&str; 4] = [
+    "POST /api/v1/console/backups",
     "POST /api/v1/session/certificate",
     "POST /api/v1/admin/directory/test",
     "POST /api/v1/admin/mappings/dry-run",

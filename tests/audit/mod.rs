@@ -8,6 +8,6 @@ mod exports;
 mod keys;
 mod kills;
 mod receiver;
-mod served;
+pub(crate) mod served;
 mod standard_output;
-mod workbench;
+pub(crate) mod workbench;

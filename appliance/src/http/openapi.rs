@@ -77,6 +77,7 @@ fn access(access: Access) -> &'static str {
         Access::Analyst => "For analysts.",
         Access::Admin => "For admins.",
         Access::Auditor => "For auditors.",
+        Access::Console => "For root on the machine itself.",
         Access::ApiKey => "For programs with an API key.",
     }
 }

@@ -37,6 +37,8 @@ pub enum Access {
     Analyst,
     Admin,
     Auditor,
+    /// Root on the machine itself, by `control.sock`.
+    Console,
     /// A program with an API key.
     ApiKey,
 }

@@ -7,10 +7,10 @@ use redoubt_audit::catalogue as event;
 
 use super::{Access, Route};
 use crate::http::handlers::admin::retention;
-use crate::http::handlers::{chats, holds, purges};
+use crate::http::handlers::{backups, chats, holds, purges};
 
 pub(super) fn all() -> Vec<Route> {
-    [keeping(), auditing()].concat()
+    [keeping(), backing_up(), auditing()].concat()
 }
 
 fn keeping() -> Vec<Route> {
@@ -55,6 +55,18 @@ fn keeping() -> Vec<Route> {
         .records(&[event::PURGE_ASK])
         .takes::<purges::NewPurge>()
         .returns::<purges::PurgeView>(201),
+    ]
+}
+
+/// What the machine's operator does, and nobody over the network.
+fn backing_up() -> Vec<Route> {
+    use Access::Console;
+    vec![
+        Route::on(Method::POST, "/api/v1/console/backups", Console, "A whole copy, encrypted", || {
+            web::route().to(backups::create)
+        })
+        .records(&[event::BACKUP_CREATE])
+        .file("application/x-tar"),
     ]
 }
 
