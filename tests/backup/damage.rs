@@ -43,7 +43,7 @@ fn damages(backup: &Path) -> Vec<(String, Vec<u8>, &'static str)> {
     for (name, start, size) in &members {
         let mut flipped = whole.clone();
         flipped[start + size / 2] ^= 1;
-        damages.push((format!("a bit of {name}"), flipped, "not"));
+        damages.push((format!("a bit of {name}"), flipped, "no whole backup"));
         damages.push((format!("no {name}"), without(&whole, &members, name), "missing"));
         damages.push((format!("cut off in {name}"), whole[..start + size / 2].to_vec(), "no whole backup"));
     }
