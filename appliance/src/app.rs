@@ -54,6 +54,8 @@ pub struct App {
     pub metrics: Metrics,
     /// Whether there is space for what is to be recorded.
     pub space: Space,
+    /// Held while a backup is made.
+    pub backups: Arc<tokio::sync::Mutex<()>>,
     /// How the collector of the records is doing.
     pub collector: collector::State,
     /// How far the processes are locked in, in words.
@@ -85,22 +87,20 @@ impl Parts {
         let models = [Some(self.model.clone()), self.embedding.clone()].into_iter().flatten().collect();
         Access::new(self.store.clone(), self.clock.clone(), self.random.clone(), models, &self.config)
     }
+
+    fn chats(&self, access: &Access) -> Chats {
+        let (store, clock, random) = (self.store.clone(), self.clock.clone(), self.random.clone());
+        Chats::new(store, clock, random, self.engines.clone(), access.clone(), self.model.clone())
+    }
 }
 
 impl App {
     /// Joins the parts and closes what the last process left open.
     pub fn build(parts: Parts) -> anyhow::Result<Self> {
         let access = parts.access();
+        let chats = parts.chats(&access);
         let Parts { config, store, clock, random, engines, model, embedding, .. } = parts;
         close_interrupted_answers(&store)?;
-        let chats = Chats::new(
-            store.clone(),
-            clock.clone(),
-            random.clone(),
-            engines.clone(),
-            access.clone(),
-            model.clone(),
-        );
         let (runs, refusals, places) = (access.runs().clone(), Refusals::default(), Places::default());
         let identity = Identity::new(identity::Parts {
             store: store.clone(),
@@ -135,6 +135,7 @@ impl App {
             retention: Retention::new(store.clone(), clock.clone(), random.clone(), chats.clone(), &config),
             space: Space::new(&config, store.clone(), random.clone()),
             config: Arc::new(config),
+            backups: Arc::default(),
             started_mono_us: clock.mono_us(),
             store,
             clock,

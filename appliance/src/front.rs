@@ -7,7 +7,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use redoubt_audit::Origin;
 use redoubt_engine::Engine;
-use redoubt_store::keys::{KeyFile, KeySlots};
+use redoubt_store::keys::KeySlots;
 use redoubt_store::{Clock, OnDurable, Options, Store, Witness};
 use ring::rand::SystemRandom;
 use serde::{Deserialize, Serialize};
@@ -29,6 +29,7 @@ use crate::processes::FrontParts;
 use crate::random::{self, Random};
 use crate::records;
 use crate::start;
+use crate::unlock::Unlock;
 
 /// How long a front whose disk failed goes on telling whoever asks.
 const LAST_WORDS: Duration = Duration::from_secs(1);
@@ -74,7 +75,21 @@ pub fn open_store_as_it_is(
     clock: Arc<dyn Clock>,
     random: &dyn Random,
 ) -> anyhow::Result<Store> {
-    open(store_options(data_dir), key_file, software, clock, random)
+    open_store_with(data_dir, &Unlock::KeyFile(key_file.to_owned()), software, clock, random)
+}
+
+/// [`open_store_as_it_is`] by another key than the key file.
+///
+/// # Errors
+/// Whatever keeps the store from being opened.
+pub fn open_store_with(
+    data_dir: &Path,
+    unlock: &Unlock,
+    software: &str,
+    clock: Arc<dyn Clock>,
+    random: &dyn Random,
+) -> anyhow::Result<Store> {
+    open(store_options(data_dir), unlock, software, clock, random)
 }
 
 /// Where the store lies, and that its checkpoints go to the anchor.
@@ -85,13 +100,13 @@ pub fn store_options(data_dir: &Path) -> Options {
 
 fn open(
     options: Options,
-    key_file: &Path,
+    unlock: &Unlock,
     software: &str,
     clock: Arc<dyn Clock>,
     random: &dyn Random,
 ) -> anyhow::Result<Store> {
     let slots = KeySlots::load(options.path.parent().context("the store is in no folder")?)?;
-    let key = slots.open_with_key_file(&KeyFile::load(key_file)?)?;
+    let key = unlock.open(&slots)?;
     let origin = origin(slots.install_id(), software, random)?;
     Ok(Store::open(options, key, clock, origin)?)
 }
@@ -120,7 +135,8 @@ pub fn serve(mut parts: FrontParts) -> anyhow::Result<()> {
     let on_durable = Some(tell(output.clone(), news.clone()));
     let witness: Arc<dyn Witness> = Arc::new(Announced(Anchor::in_folder(&config.data.dir)));
     let options = Options { on_durable, witness: Some(witness), ..store_options(&config.data.dir) };
-    let store = open(options, &config.keys.file, &settings.software, clock.clone(), random.as_ref())?;
+    let unlock = Unlock::KeyFile(config.keys.file.clone());
+    let store = open(options, &unlock, &settings.software, clock.clone(), random.as_ref())?;
     Anchor::in_folder(&config.data.dir).check(&store)?;
     start::require_key(&store)?;
     keep_reserve(&store);

@@ -25,7 +25,7 @@ pub use people::*;
 pub use sessions::*;
 
 use crate::access::Lapse;
-use crate::identity::{Analyst, ApiCaller, Caller, First, SignedInSession};
+use crate::identity::{Analyst, ApiCaller, By, Caller, First, SignedInSession};
 use crate::models::Manifest;
 
 /// What an unauthenticated name may take of a record.
@@ -372,6 +372,18 @@ pub fn stopped() -> Draft {
 
 pub fn initialised() -> Draft {
     Draft::new(event::SYSTEM_INIT, Outcome::Ok, Actor::console())
+}
+
+pub fn backed_up(by: &By) -> Draft {
+    by.draft(event::BACKUP_CREATE, Outcome::Ok)
+}
+
+/// `made`: when the backup was made, RFC 3339; `records`: how many it had.
+pub fn restored(made: &str, records: u64, sessions: usize) -> Draft {
+    Draft::new(event::BACKUP_RESTORE, Outcome::Ok, Actor::console())
+        .data("made", made)
+        .data("records", records)
+        .data("sessions", sessions)
 }
 
 /// So many per cent of the store's space are taken.

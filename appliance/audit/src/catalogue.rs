@@ -51,6 +51,11 @@ events! {
     SYSTEM_CONFIG = "system" "system.config";
     /// The engine's process ended and was started again.
     SYSTEM_ENGINE_RESTART = "system" "system.engine_restart";
+    /// A whole copy, encrypted as it is kept, was handed out. The log's end in it is this record and its checkpoint.
+    BACKUP_CREATE = "system" "backup.create";
+    /// The appliance goes on from a backup. `d.made`: when that was made; `d.records`: how many it had; `d.sessions`: how
+    /// many were ended.
+    BACKUP_RESTORE = "system" "backup.restore";
     /// An action whose end was lost with the process was closed. Object: what was left open.
     RECOVERY = "system" "recovery";
     /// Space for the log reached a threshold. `d.percent`: which; 100: the disk was full, and the reserve was given up.

@@ -1,6 +1,7 @@
 //! The command line: one file a verb; errors become exit codes here.
 
 mod audit;
+mod backup;
 mod bench;
 mod check;
 mod console;
@@ -9,6 +10,7 @@ mod eval;
 mod init;
 mod openapi;
 mod prepare;
+mod progress;
 mod restore;
 mod serve;
 mod setup;
@@ -68,7 +70,15 @@ enum Verb {
     Directory(console::Directory),
     /// The audit log: export it, verify an export, certify its keys
     Audit(audit::Arguments),
-    /// Go on from an earlier state of the data directory
+    /// Make a whole, encrypted copy, while the appliance serves or not
+    ///
+    /// The copy is of one moment, checked before it leaves the appliance and read back where it was written. It holds the
+    /// store, its key slots, certificates and archives, and no key: without a key file or the recovery key nobody opens it.
+    Backup(backup::Arguments),
+    /// Go on from a backup, or from an earlier state of the data directory
+    ///
+    /// A backup is checked, unpacked beside the data directory, opened and compared with its own audit log; then it takes the
+    /// directory's place, which is kept under another name. Everybody is signed out, and the log says what happened.
     Restore(restore::Arguments),
     /// What was used, by person, model or workspace
     Usage(console::Usage),
@@ -123,6 +133,7 @@ pub fn main() -> ExitCode {
         Verb::Session(arguments) => console::run(&arguments),
         Verb::Directory(arguments) => console::run(&arguments),
         Verb::Audit(arguments) => audit::run(&arguments),
+        Verb::Backup(arguments) => backup::run(&arguments),
         Verb::Restore(arguments) => restore::run(&arguments),
         Verb::Usage(arguments) => console::run(&arguments),
         Verb::Alert(arguments) => console::run(&arguments),

@@ -20,5 +20,5 @@ pub use connection::MAX_CONNECTIONS_PER_ADDRESS;
 pub use error::{Code, Error, Problem};
 pub use headers::CONTENT_SECURITY_POLICY;
 pub use openapi::document as openapi_document;
-pub use routes::{Access, Route, all as routes};
+pub use routes::{Access, Route, Trace, all as routes};
 pub use server::{Listeners, configure, run};

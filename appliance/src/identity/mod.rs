@@ -39,8 +39,8 @@ use redoubt_store::{Clock, Store};
 pub use accounts::{NewPerson, NewUser};
 pub use api_key::{ApiCaller, KeyScope, ListedKey, MOST_KEY_DAYS, NewKey, PlainApiKey, RefusedKey};
 pub use caller::{
-    Admin, Administrator, Analyst, Anyone, Auditor, By, Caller, Proven, ProvenAdministrator, ProvenAuditor,
-    RoleSet, SessionHolder,
+    Admin, Administrator, Analyst, Anyone, Auditor, By, Caller, Console, Proven, ProvenAdministrator,
+    ProvenAuditor, RoleSet, SessionHolder,
 };
 pub use credentials::First;
 pub use ending::OnEnd;

@@ -10,6 +10,7 @@ pub mod audit_checkpoints;
 pub mod audit_epochs;
 pub mod audit_log;
 pub mod audit_tree;
+mod backup;
 pub mod chats;
 mod data_key;
 mod directory;
@@ -58,6 +59,7 @@ mod writer;
 // Only named so that its build tells ours where the headers are: `build.rs` reads them.
 use openssl_sys as _;
 
+pub use backup::Copied;
 pub use data_key::DataKey;
 pub use directory::check_free;
 pub use error::Error;
