@@ -22,11 +22,13 @@ use crate::directory::Directory;
 use crate::forwarding::{Collector, StandardOutput};
 use crate::http::{self, tls};
 use crate::identity::certificate::Authority;
+use crate::lockdown::Process;
 use crate::logs::{self, Logs};
 use crate::models::Manifest;
 use crate::processes::FrontParts;
 use crate::random::{self, Random};
 use crate::records;
+use crate::self_tests::SelfTests;
 
 /// How long a front whose disk failed goes on telling whoever asks.
 const LAST_WORDS: Duration = Duration::from_secs(1);
@@ -127,7 +129,9 @@ pub fn serve(mut parts: FrontParts) -> anyhow::Result<()> {
     let (model, embedding) = (settings.model, settings.embedding);
     let directory = config.directory.is_configured().then(|| Directory::new(&config.directory));
     let (kept, present) = (store.clone(), engines.clone());
-    let lockdown = parts.report.to_string();
+    let lockdown = parts.report.clone();
+    let self_tests = SelfTests::default();
+    self_tests.keep(Process::Front, lockdown.clone());
     let app = App::build(Parts {
         config,
         store: kept,
@@ -138,15 +142,16 @@ pub fn serve(mut parts: FrontParts) -> anyhow::Result<()> {
         embedding,
         directory,
         certificates,
-        lockdown: lockdown.clone(),
+        self_tests,
     })?;
     let model = records::model(app.chats.model());
     let embedding = app.embeddings.model().map(records::model);
     store.write_blocking(move |tx| {
-        tx.audit(records::booted(&lockdown, &model, embedding.as_ref()))?;
+        tx.audit(records::booted(&lockdown.to_string(), &model, embedding.as_ref()))?;
+        tx.audit(records::egress_tested(Process::Front, &lockdown))?;
         tx.checkpoint()
     })?;
-    tracing::info!(report = %parts.report, engine = %parts.engine_report, "locked in");
+    tracing::info!(report = %parts.report, "locked in");
     let served = actix_web::rt::System::new().block_on(run(app, parts, tls, engines, logs, news));
     let recorded = store.write_blocking(|tx| {
         tx.audit(records::stopped())?;
@@ -199,7 +204,19 @@ async fn run(
     logs: Logs,
     news: Arc<Notify>,
 ) -> anyhow::Result<()> {
-    let FrontParts { listener, console, engines: mut sockets, directories, collectors, control, .. } = parts;
+    let FrontParts {
+        listener,
+        console,
+        engines: mut sockets,
+        directories,
+        collectors,
+        control,
+        mut lockdowns,
+        ..
+    } = parts;
+    let tests = app.self_tests.clone();
+    tests.record_next(&mut lockdowns, &app.store).await.context("the supervisor gave no engine")??;
+    actix_web::rt::spawn(tests.follow(lockdowns, app.store.clone()));
     if let Some(settings) = &app.config.audit.collector {
         let (store, data_dir, state) =
             (app.store.clone(), app.config.data.dir.clone(), app.collector.clone());

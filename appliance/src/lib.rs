@@ -30,4 +30,5 @@ pub mod random;
 pub mod records;
 pub mod refusals;
 pub mod retention;
+pub mod self_tests;
 pub mod space;

@@ -25,6 +25,7 @@ pub use sessions::*;
 use crate::access::Lapse;
 use crate::audit::root::Certified;
 use crate::identity::{Analyst, ApiCaller, Auditor, By, Caller, First, SignedInSession};
+use crate::lockdown::{Process, Report};
 use crate::models::Manifest;
 
 /// What an unauthenticated name may take of a record.
@@ -333,6 +334,21 @@ pub fn booted(lockdown: &str, model: &ModelRef, embedding: Option<&ModelRef>) ->
         }
         None => draft,
     }
+}
+
+/// What came of a process's tries to get out, at its start.
+pub fn egress_tested(process: Process, report: &Report) -> Draft {
+    let names = |blocked: bool| -> Vec<String> {
+        let tried = report.tried().filter(|channel| channel.blocked == blocked);
+        tried.map(|channel| channel.name.clone()).collect()
+    };
+    let outcome = if report.is_full() { Outcome::Ok } else { Outcome::Error };
+    let missing: Vec<_> = report.lacks().map(|lack| lack.layer.to_owned()).collect();
+    Draft::new(event::EGRESS_SELFTEST, outcome, Actor::system())
+        .data("process", process.name())
+        .data("blocked", names(true))
+        .data("open", names(false))
+        .data("missing", missing)
 }
 
 pub fn stopped() -> Draft {

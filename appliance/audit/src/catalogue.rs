@@ -57,7 +57,8 @@ events! {
     STORAGE_THRESHOLD = "system" "storage.threshold";
     /// The store was checked. `d.problems`: how many were found.
     STORE_INTEGRITY = "system" "store.integrity";
-    /// The self-test of the lockdown at a start. `d`: channels blocked and open.
+    /// A caged process was started and tried every way out. `d.process`: which; `d.blocked`, `d.open`: the ways;
+    /// `d.missing`: layers that the kernel does not give. Outcome `error`: it is locked in less than fully.
     EGRESS_SELFTEST = "egress" "egress.selftest";
 
     /// A name and a password were tried.

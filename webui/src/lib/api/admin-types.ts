@@ -30,3 +30,5 @@ export type UsageRow = Schemas['Total'];
 export type Alert = Schemas['Alert'] & { rule: 'failed_sign_ins' | 'refusals' | 'quota' | 'storage' };
 export type AnySession = Schemas['PersonSession'];
 export type SystemStatus = Schemas['System'];
+/** One process: what it tried at its start, and what came of it. */
+export type ProcessLockdown = Schemas['ProcessLockdown'];

@@ -4466,16 +4466,19 @@ export interface components {
             acknowledged_by: string | null;
             /**
              * Format: int64
-             * @description How many there were within the window.
+             * @description How many there were within the window; of storage, how many per cent are taken.
              */
             count: number;
             id: string;
             raised_at: string;
-            /** @description `failed_sign_ins`, `refusals` or `quota`. */
+            /** @description `failed_sign_ins`, `refusals`, `quota` or `storage`. */
             rule: string;
             /** Format: int64 */
             threshold: number;
-            /** Format: int32 */
+            /**
+             * Format: int32
+             * @description 0 of storage.
+             */
             window_seconds: number;
         };
         AlertPage: {
@@ -5122,6 +5125,21 @@ export interface components {
             /** @description A sentence for people. */
             title: string;
         };
+        ProcessLockdown: {
+            /**
+             * @description Ways to a network that the process tried. A dialler may use TCP; where the kernel does not tell ports apart, it
+             *     does not try that.
+             */
+            channels: components["schemas"]["SystemChannel"][];
+            /** @description Ways to somebody else on the machine that it tried. */
+            detours: components["schemas"]["SystemChannel"][];
+            /** @description Everything that was tried is blocked, and the filter of system calls keeps it so. */
+            full: boolean;
+            /** @description Mechanisms of the kernel. */
+            layers: components["schemas"]["SystemLayer"][];
+            /** @description `front`, `engine`, `directory`, `dialler` (the directory's) or `collector-dialler`. */
+            process: string;
+        };
         Prompt: {
             content: string;
             id: string;
@@ -5338,12 +5356,25 @@ export interface components {
         System: {
             /** @description The appliance's clock. */
             clock: string;
-            /** @description How far the processes are locked in. */
-            lockdown: string;
+            /** @description How far each process was locked in when it last started. */
+            lockdown: components["schemas"]["ProcessLockdown"][];
             models: components["schemas"]["SystemModel"][];
             /** Format: int64 */
             uptime_seconds: number;
             version: string;
+        };
+        SystemChannel: {
+            /** @description What the kernel answered. */
+            answer: string;
+            blocked: boolean;
+            name: string;
+        };
+        SystemLayer: {
+            /** @description To what extent, or why not. */
+            about: string;
+            holds: boolean;
+            /** @description `namespaces`, `Landlock` or `seccomp`. */
+            name: string;
         };
         SystemModel: {
             /** @description Whether its engine is running. */
