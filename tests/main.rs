@@ -8,6 +8,7 @@
 //! - `console`: an admin's work on the command line;
 //! - `directory`: people of an LDAP directory, by the real processes against Debian's slapd and against a server that
 //!   does what directories must not do;
+//! - `egress`: that nothing leaves: packets, system calls, and an intruder in each process, in a network of its own;
 //! - `faults`: what is left after something died, filled up or was in the wrong place; a demo for each;
 //! - `identity`: sign-in and sessions within this process, under a clock that the tests move;
 //! - `measuring`: what `bench` and `eval` print and how they end;
@@ -27,6 +28,8 @@ mod checking;
 mod console;
 #[cfg(test)]
 mod directory;
+#[cfg(test)]
+mod egress;
 #[cfg(test)]
 mod faults;
 #[cfg(test)]
