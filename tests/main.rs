@@ -4,7 +4,7 @@
 //! - `access`: rights, quotas, workspaces and keys, within this process, under a clock that the tests move;
 //! - `api`: what a well-meant and an ill-meant client gets, over HTTPS; these share one running demo;
 //! - `audit`: exports of the audit log and what verifiers say to them, rollbacks, the keys that sign, and collectors;
-//! - `checking`: what `check` finds, and that it changes nothing;
+//! - `checking`: what `check` finds, and that it changes nothing; kernels that lack something;
 //! - `console`: an admin's work on the command line;
 //! - `directory`: people of an LDAP directory, by the real processes against Debian's slapd and against a server that
 //!   does what directories must not do;

@@ -1,6 +1,5 @@
 //! What keeps a process from being locked in.
 
-use std::fmt::Write as _;
 use std::io;
 use std::path::PathBuf;
 
@@ -27,23 +26,15 @@ pub enum Error {
 
 /// What is open, what the kernel lacks, and what to do about it.
 fn shortfall(report: &Report) -> String {
-    let mut text =
-        "this kernel cannot lock the process in as [egress] policy = \"strict\" demands: ".to_owned();
     let open: Vec<_> =
         report.open().map(|channel| format!("{} ({})", channel.name, channel.answer)).collect();
-    // Writing to a string does not fail.
-    let _written = match open.is_empty() {
-        true => write!(text, "{report}"),
-        false => write!(text, "open: {}", open.join(", ")),
-    };
-    for lack in report.lacks() {
-        let _written = write!(text, "; {lack}: {}", lack.remedy);
-    }
-    if report.lacks().next().is_none() {
-        text.push_str("; no layer is missing, so another program holds the way open: report this");
-    }
-    text.push_str("; `redoubt check` shows all of it, and the demo runs without");
-    text
+    let open = if open.is_empty() { "nothing that was tried".to_owned() } else { open.join(", ") };
+    let lacks: Vec<_> = report.lacks().map(|lack| format!("{lack}: {}", lack.remedy)).collect();
+    let lacks = if lacks.is_empty() { "no layer is missing".to_owned() } else { lacks.join("; ") };
+    format!(
+        "this kernel cannot lock the process in as [egress] policy = \"strict\" demands. Open: {open}. {lacks}. \
+         `redoubt check` shows all of it, and the demo runs without"
+    )
 }
 
 #[cfg(test)]
@@ -64,7 +55,7 @@ mod tests {
         };
         let text = Error::Level(Box::new(report)).to_string();
         for words in [
-            "open: udp4 (it worked), unix (it worked)",
+            "Open: udp4 (it worked), unix (it worked).",
             "namespaces missing (EPERM): allow user namespaces",
             "seccomp missing (Invalid argument): use a kernel with seccomp filters",
             "redoubt check",
