@@ -6,6 +6,7 @@
 pub mod access;
 pub mod app;
 pub mod audit;
+pub mod backup;
 pub mod chat;
 pub mod cli;
 pub mod clock;
@@ -32,3 +33,5 @@ pub mod refusals;
 pub mod retention;
 pub mod self_tests;
 pub mod space;
+pub mod start;
+pub mod unlock;

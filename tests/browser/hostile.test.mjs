@@ -66,10 +66,9 @@ stage.test(`${cases.length} hostile answers in a chat fetch, run and lead to not
     await answered(page);
     const happened = watch(visitor);
     const texts = cases.map(({ markdown }) => markdown);
-    await page.route(/\/api\/v1\/chats\/[0-9a-f-]{36}$/, async (route) => {
-        const response = await route.fetch();
-        await route.fulfill({ response, json: withAnswers(await response.json(), texts) });
-    });
+    const path = `/api/v1${new URL(page.url()).pathname}`;
+    const chat = await page.evaluate(async (address) => (await fetch(address)).json(), path);
+    await page.route(`**${path}`, (route) => route.fulfill({ json: withAnswers(chat, texts) }));
     await page.reload();
     await eventually('all answers on the page', async () => (await answers(page).count()) === texts.length);
     await page.waitForLoadState('networkidle');
@@ -96,35 +95,6 @@ stage.test(`${cases.length} hostile answers in a chat fetch, run and lead to not
     assert.deepEqual(happened, []);
     visitor.check();
 });
-
-stage.test('a hostile answer that is still being written does no more', async () => {
-    const visitor = await stage.signedIn('analyst2');
-    const { page } = visitor;
-    const happened = watch(visitor);
-    const text = cases.map(({ markdown }) => markdown).join('\n\n');
-    await page.route(/\/messages$/, async (route) => {
-        const response = await route.fetch();
-        await route.fulfill({ response, body: withWords(await response.text(), text) });
-    });
-    await ask(page, 'What is the capital of France?');
-    assert.match(await answered(page), /evil\.example/);
-    await page.waitForLoadState('networkidle');
-    assert.deepEqual(await offences(page), []);
-    assert.deepEqual(happened, []);
-    visitor.check();
-});
-
-/** The stream of an answer, with these words in place of its own: pieces that cut tags and addresses in two. */
-function withWords(stream, text) {
-    const events = stream.split('\n\n').filter(Boolean);
-    const isToken = (event) => event.startsWith('event: token');
-    const pieces = text
-        .match(/[^]{1,29}/gu)
-        .map((piece) => `event: token\ndata: ${JSON.stringify({ text: piece })}`);
-    const first = events.findIndex(isToken);
-    const others = events.filter((event) => !isToken(event));
-    return `${[...others.slice(0, first), ...pieces, ...others.slice(first)].join('\n\n')}\n\n`;
-}
 
 stage.test('what these tests look for is seen when it happens', async () => {
     const visitor = await stage.signedIn('analyst1');

@@ -9,6 +9,7 @@ use anyhow::Context as _;
 use redoubt_engine::worker::{Files, Settings};
 use serde_json::Value;
 
+use super::voice::{remark, say};
 use crate::config::{Config, Form, Policy};
 use crate::control;
 use crate::front::FrontSettings;
@@ -34,18 +35,10 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let address = config.listen.address.clone();
     let forwards = config.audit.standard_output != Form::Off;
     supervise(config, listener, models, move |_, _| {
-        say(&format!("Redoubt serves at https://{address}"), forwards);
+        // Where standard output has records, it has nothing else.
+        let announce = if forwards { remark } else { say };
+        announce(&format!("Redoubt serves at https://{address}"));
     })
-}
-
-/// Tells the operator that it is ready. Where standard output has records, it has nothing else.
-#[expect(clippy::print_stdout, clippy::print_stderr, reason = "this is the command line's own voice")]
-fn say(text: &str, forwards: bool) {
-    if forwards {
-        eprintln!("{text}");
-    } else {
-        println!("{text}");
-    }
 }
 
 /// What the front reads outside its data directory.

@@ -32,3 +32,5 @@ export type AnySession = Schemas['PersonSession'];
 export type SystemStatus = Schemas['System'];
 /** One process: what it tried at its start, and what came of it. */
 export type ProcessLockdown = Schemas['ProcessLockdown'];
+/** How the audit log is sealed; nothing of what it says. */
+export type Sealing = Schemas['Sealing'];
