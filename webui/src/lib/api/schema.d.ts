@@ -5248,6 +5248,21 @@ export interface components {
             /** @description A sentence for people. */
             title: string;
         };
+        ProcessLockdown: {
+            /**
+             * @description Ways to a network that the process tried. A dialler may use TCP; where the kernel does not tell ports apart, it
+             *     does not try that.
+             */
+            channels: components["schemas"]["SystemChannel"][];
+            /** @description Ways to somebody else on the machine that it tried. */
+            detours: components["schemas"]["SystemChannel"][];
+            /** @description Everything that was tried is blocked, and the filter of system calls keeps it so. */
+            full: boolean;
+            /** @description Mechanisms of the kernel. */
+            layers: components["schemas"]["SystemLayer"][];
+            /** @description `front`, `engine`, `directory`, `dialler` (the directory's) or `collector-dialler`. */
+            process: string;
+        };
         Prompt: {
             content: string;
             id: string;
@@ -5470,12 +5485,25 @@ export interface components {
         System: {
             /** @description The appliance's clock. */
             clock: string;
-            /** @description How far the processes are locked in. */
-            lockdown: string;
+            /** @description How far each process was locked in when it last started. */
+            lockdown: components["schemas"]["ProcessLockdown"][];
             models: components["schemas"]["SystemModel"][];
             /** Format: int64 */
             uptime_seconds: number;
             version: string;
+        };
+        SystemChannel: {
+            /** @description What the kernel answered. */
+            answer: string;
+            blocked: boolean;
+            name: string;
+        };
+        SystemLayer: {
+            /** @description To what extent, or why not. */
+            about: string;
+            holds: boolean;
+            /** @description `namespaces`, `Landlock` or `seccomp`. */
+            name: string;
         };
         SystemModel: {
             /** @description Whether its engine is running. */
