@@ -15,6 +15,8 @@ const FLAGS = [
     '--disable-sync',
     '--no-first-run',
     '--disable-quic',
+    // What this browser asks for of its own accord. Every other name would still be looked up, and seen.
+    '--host-resolver-rules=MAP *.googleapis.com ~NOTFOUND, MAP accounts.google.com ~NOTFOUND',
 ];
 const PATIENCE_MS = 20_000;
 
