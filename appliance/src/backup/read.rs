@@ -21,8 +21,10 @@ const PIECE: usize = 1 << 20;
 
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    #[error("{path}: {source}")]
-    Io { path: PathBuf, source: io::Error },
+    #[error("it cannot be read: {0}")]
+    Unreadable(io::Error),
+    #[error("{path}: {why}")]
+    Io { path: PathBuf, why: io::Error },
     #[error("this is no whole backup: {0}")]
     NotWhole(Finding),
     #[error("this is no whole backup: {file}: {why}")]
@@ -49,7 +51,7 @@ impl Backup {
     /// If it is none, is not complete, or of a newer version.
     pub fn open(path: &Path) -> Result<Self, Error> {
         let files = Files::open(path).map_err(|fault| match fault {
-            Fault::Unreadable(source) => Error::Io { path: path.to_owned(), source },
+            Fault::Unreadable(why) => Error::Unreadable(why),
             Fault::Wrong(finding) => Error::NotWhole(finding),
         })?;
         let wrong = |file: &str, why: &str| Error::Wrong { file: file.to_owned(), why: why.to_owned() };
@@ -101,7 +103,7 @@ impl Backup {
     pub fn unpack(&self, folder: &Path) -> Result<(), Error> {
         let io = |path: &Path| {
             let path = path.to_owned();
-            move |source| Error::Io { path, source }
+            move |why| Error::Io { path, why }
         };
         let private = || {
             let mut builder = DirBuilder::new();
@@ -124,7 +126,7 @@ impl Backup {
 
     /// One file in pieces, and then whether it was the one that MANIFEST means.
     fn pieces(&self, name: &str, mut take: impl FnMut(&[u8]) -> io::Result<()>) -> Result<(), Error> {
-        let io = |source| Error::Io { path: name.into(), source };
+        let io = |why| Error::Io { path: name.into(), why };
         let mut reader = self.files.read(name)?;
         let (mut sum, mut piece) = (Context::new(&SHA256), vec![0; PIECE]);
         loop {
