@@ -1,0 +1,9 @@
+//! The stick: what is on it, what its scripts refuse, and an installation from it.
+
+// Marked as tests, so that the rules for tests hold for their helpers as well.
+#[cfg(test)]
+mod contents;
+#[cfg(test)]
+mod release;
+#[cfg(test)]
+mod tampering;
