@@ -268,7 +268,7 @@ start() {
     say "install: starting; a new model is read once from beginning to end"
     # It returns when the appliance reports that it serves.
     systemctl start redoubt.socket redoubt.service || fail "it did not start: journalctl -u redoubt.service says why"
-    redoubt check --config /etc/redoubt/redoubt.toml >&2 || say "install: what failed above needs you"
+    /opt/redoubt/current/redoubt check --config /etc/redoubt/redoubt.toml >&2 || say "install: what failed above needs you"
 }
 
 # ---- What is left on paper -----------------------------------------------------------------------------------------
