@@ -6,7 +6,7 @@ opens no connection. The first thing that is wrong ends it. Keep the bundle wher
 import argparse, base64, datetime, functools, hashlib, itertools, json, os, pathlib, re, stat, struct, subprocess
 import sys, tarfile, tempfile
 
-EXITS = {"VERIFIED": 0, "INVALID": 1, "DIVERGED": 2, "UNANCHORED": 3, "STALE": 4}
+EXITS, USTAR = {"VERIFIED": 0, "INVALID": 1, "DIVERGED": 2, "UNANCHORED": 3, "STALE": 4}, rb"[0\0].{100}ustar\x0000"
 RECORD, VIEW_LINE, NOTE, FILE, FILES = 16_384, 131_072, 65_536, 1 << 26, 1_000_000
 LONG, VIEWS = ("records/", "siem/"), ("siem/ocsf.jsonl", "siem/cef.log", "siem/rfc5424.log")
 ALWAYS = {"bundle.json", "checkpoint", "keys/chain.jsonl", PINNED := "keys/allowed_signers", "VERIFY.txt", *VIEWS}
@@ -22,11 +22,11 @@ def of_folder(top):
         if not stat.S_ISDIR((found := path.lstat()).st_mode):
             yield path.relative_to(top).as_posix(), (path, 0, found.st_size) if stat.S_ISREG(found.st_mode) else None
 def of_archive(path):
-    """The same. A member of plain ustar has one block before its bytes; with an extension it has more."""
+    """The same. The first header of a member says that it is a plain file of POSIX ustar: there is no extension."""
     try:
-        for member in tarfile.open(path, "r:"):
-            at, plain = member.offset_data, member.type in (b"0", b"\0") and not member.pax_headers
-            yield member.name, (path, at, member.size) if plain and at - member.offset == 512 else None
+        for member in (tar := tarfile.open(path, "r:")):
+            plain = tar.fileobj.seek(member.offset + 156) and re.match(USTAR, tar.fileobj.read(109), re.DOTALL)
+            yield member.name, (path, member.offset_data, member.size) if plain and not member.pax_headers else None
     except (tarfile.TarError, ValueError, OverflowError): raise Wrong(None, "no plain tar archive", None) from None
 # ------------------------------------------------------------------------- Ed25519, RFC 8032 section 5.1, verification
 P, L = 2**255 - 19, 2**252 + 27742317777372353535851937790883648493

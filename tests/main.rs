@@ -4,6 +4,7 @@
 //! - `access`: rights, quotas, workspaces and keys, within this process, under a clock that the tests move;
 //! - `api`: what a well-meant and an ill-meant client gets, over HTTPS; these share one running demo;
 //! - `audit`: exports of the audit log and what verifiers say to them, rollbacks, the keys that sign, and collectors;
+//! - `backup`: copies of a served appliance, and going on from them;
 //! - `checking`: what `check` finds, and that it changes nothing;
 //! - `console`: an admin's work on the command line;
 //! - `directory`: people of an LDAP directory, by the real processes against Debian's slapd and against a server that
@@ -22,6 +23,8 @@ mod access;
 mod api;
 #[cfg(test)]
 mod audit;
+#[cfg(test)]
+mod backup;
 #[cfg(test)]
 mod checking;
 #[cfg(test)]

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use redoubt_store::messages::{self, Finish, Status};
-use redoubt_store::{Clock, Store, lockouts};
+use redoubt_store::{Clock, Store, audit_log, lockouts};
 
 use crate::access::{Access, Standing};
 use crate::chat::{Chats, Engines};
@@ -14,6 +14,7 @@ use crate::config::Config;
 use crate::directory::Directory;
 use crate::embeddings::Embeddings;
 use crate::forwarding::collector;
+use crate::http::MAX_CONNECTIONS_PER_ADDRESS;
 use crate::identity::certificate::Authority;
 use crate::identity::{self, Identity};
 use crate::metrics::Metrics;
@@ -53,6 +54,8 @@ pub struct App {
     pub metrics: Metrics,
     /// Whether there is space for what is to be recorded.
     pub space: Space,
+    /// Held while a backup is made.
+    pub backups: Arc<tokio::sync::Mutex<()>>,
     /// How the collector of the records is doing.
     pub collector: collector::State,
     /// How far the processes are locked in, in words.
@@ -84,22 +87,20 @@ impl Parts {
         let models = [Some(self.model.clone()), self.embedding.clone()].into_iter().flatten().collect();
         Access::new(self.store.clone(), self.clock.clone(), self.random.clone(), models, &self.config)
     }
+
+    fn chats(&self, access: &Access) -> Chats {
+        let (store, clock, random) = (self.store.clone(), self.clock.clone(), self.random.clone());
+        Chats::new(store, clock, random, self.engines.clone(), access.clone(), self.model.clone())
+    }
 }
 
 impl App {
     /// Joins the parts and closes what the last process left open.
     pub fn build(parts: Parts) -> anyhow::Result<Self> {
         let access = parts.access();
+        let chats = parts.chats(&access);
         let Parts { config, store, clock, random, engines, model, embedding, .. } = parts;
         close_interrupted_answers(&store)?;
-        let chats = Chats::new(
-            store.clone(),
-            clock.clone(),
-            random.clone(),
-            engines.clone(),
-            access.clone(),
-            model.clone(),
-        );
         let (runs, refusals, places) = (access.runs().clone(), Refusals::default(), Places::default());
         let identity = Identity::new(identity::Parts {
             store: store.clone(),
@@ -134,6 +135,7 @@ impl App {
             retention: Retention::new(store.clone(), clock.clone(), random.clone(), chats.clone(), &config),
             space: Space::new(&config, store.clone(), random.clone()),
             config: Arc::new(config),
+            backups: Arc::default(),
             started_mono_us: clock.mono_us(),
             store,
             clock,
@@ -154,6 +156,20 @@ impl App {
     /// Since it was built.
     pub fn uptime_us(&self) -> u64 {
         self.clock.mono_us().saturating_sub(self.started_mono_us)
+    }
+
+    /// How the collector of the records follows; `None` where none is configured.
+    ///
+    /// # Errors
+    /// What the store says.
+    pub async fn collector_standing(&self) -> Result<Option<collector::Standing>, redoubt_store::Error> {
+        if self.config.audit.collector.is_none() {
+            return Ok(None);
+        }
+        let progress = self.collector.progress();
+        let size = self.store.read(audit_log::size).await?;
+        let waiting = size.saturating_sub(progress.next);
+        Ok(Some(collector::Standing { connected: progress.connected, waiting }))
     }
 
     /// Runs for as long as the appliance serves: follows the space, expires sessions, writes the counts of refusals.
@@ -217,10 +233,13 @@ impl App {
         self.identity.enforce_limits().await?;
         self.access.raise_alerts().await?;
         let now = self.clock.now_us();
-        let refusals = self.refusals.take_finished(now);
+        let (crowded, refusals) = (self.refusals.take_crowded(), self.refusals.take_finished(now));
         let attempts_us = i64::from(self.config.directory.failed_binds_window_seconds) * SECOND_US;
         self.store
             .write(move |tx| {
+                for ip in &crowded {
+                    tx.audit(records::connections_limited(ip, MAX_CONNECTIONS_PER_ADDRESS))?;
+                }
                 for (ip, count) in &refusals {
                     tx.audit(records::refusals_counted(ip, *count))?;
                 }

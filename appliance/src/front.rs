@@ -7,7 +7,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use redoubt_audit::Origin;
 use redoubt_engine::Engine;
-use redoubt_store::keys::{KeyFile, KeySlots};
+use redoubt_store::keys::KeySlots;
 use redoubt_store::{Clock, OnDurable, Options, Store, Witness};
 use ring::rand::SystemRandom;
 use serde::{Deserialize, Serialize};
@@ -15,6 +15,7 @@ use tokio::sync::{Notify, mpsc};
 
 use crate::app::{App, Parts};
 use crate::audit::anchor::Anchor;
+use crate::audit::journal::Announced;
 use crate::chat::Engines;
 use crate::clock::SystemClock;
 use crate::config::Config;
@@ -27,6 +28,8 @@ use crate::models::Manifest;
 use crate::processes::FrontParts;
 use crate::random::{self, Random};
 use crate::records;
+use crate::start;
+use crate::unlock::Unlock;
 
 /// How long a front whose disk failed goes on telling whoever asks.
 const LAST_WORDS: Duration = Duration::from_secs(1);
@@ -72,7 +75,21 @@ pub fn open_store_as_it_is(
     clock: Arc<dyn Clock>,
     random: &dyn Random,
 ) -> anyhow::Result<Store> {
-    open(store_options(data_dir), key_file, software, clock, random)
+    open_store_with(data_dir, &Unlock::KeyFile(key_file.to_owned()), software, clock, random)
+}
+
+/// [`open_store_as_it_is`] by another key than the key file.
+///
+/// # Errors
+/// Whatever keeps the store from being opened.
+pub fn open_store_with(
+    data_dir: &Path,
+    unlock: &Unlock,
+    software: &str,
+    clock: Arc<dyn Clock>,
+    random: &dyn Random,
+) -> anyhow::Result<Store> {
+    open(store_options(data_dir), unlock, software, clock, random)
 }
 
 /// Where the store lies, and that its checkpoints go to the anchor.
@@ -83,13 +100,13 @@ pub fn store_options(data_dir: &Path) -> Options {
 
 fn open(
     options: Options,
-    key_file: &Path,
+    unlock: &Unlock,
     software: &str,
     clock: Arc<dyn Clock>,
     random: &dyn Random,
 ) -> anyhow::Result<Store> {
     let slots = KeySlots::load(options.path.parent().context("the store is in no folder")?)?;
-    let key = slots.open_with_key_file(&KeyFile::load(key_file)?)?;
+    let key = unlock.open(&slots)?;
     let origin = origin(slots.install_id(), software, random)?;
     Ok(Store::open(options, key, clock, origin)?)
 }
@@ -116,10 +133,14 @@ pub fn serve(mut parts: FrontParts) -> anyhow::Result<()> {
     let output = parts.standard_output.take().map(StandardOutput::start).transpose()?.map(Arc::new);
     let news = Arc::new(Notify::new());
     let on_durable = Some(tell(output.clone(), news.clone()));
-    let options = Options { on_durable, ..store_options(&config.data.dir) };
-    let store = open(options, &config.keys.file, &settings.software, clock.clone(), random.as_ref())?;
+    let witness: Arc<dyn Witness> = Arc::new(Announced(Anchor::in_folder(&config.data.dir)));
+    let options = Options { on_durable, witness: Some(witness), ..store_options(&config.data.dir) };
+    let unlock = Unlock::KeyFile(config.keys.file.clone());
+    let store = open(options, &unlock, &settings.software, clock.clone(), random.as_ref())?;
     Anchor::in_folder(&config.data.dir).check(&store)?;
+    start::require_key(&store)?;
     keep_reserve(&store);
+    start::check_after_disorder(&store)?;
     let unseal = |purpose: &str, aad: &[u8], sealed: &[u8]| store.unseal(purpose, aad, sealed);
     let certificates = Authority::load(&config.certificates)?;
     let tls = tls::server_config(&config.data.dir, &config.listen, certificates.as_ref(), unseal)?;
@@ -128,6 +149,7 @@ pub fn serve(mut parts: FrontParts) -> anyhow::Result<()> {
     let directory = config.directory.is_configured().then(|| Directory::new(&config.directory));
     let (kept, present) = (store.clone(), engines.clone());
     let lockdown = parts.report.to_string();
+    let configuration = config.sha256().context("the configuration")?;
     let app = App::build(Parts {
         config,
         store: kept,
@@ -142,10 +164,7 @@ pub fn serve(mut parts: FrontParts) -> anyhow::Result<()> {
     })?;
     let model = records::model(app.chats.model());
     let embedding = app.embeddings.model().map(records::model);
-    store.write_blocking(move |tx| {
-        tx.audit(records::booted(&lockdown, &model, embedding.as_ref()))?;
-        tx.checkpoint()
-    })?;
+    start::record(&store, records::booted(&lockdown, &model, embedding.as_ref()), configuration)?;
     tracing::info!(report = %parts.report, engine = %parts.engine_report, "locked in");
     let served = actix_web::rt::System::new().block_on(run(app, parts, tls, engines, logs, news));
     let recorded = store.write_blocking(|tx| {

@@ -6,6 +6,7 @@
 pub mod access;
 pub mod app;
 pub mod audit;
+pub mod backup;
 pub mod chat;
 pub mod cli;
 pub mod clock;
@@ -31,3 +32,5 @@ pub mod records;
 pub mod refusals;
 pub mod retention;
 pub mod space;
+pub mod start;
+pub mod unlock;

@@ -3,6 +3,7 @@
 //! **Invariant:** no content. No prompt, answer, title, file name or query goes into a record; what must be
 //! provable later goes in as a digest salted with the chat's own salt, which dies with the chat.
 
+mod audit_log;
 pub mod custody;
 mod directory;
 mod people;
@@ -18,13 +19,13 @@ use redoubt_store::sessions::Session;
 use redoubt_store::users::User;
 use ring::hmac;
 
+pub use audit_log::*;
 pub use directory::*;
 pub use people::*;
 pub use sessions::*;
 
 use crate::access::Lapse;
-use crate::audit::root::Certified;
-use crate::identity::{Analyst, ApiCaller, Auditor, By, Caller, First, SignedInSession};
+use crate::identity::{Analyst, ApiCaller, By, Caller, First, SignedInSession};
 use crate::models::Manifest;
 
 /// What an unauthenticated name may take of a record.
@@ -155,6 +156,19 @@ pub fn api_key_created(user: &User, key: &ApiKey) -> Draft {
 
 // Refusals.
 
+/// More attempts to sign in than `limit` within a minute.
+pub fn attempts_limited(limit: u32, via: &Via) -> Draft {
+    sign_in(event::LOGIN_RATE_LIMIT, Outcome::Deny, None, via).reason("attempts").data("limit", limit)
+}
+
+/// More connections at once than `limit`.
+pub fn connections_limited(ip: &str, limit: usize) -> Draft {
+    Draft::new(event::LOGIN_RATE_LIMIT, Outcome::Deny, Actor::system())
+        .reason("connections")
+        .data("ip", ip)
+        .data("limit", limit)
+}
+
 /// A request refused for want of a session, a key or a right. `route` is the pattern, never the address.
 pub fn refused(who: Option<&Actor>, reason: &'static str, method: &str, route: &str, via: &Via) -> Draft {
     let actor = who.cloned().unwrap_or_else(|| via.nobody());
@@ -195,6 +209,10 @@ pub fn chat_deleted(caller: &Caller<Analyst>, chat: &Chat, messages: usize) -> D
 
 pub fn chat_exported(caller: &Caller<Analyst>, chat: &Chat, format: &'static str) -> Draft {
     on_chat(event::CHAT_EXPORT, caller, chat).data("format", format)
+}
+
+pub fn chats_searched(caller: &Caller<Analyst>, hits: usize) -> Draft {
+    caller.via.stamp(Draft::new(event::CHAT_SEARCH, Outcome::Ok, caller.actor())).data("hits", hits)
 }
 
 pub fn message_created(caller: &Caller<Analyst>, chat: &Chat, message: &Message) -> Draft {
@@ -335,12 +353,37 @@ pub fn booted(lockdown: &str, model: &ModelRef, embedding: Option<&ModelRef>) ->
     }
 }
 
+/// `configuration`: [`crate::config::Config::sha256`].
+pub fn configured(configuration: &str) -> Draft {
+    Draft::new(event::SYSTEM_CONFIG, Outcome::Ok, Actor::system()).data("sha256", configuration)
+}
+
+/// `whole`: whether there was time to look at all of it.
+pub fn store_checked(problems: usize, whole: bool) -> Draft {
+    let outcome = if problems == 0 { Outcome::Ok } else { Outcome::Error };
+    Draft::new(event::STORE_INTEGRITY, outcome, Actor::system())
+        .data("problems", problems)
+        .data("whole", whole)
+}
+
 pub fn stopped() -> Draft {
     Draft::new(event::SYSTEM_STOP, Outcome::Ok, Actor::system())
 }
 
 pub fn initialised() -> Draft {
     Draft::new(event::SYSTEM_INIT, Outcome::Ok, Actor::console())
+}
+
+pub fn backed_up(by: &By) -> Draft {
+    by.draft(event::BACKUP_CREATE, Outcome::Ok)
+}
+
+/// `made`: when the backup was made, RFC 3339; `records`: how many it had.
+pub fn restored(made: &str, records: u64, sessions: usize) -> Draft {
+    Draft::new(event::BACKUP_RESTORE, Outcome::Ok, Actor::console())
+        .data("made", made)
+        .data("records", records)
+        .data("sessions", sessions)
 }
 
 /// So many per cent of the store's space are taken.
@@ -350,41 +393,4 @@ pub fn space_reached(percent: u8) -> Draft {
 
 pub fn engine_restarted(model: &ModelRef) -> Draft {
     Draft::new(event::SYSTEM_ENGINE_RESTART, Outcome::Ok, Actor::system()).model(model.clone())
-}
-
-// The log itself.
-
-/// `what`: of the words that the catalogue has for it.
-pub fn log_read(caller: &Caller<Auditor>, what: &'static str, shown: usize) -> Draft {
-    let draft = Draft::new(event::AUDIT_READ, Outcome::Ok, caller.actor());
-    caller.via.stamp(draft).data("what", what).data("shown", shown)
-}
-
-pub fn record_read(caller: &Caller<Auditor>, seq: u64) -> Draft {
-    log_read(caller, "record", 1).data("seq", seq)
-}
-
-/// `to`: after the last record, where the records do not go to the end.
-pub fn exported(by: &By, number: u64, from: u64, to: Option<u64>, nonce: Option<&str>) -> Draft {
-    let draft = by.draft(event::AUDIT_EXPORT, Outcome::Ok).data("export", number).data("from", from);
-    let draft = to.into_iter().fold(draft, |draft, to| draft.data("to", to));
-    nonce.into_iter().fold(draft, |draft, nonce| draft.data("nonce", nonce))
-}
-
-pub fn epochs_certified(certified: &Certified) -> Draft {
-    Draft::new(event::KEY_CERTIFY, Outcome::Ok, Actor::console())
-        .data("first", certified.first)
-        .data("last", certified.last)
-        .data("until_us", certified.until_us)
-        .data("root", certified.root.as_str())
-}
-
-/// `lost`, `present`: the checkpoint that the anchor knew, and the last one of the log as it is now.
-pub fn log_restored(lost: Option<&str>, present: Option<&str>) -> Draft {
-    let notes = [("lost", lost), ("present", present)];
-    let draft = Draft::new(event::LOG_RESTORED, Outcome::Ok, Actor::console());
-    notes.into_iter().fold(draft, |draft, (name, note)| match note {
-        Some(note) => draft.data(name, note),
-        None => draft,
-    })
 }

@@ -1,5 +1,6 @@
 //! What admins do with groups, workspaces and the rest: with a proof, recorded, and refused where it cannot be.
 
+use redoubt::config::{Collector, Format};
 use redoubt_store::users::Role;
 use serde_json::{Value, json};
 
@@ -143,6 +144,23 @@ fn every_change_of_rights_asks_for_a_fresh_proof_and_reading_does_not() {
     assert_eq!(system["lockdown"], "not locked in: a test");
     assert!(system["uptime_seconds"].as_u64().unwrap() >= 300);
     assert_eq!(system["models"][0]["available"], true);
+}
+
+#[test]
+fn an_admin_sees_that_keys_are_few_and_that_the_collector_does_not_follow() {
+    let house = House::with(|config| {
+        config.audit.collector = Some(Collector {
+            address: "127.0.0.1:9".to_owned(),
+            server_name: None,
+            ca: "ca.pem".into(),
+            format: Format::Json,
+        });
+    });
+    let sealing = house.admin().get("/api/v1/admin/audit").is(200).json();
+    assert_eq!((&sealing["checkpoint"], &sealing["keys"]), (&Value::Null, &json!({"left": 0, "few": true})));
+    assert_eq!(sealing["anchor"]["standing"], "in_step");
+    let collector = &sealing["collector"];
+    assert!(collector["connected"] == false && collector["waiting"].as_u64().unwrap() > 2, "{collector}");
 }
 
 #[test]

@@ -28,7 +28,7 @@ use tokio::sync::oneshot;
 
 use crate::support::{Client, model};
 
-const PASSWORD: &str = "salt marsh, nine herons";
+pub(super) const PASSWORD: &str = "salt marsh, nine herons";
 
 /// Ended when dropped; then its log and its data must agree.
 pub(super) struct House {
@@ -145,13 +145,18 @@ impl House {
     /// A new session of this person. Half a minute passes, because each code works once.
     pub(super) fn sign_in(&self, name: &str, role: Role) -> Client {
         self.person(name, role);
-        let secret = self.people.lock().unwrap()[name].1.clone();
-        self.clock.advance(30);
-        let code = TotpSecret::from_bytes(secret.into()).code_at(self.clock.now_us()).unwrap();
+        let code = self.next_code(name);
         let mut client = self.client();
         client.offer_password(name, PASSWORD).is(200);
         client.offer_code(&code).is(200);
         client
+    }
+
+    /// A code of this person that no other was, half a minute later.
+    pub(super) fn next_code(&self, name: &str) -> String {
+        let secret = self.people.lock().unwrap()[name].1.clone();
+        self.clock.advance(30);
+        TotpSecret::from_bytes(secret.into()).code_at(self.clock.now_us()).unwrap()
     }
 
     pub(super) fn analyst(&self, name: &str) -> Client {

@@ -11,12 +11,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
+use redoubt::http::MAX_CONNECTIONS_PER_ADDRESS;
 use redoubt_store::audit_log::{self, Filter};
 use redoubt_store::users::Role;
 use rustix::net::{AddressFamily, SocketType, bind, connect, socket};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
+use serde_json::json;
 
 use super::appliance::{House, block_on};
 use crate::support::long;
@@ -65,6 +67,12 @@ impl Stranger {
         }
         self.0.read_exact(&mut vec![0; length]).unwrap();
         status.unwrap()
+    }
+
+    /// Whether the connection ends instead of an answer.
+    fn is_hung_up_on(&mut self) -> bool {
+        let asked = self.0.get_mut().write_all(b"GET /api/v1/me HTTP/1.1\r\nhost: 127.0.0.1\r\n\r\n");
+        asked.is_err() || !matches!(self.0.read(&mut [0]), Ok(1))
     }
 }
 
@@ -155,4 +163,56 @@ fn a_flood_of_refusals_takes_little_of_the_log_and_hides_nobody() {
     let counted: u64 =
         house.log("refusals.summary").iter().map(|record| record["d"]["count"].as_u64().unwrap()).sum();
     assert!(counted > refused as u64 / 2, "{counted} of {refused} were counted");
+}
+
+/// How many attempts to sign in a source has is configured; whatever it sends beyond that is not looked at.
+#[test]
+fn a_source_that_tries_too_often_waits_for_the_next_minute_and_is_recorded_once() {
+    let house = House::with(|config| config.sign_in.attempts_per_minute = 15);
+    house.person("alice", Role::Analyst);
+    let mut stranger = house.client();
+    // More than are recorded singly.
+    for attempt in 0..15 {
+        stranger.offer_password(&format!("nobody {attempt}"), "a wrong password").is(401);
+    }
+    for _ in 0..7 {
+        let refused = stranger.offer_password("alice", "a wrong password").refuses(429, "locked");
+        let seconds: u64 = refused.header("retry-after").unwrap().parse().unwrap();
+        assert!((1..=60).contains(&seconds), "{seconds}");
+    }
+    stranger.offer_code("000000").refuses(429, "locked");
+    let limited = house.log("login.rate_limit");
+    assert_eq!(limited.len(), 1, "{limited:?}");
+    assert_eq!((&limited[0]["reason"], &limited[0]["d"]), (&json!("attempts"), &json!({"limit": 15})));
+    assert_eq!((&limited[0]["outcome"], &limited[0]["src"]["ip"]), (&json!("deny"), &json!("127.0.0.1")));
+    assert_eq!(house.log("login.password").len(), 10, "no password was looked at beyond that");
+
+    house.clock.advance(60);
+    house.analyst("alice").get("/api/v1/me").is(200);
+    block_on(house.app.tidy()).unwrap();
+    let counted = house.log("refusals.summary");
+    assert_eq!((counted.len(), &counted[0]["d"]["count"]), (1, &json!(12)), "{counted:?}");
+}
+
+#[test]
+fn a_source_with_too_many_connections_is_recorded_once_a_minute() {
+    let house = House::new();
+    let ca = redoubt::http::tls::ca_path(&house.data().join("data"));
+    let from = Ipv4Addr::new(127, 0, 9, 9);
+    let mut held = Vec::new();
+    for _ in 0..MAX_CONNECTIONS_PER_ADDRESS {
+        let mut stranger = Stranger::connect(from, house.address(), &ca);
+        assert_eq!(stranger.ask("GET /api/v1/me HTTP/1.1", ""), 401);
+        held.push(stranger);
+    }
+    for _ in 0..3 {
+        let mut crowded = Stranger::connect(from, house.address(), &ca);
+        assert!(crowded.is_hung_up_on());
+    }
+    block_on(house.app.tidy()).unwrap();
+    let limited = house.log("login.rate_limit");
+    assert_eq!(limited.len(), 1, "{limited:?}");
+    assert_eq!(limited[0]["reason"], "connections");
+    assert_eq!(limited[0]["d"], json!({"ip": "127.0.9.9", "limit": MAX_CONNECTIONS_PER_ADDRESS}));
+    drop(held);
 }

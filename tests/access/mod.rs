@@ -17,5 +17,6 @@ mod quotas;
 mod retention;
 mod rights;
 mod space;
+mod traces;
 mod withheld;
 mod workspaces;

@@ -31,6 +31,7 @@ fn every_act_is_recorded_in_its_order() {
     client.patch(&path, &json!({"title": "Renamed"})).is(200);
     client.chat(&chat);
     client.get(&format!("{path}/export?format=json")).is(200);
+    client.get("/api/v1/search?q=renamed").is(200);
     client.get("/api/v1/audit/records").refuses(403, "forbidden");
     client.delete(&path).is(204);
     client.delete("/api/v1/session").is(204);
@@ -45,6 +46,7 @@ fn every_act_is_recorded_in_its_order() {
         "chat.update",
         "chat.open",
         "chat.export",
+        "chat.search",
         "authorisation.refused",
         "chat.delete",
         "logout",
@@ -52,6 +54,26 @@ fn every_act_is_recorded_in_its_order() {
     let recorded = acts(&auditor, &person.username);
     // The enrolment of a demo's person is the console's act.
     assert_eq!(recorded, expected[1..], "{recorded:?}");
+}
+
+/// Hits show titles and words, so whoever gets them is recorded first; what they looked for is nobody's business.
+#[test]
+fn a_search_is_recorded_with_the_number_of_its_hits() {
+    let demo = shared();
+    let auditor = demo.signed_in("auditor");
+    let person = demo.next_analyst();
+    let client = demo.sign_in(&person);
+    let chat = client.new_chat();
+    client.patch(&format!("/api/v1/chats/{chat}"), &json!({"title": "Ptarmigan"})).is(200);
+    for query in ["ptarmigan", "capercaillie", "%20"] {
+        client.get(&format!("/api/v1/search?q={query}")).is(200);
+    }
+    client.get(&format!("/api/v1/search?q={}", "x".repeat(201))).refuses(422, "invalid");
+    let searches = page(&auditor, &format!("act=chat.search&actor={}", person.username));
+    let told: Vec<&Value> =
+        searches["items"].as_array().unwrap().iter().map(|item| &item["record"]["d"]).collect();
+    assert_eq!(told, [&json!({"hits": 0}), &json!({"hits": 0}), &json!({"hits": 1})]);
+    assert!(!searches.to_string().contains("tarmigan"));
 }
 
 #[test]
@@ -172,6 +194,8 @@ fn whoever_looks_into_the_log_is_in_it() {
     auditor.get("/api/v1/audit/records/2").is(200);
     auditor.get("/api/v1/audit/checkpoints").is(200);
     auditor.get("/api/v1/audit/exports").is(200);
+    auditor.get("/api/v1/audit/purges").is(200);
+    auditor.get("/api/v1/audit/holds").is(200);
     let reads = page(&auditor, "act=audit.read&outcome=ok&limit=1000");
     let told: Vec<&Value> =
         reads["items"].as_array().unwrap().iter().map(|item| &item["record"]["d"]).collect();
@@ -180,7 +204,7 @@ fn whoever_looks_into_the_log_is_in_it() {
     {
         assert!(told.contains(&&expected), "{expected}");
     }
-    for what in ["checkpoints", "exports"] {
+    for what in ["checkpoints", "exports", "purges", "holds"] {
         assert!(told.iter().any(|d| d["what"] == what && d["shown"].is_u64()), "{what}");
     }
 }

@@ -123,6 +123,7 @@ fn refusal(access: Access, caller: &str) -> Option<u16> {
         | (Access::Auditor, "auditor")
         | (Access::ApiKey, "program") => None,
         (Access::Admin, "analyst" | "auditor") => Some(403),
+        (Access::Console, "analyst" | "admin" | "auditor") => Some(403),
         (Access::Analyst, "admin" | "auditor") | (Access::Auditor, "analyst" | "admin") => Some(403),
         _ => Some(401),
     }

@@ -134,3 +134,21 @@ fn a_verification_that_cannot_begin_is_no_verdict() {
     assert_eq!(help.status.code(), Some(0));
     assert!(String::from_utf8_lossy(&help.stdout).contains("UNANCHORED"));
 }
+
+#[test]
+fn who_reads_only_the_first_lines_gets_the_same_verdict_and_a_full_disk_is_told() {
+    let demo = Demo::start(1);
+    let bench = bench_of(&demo);
+    let bundle = bench.export(&demo.data(), "bundle.tar", &[]);
+    demo.stop();
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let mut verify = executable_with(["audit", "verify"]);
+    let output = verify.arg(&bundle).stdout(writer).output().unwrap();
+    assert_eq!(output.status.code(), Some(3), "UNANCHORED, as ever");
+    assert_eq!(String::from_utf8_lossy(&output.stderr), "");
+    let full = fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+    let output = executable_with(["openapi"]).stdout(full).output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("standard output"));
+}

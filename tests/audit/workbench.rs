@@ -9,49 +9,49 @@ use tempfile::TempDir;
 
 use crate::support::{Demo, executable_with};
 
-pub(super) struct Workbench {
+pub(crate) struct Workbench {
     folder: TempDir,
 }
 
 impl Workbench {
     /// With the line by which the installation was pinned.
-    pub(super) fn trusting(trust: &str) -> Self {
+    pub(crate) fn trusting(trust: &str) -> Self {
         let bench = Self { folder: tempfile::tempdir().unwrap() };
         fs::write(bench.trust(), format!("{trust}\n")).unwrap();
         bench
     }
 
-    pub(super) fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
 
-    pub(super) fn trust(&self) -> PathBuf {
+    pub(crate) fn trust(&self) -> PathBuf {
         self.path("my_allowed_signers")
     }
 
     /// Exports on the command line; the bundle's path.
-    pub(super) fn export(&self, data: &Path, name: &str, more: &[&str]) -> PathBuf {
+    pub(crate) fn export(&self, data: &Path, name: &str, more: &[&str]) -> PathBuf {
         let out = self.path(name);
         let output = self.try_export(data, &out, more);
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         out
     }
 
-    pub(super) fn try_export(&self, data: &Path, out: &Path, more: &[&str]) -> Output {
+    pub(crate) fn try_export(&self, data: &Path, out: &Path, more: &[&str]) -> Output {
         let mut command = executable_with(["audit", "export", "--data"]);
         command.arg(data).args(more).arg("--out").arg(out).output().unwrap()
     }
 
     /// The verdict of the executable and, which must be the same, of the verifier in Python. Each keeps a state of its own
     /// by this name.
-    pub(super) fn verdict(&self, bundle: &Path, state: &str, more: &[&str]) -> String {
+    pub(crate) fn verdict(&self, bundle: &Path, state: &str, more: &[&str]) -> String {
         let (code, report) = self.verify(bundle, Some(&self.path(state)), more);
         let second = self.verify_in_python(bundle, &self.path(&format!("{state}.python")), more);
         assert_eq!((code, report["verdict"].as_str().unwrap()), (second.0, second.1.as_str()), "{report}");
         second.1
     }
 
-    pub(super) fn verify(&self, bundle: &Path, state: Option<&Path>, more: &[&str]) -> (i32, Value) {
+    pub(crate) fn verify(&self, bundle: &Path, state: Option<&Path>, more: &[&str]) -> (i32, Value) {
         let mut command = executable_with(["audit", "verify", "--json", "--trust"]);
         command.arg(self.trust()).args(more).arg(bundle);
         if let Some(state) = state {
@@ -75,7 +75,7 @@ impl Workbench {
     }
 
     /// The commands of VERIFY.txt's first step, as they stand there, run in the bundle's folder.
-    pub(super) fn check_with_common_tools(&self, bundle: &Path) -> bool {
+    pub(crate) fn check_with_common_tools(&self, bundle: &Path) -> bool {
         let guide = fs::read_to_string(bundle.join("VERIFY.txt")).unwrap();
         let script: String =
             guide.lines().filter(|line| line.starts_with("     ")).take(3).collect::<Vec<_>>().join("\n");
@@ -85,12 +85,12 @@ impl Workbench {
     }
 }
 
-pub(super) fn bench_of(demo: &Demo) -> Workbench {
+pub(crate) fn bench_of(demo: &Demo) -> Workbench {
     Workbench::trusting(&demo.told("trust"))
 }
 
 /// A copy of a data directory that nobody serves, but for its socket.
-pub(super) fn copy(from: &Path, to: &Path) {
+pub(crate) fn copy(from: &Path, to: &Path) {
     fs::create_dir_all(to).unwrap();
     for entry in fs::read_dir(from).unwrap() {
         let entry = entry.unwrap();

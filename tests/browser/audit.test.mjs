@@ -4,9 +4,24 @@ import { execFile } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
 import { promisify } from 'node:util';
 import { setStage } from './support/stage.mjs';
-import { answered, ask, button, eventually, field, heading, keyboard, reach } from './support/steps.mjs';
+import {
+    answered,
+    ask,
+    button,
+    enrol,
+    eventually,
+    field,
+    heading,
+    keyboard,
+    prove,
+    reach,
+} from './support/steps.mjs';
 
 const stage = setStage();
+/** Where a proof is over as soon as it was given. */
+const strict = setStage('[sign_in]\nproof_seconds = 1\n');
+/** After which time the proof of a sign-in is over there. */
+const PROOF_MS = 1_200;
 const region = (page, name) => page.getByRole('region', { name, exact: true });
 const filterForm = (page) => page.getByRole('form', { name: 'Filter the records' });
 const acts = (page) => region(page, 'Records').locator('tbody code').allInnerTexts();
@@ -176,5 +191,60 @@ stage.test('an export is asked for and saved', async () => {
     await region(page, 'Exports').getByRole('row').filter({ hasText: 'auditor' }).waitFor();
     await page.getByText(`--nonce ${nonce}`).waitFor();
     await visitor.portray('audit-exports', { whole: true });
+    visitor.check();
+});
+
+/** An auditor of the strict appliance, signed in for the first time. */
+async function strictAuditor() {
+    const admin = strict.appliance.person('admin');
+    const keeper = await strict.arrive();
+    const { page } = keeper;
+    await page.goto('/');
+    await enrol(keeper, admin);
+    await page.goto('/admin/people');
+    await page.waitForTimeout(PROOF_MS);
+    await button(page, 'New person').click();
+    await field(page, 'User name').fill('ada');
+    await page.getByLabel('Role').selectOption('auditor');
+    await button(page, 'Create person').click();
+    await prove(page, admin);
+    const secret = page.getByRole('group', { name: 'First password of ada' });
+    const password = (await secret.locator('code').innerText()).trim();
+    const auditor = { username: 'ada', password, role: 'auditor', totp_secret: null, lastStep: 0 };
+    const visitor = await strict.arrive();
+    await visitor.page.goto('/');
+    await enrol(visitor, auditor);
+    return { auditor, visitor };
+}
+
+strict.test('an export asks who one is, does nothing without a proof, and goes on with it', async () => {
+    const { auditor, visitor } = await strictAuditor();
+    const { page } = visitor;
+    await page.goto('/audit/exports');
+    await page.getByText('Nothing was exported yet.').waitFor();
+    await page.waitForTimeout(PROOF_MS);
+    const dialog = page.getByRole('dialog', { name: 'Confirm that it is you' });
+    const ask = async () => {
+        await button(page, 'Export').click();
+        await dialog.waitFor();
+        visitor.expectRefusal('POST /api/v1/audit/exports 403');
+    };
+    await ask();
+    await visitor.portray('audit-export-proof');
+    await page.keyboard.press('Escape');
+    await page.getByText('Nothing was changed, because you did not confirm it.').waitFor();
+    await page.reload();
+    await page.getByText('Nothing was exported yet.').waitFor();
+
+    await ask();
+    await dialog.getByLabel('Your password').fill('not the password');
+    await dialog.getByLabel('Your code').fill('000000');
+    await dialog.getByRole('button', { name: 'Confirm' }).click();
+    await dialog.getByText('This was not accepted.').waitFor();
+    visitor.expectRefusal('POST /api/v1/session/proof 401');
+    const saving = page.waitForEvent('download');
+    await prove(page, auditor);
+    assert.match((await saving).suggestedFilename(), /\.tar$/);
+    await region(page, 'Exports').getByRole('row').filter({ hasText: 'ada' }).waitFor();
     visitor.check();
 });

@@ -100,6 +100,30 @@ stage.test('search finds the words of a chat and goes there, by keyboard', async
     visitor.check();
 });
 
+stage.test(
+    'while somebody types, searches are a second apart, and the last one is of what was typed',
+    async () => {
+        const { visitor, page } = await withChat('analyst1', 'Oceanography');
+        const asked = [];
+        page.on('request', (request) => {
+            const url = new URL(request.url());
+            if (url.pathname === '/api/v1/search')
+                asked.push({ at: Date.now(), query: url.searchParams.get('q') });
+        });
+        await page.keyboard.press('Control+K');
+        const dialog = page.getByRole('dialog', { name: 'Search and go' });
+        await dialog.getByRole('combobox', { name: 'Search your chats' }).waitFor();
+        await page.keyboard.type('Oceanography', { delay: 250 });
+        await dialog.getByText(/\d+ places? found/).waitFor();
+        assert.equal(asked.at(-1).query, 'Oceanography');
+        assert.ok(asked.length >= 2, 'there are hits while one types');
+        const apart = asked.slice(1).map(({ at }, index) => at - asked[index].at);
+        // The times are those of the test, not of the page.
+        assert.ok(Math.min(...apart) > 900, `searches were ${apart} ms apart`);
+        visitor.check();
+    },
+);
+
 stage.test('nobody finds or opens the chat of another person', async () => {
     const { visitor, page } = await withChat('analyst2', 'Private matters');
     const address = new URL(page.url()).pathname;

@@ -19,6 +19,7 @@ fn an_appliance_that_was_set_up_is_well() {
     findings.is("configuration", "ok", &["redoubt.toml"]);
     findings.is("keys", "ok", &["store.key opens its slot"]);
     findings.is("store", "ok", &["audit records", "intact"]);
+    findings.is("audit keys", "ok", &["399 more days"]);
     findings.is("models", "ok", &["smollm2-135m-instruct-q4_1: llama of 134 million", "Q4_1", "SHA-256"]);
     findings.is("embeddings", "skipped", &["models.embedding"]);
     findings.is("directory", "skipped", &["directory.servers is empty"]);

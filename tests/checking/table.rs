@@ -3,11 +3,12 @@
 use super::place::Place;
 use crate::support::executable_with;
 
-const SUBJECTS: [&str; 14] = [
+const SUBJECTS: [&str; 15] = [
     "configuration",
     "clock",
     "keys",
     "store",
+    "audit keys",
     "disk",
     "models",
     "embeddings",
@@ -56,7 +57,7 @@ fn the_table_fits_eighty_columns_and_advises() {
         assert!(line.chars().count() <= 80 || has_long_word, "{line:?}");
     }
     assert!(text.contains("> put the key file back"), "{text}");
-    assert!(text.contains("14 checks: 1 failed") && text.contains("Nothing was changed."), "{text}");
+    assert!(text.contains("15 checks: 1 failed") && text.contains("Nothing was changed."), "{text}");
     assert!(!text.contains('\x1b'), "colours belong to terminals");
     assert!(String::from_utf8(output.stderr).unwrap().contains("failed: keys"));
 }

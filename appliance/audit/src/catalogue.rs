@@ -47,15 +47,21 @@ events! {
     SYSTEM_STOP = "system" "system.stop";
     /// The wall clock moved by more than 2 s against the monotonic one. `d.step_us`: by how much.
     SYSTEM_CLOCK_STEP = "system" "system.clock_step";
-    /// The configuration in force differs from that of the last start. `d.sha256`: its hash.
+    /// The configuration in force differs from that of the last start, or there was none. `d.sha256`: of its canonical JSON.
     SYSTEM_CONFIG = "system" "system.config";
     /// The engine's process ended and was started again.
     SYSTEM_ENGINE_RESTART = "system" "system.engine_restart";
+    /// A whole copy, encrypted as it is kept, was handed out. The log's end in it is this record and its checkpoint.
+    BACKUP_CREATE = "system" "backup.create";
+    /// The appliance goes on from a backup. `d.made`: when that was made; `d.records`: how many it had; `d.sessions`: how
+    /// many were ended.
+    BACKUP_RESTORE = "system" "backup.restore";
     /// An action whose end was lost with the process was closed. Object: what was left open.
     RECOVERY = "system" "recovery";
     /// Space for the log reached a threshold. `d.percent`: which; 100: the disk was full, and the reserve was given up.
     STORAGE_THRESHOLD = "system" "storage.threshold";
-    /// The store was checked. `d.problems`: how many were found.
+    /// The store's pages were looked at, because the last process did not end in order. `d.problems`: how many were found;
+    /// `d.whole`: whether there was time for all of them.
     STORE_INTEGRITY = "system" "store.integrity";
     /// The self-test of the lockdown at a start. `d`: channels blocked and open.
     EGRESS_SELFTEST = "egress" "egress.selftest";
@@ -72,7 +78,8 @@ events! {
     LOGIN_LOCKOUT = "auth" "login.lockout";
     /// A person signed in while having a session from another address. `d.sessions`.
     LOGIN_CONCURRENT = "auth" "login.concurrent";
-    /// Requests of one source were refused for their number.
+    /// One source was refused for the number of its `attempts` to sign in within a minute, or of its open `connections`:
+    /// `reason` says which. `d.limit`: how many it may have; `d.ip` for connections.
     LOGIN_RATE_LIMIT = "auth" "login.rate_limit";
     /// A person signed out.
     LOGOUT = "auth" "logout";
@@ -176,7 +183,7 @@ events! {
     CHAT_RESTORE = "data" "chat.restore";
     /// A chat was exported. `d.format`.
     CHAT_EXPORT = "data" "chat.export";
-    /// Somebody searched their own chats. `d.hits`; never the query.
+    /// Somebody searched their own chats. `d.hits`: how many were shown; never the query.
     CHAT_SEARCH = "data" "chat.search";
     /// A message was written. Object: the message. `d.chat`: its chat.
     MESSAGE_CREATE = "data" "message.create";
@@ -219,8 +226,8 @@ events! {
     /// Further refusals of one source, counted instead of recorded singly. `d.count`, `d.from`, `d.to`.
     REFUSALS_SUMMARY = "access" "refusals.summary";
 
-    /// The log was looked into. `d.what` (`records`, one `record`, `checkpoints`, `exports`), `d.shown`: how many;
-    /// `d.seq`: of one record.
+    /// An auditor looked. `d.what` (`records`, one `record`, `checkpoints`, `exports`, `purges`, `holds`), `d.shown`: how
+    /// many; `d.seq`: of one record.
     AUDIT_READ = "audit" "audit.read";
     /// Records were exported as a bundle. `d`: range, nonce, number.
     AUDIT_EXPORT = "audit" "audit.export";

@@ -136,6 +136,7 @@ fn other_spellings_of_the_same_record_are_refused() {
         ("a time without digits", text.replacen(".123456Z", "Z", 1)),
         ("a time with an offset", text.replacen(".123456Z", ".123456+00:00", 1)),
         ("a time that is none", text.replacen("2026-11-23", "2026-02-30", 1)),
+        ("a port that is none", text.replacen("51544", "65536", 1)),
         ("an event in upper case", text.replacen("login.totp", "Login.totp", 1)),
         ("a byte-order mark", format!("\u{feff}{text}")),
     ];

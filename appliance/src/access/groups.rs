@@ -10,7 +10,7 @@ use redoubt_store::{Page, Reader, Tx, grants};
 use super::{Access, Error, Permission, name};
 use crate::identity::By;
 use crate::random;
-use crate::records::rights as records;
+use crate::records::{self, rights};
 
 /// More at once than any appliance has places for.
 const MOST_PARALLEL: u32 = 10_000;
@@ -64,7 +64,7 @@ impl Access {
                 groups::insert(tx, &group).map_err(name_taken)?;
                 carry(tx, &group.id, &change)?;
                 let detail = detail(tx, group)?;
-                tx.audit(records::group_created(&by, &detail))?;
+                tx.audit(rights::group_created(&by, &detail))?;
                 Ok(detail)
             })
             .await
@@ -89,7 +89,7 @@ impl Access {
                 let detail = detail(tx, found(tx, &id)?)?;
                 not_everyone(&id)?;
                 groups::delete(tx, &id)?;
-                tx.audit(records::group_deleted(&by, &detail))?;
+                tx.audit(rights::group_deleted(&by, &detail))?;
                 Ok(())
             })
             .await
@@ -98,15 +98,19 @@ impl Access {
     /// Who is in a group, by name; one item a reason.
     pub async fn group_members(
         &self,
+        by: &By,
         id: &str,
         limit: usize,
         cursor: Option<String>,
     ) -> Result<Page<Member>, Error> {
-        let id = id.to_owned();
+        let (by, id) = (by.clone(), id.to_owned());
         self.store
-            .read(move |reader| {
-                found(reader, &id)?;
-                Ok(groups::members(reader, &id, limit, cursor.as_deref())?)
+            .write(move |tx| {
+                by.confirm(tx)?;
+                found(tx, &id)?;
+                let page = groups::members(tx, &id, limit, cursor.as_deref())?;
+                tx.audit(records::people_read(&by, page.items.len()))?;
+                Ok(page)
             })
             .await
     }
@@ -125,7 +129,7 @@ impl Access {
                     false => groups::delete_member(tx, &id, &user.id, Origin::Assigned)?,
                 };
                 if changed {
-                    tx.audit(records::group_member(&by, &group, &user, is_in))?;
+                    tx.audit(rights::group_member(&by, &group, &user, is_in))?;
                 }
                 Ok(())
             })
@@ -168,7 +172,7 @@ pub fn change_group(tx: &mut Tx<'_>, by: &By, id: &str, change: &GroupChange) ->
     groups::update(tx, &group).map_err(name_taken)?;
     carry(tx, id, change)?;
     let detail = detail(tx, group)?;
-    tx.audit(records::group_changed(by, &detail, change))?;
+    tx.audit(rights::group_changed(by, &detail, change))?;
     Ok(detail)
 }
 

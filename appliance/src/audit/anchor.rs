@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use redoubt_audit::{Checkpoint, Note, NoteKey, NoteKeyKind};
 use redoubt_store::audit_checkpoints::{self, Signed};
-use redoubt_store::{Store, Witness, audit_epochs, audit_log, audit_tree};
+use redoubt_store::{Reader, Store, Witness, audit_epochs, audit_log, audit_tree};
 
 /// The longest note that is read.
 const MAX_NOTE: u64 = 64 << 10;
@@ -27,6 +27,18 @@ pub enum Error {
     Store(#[from] redoubt_store::Error),
 }
 
+/// How the anchor stands to the log while that is served.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// It is the newest checkpoint.
+    InStep,
+    /// It is an older checkpoint of this log.
+    Behind,
+    Missing,
+    /// It is no checkpoint of this log, or cannot be read.
+    Foreign,
+}
+
 /// The file of the anchor.
 #[derive(Clone, Debug)]
 pub struct Anchor(PathBuf);
@@ -34,6 +46,27 @@ pub struct Anchor(PathBuf);
 impl Anchor {
     pub fn in_folder(data_dir: &Path) -> Self {
         Self(data_dir.join("anchors"))
+    }
+
+    pub fn path(&self) -> &Path {
+        &self.0
+    }
+
+    /// How the file stands to the newest checkpoint. For a moment after each one it is behind: it is written when the
+    /// checkpoint is durable.
+    ///
+    /// # Errors
+    /// What the store says.
+    pub fn standing(&self, reader: &Reader) -> Result<Standing, redoubt_store::Error> {
+        let newest = audit_checkpoints::latest(reader)?.map(|signed| signed.note);
+        Ok(match (self.read(), newest) {
+            (Err(_), _) => Standing::Foreign,
+            (Ok(None), None) => Standing::InStep,
+            (Ok(None), Some(_)) => Standing::Missing,
+            (Ok(file), newest) if file == newest => Standing::InStep,
+            (Ok(Some(file)), _) if is_older(reader, &file)? => Standing::Behind,
+            (Ok(Some(_)), _) => Standing::Foreign,
+        })
     }
 
     /// Looks whether the log extends the anchor.
@@ -120,15 +153,16 @@ impl Anchor {
     }
 }
 
-/// Each new checkpoint goes to the file, and as one line to the journal.
+fn is_older(reader: &Reader, note: &str) -> Result<bool, redoubt_store::Error> {
+    let Ok(checkpoint) = Note::parse(note.as_bytes()).and_then(|note| note.checkpoint()) else {
+        return Ok(false);
+    };
+    Ok(audit_checkpoints::find(reader, checkpoint.size)?.is_some_and(|signed| signed.note == note))
+}
+
+/// Each new checkpoint goes to the file.
 impl Witness for Anchor {
     fn signed(&self, signed: &Signed) {
-        let root = signed.note.lines().nth(2).unwrap_or_default();
-        let line =
-            format!("audit checkpoint: {} records, root {root}, epoch {}\n", signed.size, signed.epoch);
-        tracing::info!(size = signed.size, root, epoch = signed.epoch, "audit checkpoint");
-        // The journal takes what this process says on stderr; whether anybody listens is not ours to know.
-        let _nobody = io::stderr().write_all(line.as_bytes());
         if let Err(error) = self.write(&signed.note) {
             tracing::error!(%error, path = %self.0.display(), "the anchor could not be written");
         }

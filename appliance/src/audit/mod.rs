@@ -2,5 +2,6 @@
 
 pub mod anchor;
 pub mod export;
+pub mod journal;
 pub mod root;
 pub mod signing;

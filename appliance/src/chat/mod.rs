@@ -203,10 +203,23 @@ impl Chats {
         told.await.unwrap_or_else(|_| Err(not_recorded()))
     }
 
-    /// Searches the caller's own chats: like listing them, not recorded.
+    /// Searches the caller's own chats. Each search is recorded before its hits are shown; how often a page asks while
+    /// somebody types is the page's to bound.
     pub async fn search(&self, member: &Member, query: String, limit: usize) -> Result<Vec<Hit>, Error> {
-        let scope = member.scope();
-        self.store.read(move |reader| Ok(search::find(reader, &scope, &query, limit)?)).await
+        let (scope, searching) = (member.scope(), member.clone());
+        let hits = self
+            .store
+            .read(move |reader| Ok::<_, Error>(search::find(reader, &scope, &query, limit)?))
+            .await?;
+        let count = hits.len();
+        self.store
+            .write(move |tx| {
+                searching.confirm(tx)?;
+                tx.audit(records::chats_searched(&searching, count))?;
+                Ok::<_, Error>(())
+            })
+            .await?;
+        Ok(hits)
     }
 
     /// The whole chat as a file. Recorded before it is handed out.

@@ -15,6 +15,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::Usage;
+use super::voice::{say, tell};
 
 /// Far more than what a processor keeps near.
 const BEYOND_CACHES: usize = 1 << 30;
@@ -195,14 +196,4 @@ fn print(model: &Model, load_s: f64, report: &Report, bandwidth: Option<&Bandwid
         gigabytes("read from memory by all threads", bandwidth.all_threads);
         gigabytes("the same, no more than the weights", bandwidth.weights_sized);
     }
-}
-
-#[expect(clippy::print_stderr, reason = "how far it is, for those who wait")]
-pub(super) fn tell(progress: &str) {
-    eprintln!("redoubt: {progress} …");
-}
-
-#[expect(clippy::print_stdout, reason = "the figures are what was asked for")]
-pub(super) fn say(text: &str) {
-    println!("{text}");
 }

@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use super::prepare::{self, Person, Sheet};
 use super::serve;
 use super::setup::ChildFailed;
+use super::voice::say;
 use crate::identity::{TotpSecret, qr};
 use crate::processes::Pids;
 
@@ -55,7 +56,7 @@ pub(super) fn run(arguments: Arguments) -> anyhow::Result<()> {
     serve::supervise(config, listener, models, |pids, details| {
         let url = format!("https://{address}");
         if arguments.json {
-            say_json(&line(&url, &model_id, embedding_id.as_deref(), &sheet, pids, &details));
+            say(&line(&url, &model_id, embedding_id.as_deref(), &sheet, pids, &details).to_string());
         } else {
             welcome(&url, &model_id, embedding_id.as_deref(), &sheet, &data_dir);
         }
@@ -103,16 +104,6 @@ fn line(
         "trust": sheet.trust,
         "people": people,
     })
-}
-
-#[expect(clippy::print_stdout, reason = "the line is what --json asks for")]
-fn say_json(line: &Value) {
-    println!("{line}");
-}
-
-#[expect(clippy::print_stdout, reason = "a page for people")]
-fn say(text: &str) {
-    println!("{text}");
 }
 
 fn welcome(url: &str, model: &str, embedding: Option<&str>, sheet: &Sheet, data_dir: &Path) {

@@ -9,7 +9,8 @@ use redoubt_engine::Error;
 use redoubt_engine::measure::likelihood;
 
 use super::Usage;
-use super::bench::{load, say, tell};
+use super::bench::load;
+use super::voice::{say, tell};
 
 /// More takes longer than anybody waits, and several times as much memory.
 const LONGEST_TEXT: u64 = 64 << 20;

@@ -7,6 +7,7 @@ use redoubt_store::users::Role;
 use ring::rand::SystemRandom;
 
 use super::setup;
+use super::voice::say;
 use crate::config::Config;
 use crate::front::database_path;
 use crate::http::tls;
@@ -79,9 +80,4 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
         )),
     }
     Ok(())
-}
-
-#[expect(clippy::print_stdout, reason = "secrets are shown once, here")]
-fn say(text: &str) {
-    println!("{text}");
 }

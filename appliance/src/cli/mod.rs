@@ -1,6 +1,7 @@
 //! The command line: one file a verb; errors become exit codes here.
 
 mod audit;
+mod backup;
 mod bench;
 mod check;
 mod console;
@@ -10,9 +11,11 @@ mod handed;
 mod init;
 mod openapi;
 mod prepare;
+mod progress;
 mod restore;
 mod serve;
 mod setup;
+mod voice;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -20,7 +23,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use crate::audit::anchor;
-use crate::{config, models, processes};
+use crate::{config, models, processes, start};
 
 /// An AI chat appliance for networks that have no way out.
 #[derive(Parser)]
@@ -68,7 +71,15 @@ enum Verb {
     Directory(console::Directory),
     /// The audit log: export it, verify an export, certify its keys
     Audit(audit::Arguments),
-    /// Go on from an earlier state of the data directory
+    /// Make a whole, encrypted copy, while the appliance serves or not
+    ///
+    /// The copy is of one moment, checked before it leaves the appliance and read back where it was written. It holds the
+    /// store, its key slots, certificates and archives, and no key: without a key file or the recovery key nobody opens it.
+    Backup(backup::Arguments),
+    /// Go on from a backup, or from an earlier state of the data directory
+    ///
+    /// A backup is checked, unpacked beside the data directory, opened and compared with its own audit log; then it takes the
+    /// directory's place, which is kept under another name. Everybody is signed out, and the log says what happened.
     Restore(restore::Arguments),
     /// What was used, by person, model or workspace
     Usage(console::Usage),
@@ -123,6 +134,7 @@ pub fn main() -> ExitCode {
         Verb::Session(arguments) => console::run(&arguments),
         Verb::Directory(arguments) => console::run(&arguments),
         Verb::Audit(arguments) => audit::run(&arguments),
+        Verb::Backup(arguments) => backup::run(&arguments),
         Verb::Restore(arguments) => restore::run(&arguments),
         Verb::Usage(arguments) => console::run(&arguments),
         Verb::Alert(arguments) => console::run(&arguments),
@@ -137,11 +149,15 @@ pub fn main() -> ExitCode {
         Verb::Prepare { data, model, people } => prepare::run(&data, &model, people),
     };
     match result {
+        Ok(()) if voice::has_lost_something() => {
+            voice::remark("redoubt: standard output did not take all of the answer");
+            ExitCode::FAILURE
+        }
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             // A verdict has been told in full.
             if !error.is::<audit::Judged>() {
-                report(&error);
+                voice::remark(&format!("redoubt: {error:#}"));
             }
             exit_code(&error)
         }
@@ -161,17 +177,12 @@ fn parse() -> Arguments {
     })
 }
 
-#[expect(clippy::print_stderr, reason = "this is the command line's own voice")]
-fn report(error: &anyhow::Error) {
-    eprintln!("redoubt: {error:#}");
-}
-
 /// Arguments that clap takes and that what they name cannot do.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 struct Usage(String);
 
-/// 1 failure, 2 usage (clap itself ends with it, too), 3 configuration, 4 locked or no key, 5 audit not intact.
+/// 1 failure, 2 usage (clap itself ends with it, too), 3 configuration, 4 locked or no key, 5 store or audit log not intact.
 fn exit_code(error: &anyhow::Error) -> ExitCode {
     use redoubt_store::keys;
     let code = error.chain().find_map(|cause| {
@@ -191,8 +202,10 @@ fn exit_code(error: &anyhow::Error) -> ExitCode {
             return *code;
         }
         let is_another_log = matches!(cause.downcast_ref(), Some(anchor::Error::NotExtended { .. }));
-        let is_not_intact =
-            matches!(cause.downcast_ref(), Some(redoubt_store::Error::NotIntact(_))) || is_another_log;
+        let is_not_intact = matches!(cause.downcast_ref(), Some(redoubt_store::Error::NotIntact(_)))
+            || cause.is::<start::NotIntact>()
+            || cause.is::<start::NoKey>()
+            || is_another_log;
         if is_not_intact {
             return Some(5);
         }

@@ -10,6 +10,7 @@ use redoubt_engine::worker::{Files, Settings};
 use serde_json::Value;
 
 use super::handed;
+use super::voice::{remark, say};
 use crate::config::{Config, Form, Policy};
 use crate::control;
 use crate::front::FrontSettings;
@@ -39,18 +40,10 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let address = listener.local_addr().context("the listener's address")?;
     let forwards = config.audit.standard_output != Form::Off;
     supervise(config, listener, models, move |_, _| {
-        say(&format!("Redoubt serves at https://{address}"), forwards);
+        // Where standard output has records, it has nothing else.
+        let announce = if forwards { remark } else { say };
+        announce(&format!("Redoubt serves at https://{address}"));
     })
-}
-
-/// Tells the operator that it is ready. Where standard output has records, it has nothing else.
-#[expect(clippy::print_stdout, clippy::print_stderr, reason = "this is the command line's own voice")]
-fn say(text: &str, forwards: bool) {
-    if forwards {
-        eprintln!("{text}");
-    } else {
-        println!("{text}");
-    }
 }
 
 /// What the front reads outside its data directory.

@@ -5,6 +5,7 @@
 mod alerts;
 mod audit;
 mod certificates;
+mod digest;
 mod directory;
 mod egress;
 mod keys;

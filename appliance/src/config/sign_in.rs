@@ -11,6 +11,8 @@ pub struct SignIn {
     pub lock_seconds: u32,
     /// Failures a day (UTC) after which the name stays locked until the day is over.
     pub max_daily_failures: u32,
+    /// Attempts to sign in (each of the two steps is one) that one address has within a minute.
+    pub attempts_per_minute: u32,
     /// Idle limits (AC-12), the admin's and everybody else's.
     pub idle_seconds: u32,
     pub admin_idle_seconds: u32,
@@ -33,6 +35,7 @@ impl Default for SignIn {
             window_seconds: 15 * 60,
             lock_seconds: 15 * 60,
             max_daily_failures: 30,
+            attempts_per_minute: 600,
             idle_seconds: 15 * 60,
             admin_idle_seconds: 10 * 60,
             screen_lock_seconds: 5 * 60,
@@ -57,6 +60,7 @@ impl SignIn {
             ("window_seconds", self.window_seconds),
             ("lock_seconds", self.lock_seconds),
             ("max_daily_failures", self.max_daily_failures),
+            ("attempts_per_minute", self.attempts_per_minute),
             ("idle_seconds", self.idle_seconds),
             ("admin_idle_seconds", self.admin_idle_seconds),
             ("screen_lock_seconds", self.screen_lock_seconds),

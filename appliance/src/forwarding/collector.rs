@@ -47,6 +47,14 @@ pub struct Progress {
     pub next: u64,
 }
 
+/// How it follows the log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Standing {
+    pub connected: bool,
+    /// How many records it has not been sent.
+    pub waiting: u64,
+}
+
 impl State {
     pub fn progress(&self) -> Progress {
         *self.get()

@@ -17,18 +17,24 @@ use rustix::net::{Shutdown, shutdown};
 use rustix::process::geteuid;
 
 use super::error::Code;
+use crate::clock::Clock;
 use crate::identity::certificate::Shown;
+use crate::refusals::Refusals;
 
 /// For how long after its handshake a connection stands for somebody at the other end who has the certificate's key. Browsers
 /// keep connections for hours, and a card is pulled out in a second.
 const CERTIFICATE_STANDS: Duration = Duration::from_secs(10);
 
 /// Connections that one address may have open; a person's browser keeps about six.
-const MAX_PER_ADDRESS: usize = 256;
+pub const MAX_CONNECTIONS_PER_ADDRESS: usize = 256;
 
 /// Open connections by address.
-#[derive(Clone, Default)]
-pub(super) struct Connections(Arc<Mutex<HashMap<IpAddr, usize>>>);
+#[derive(Clone)]
+pub(super) struct Connections {
+    open: Arc<Mutex<HashMap<IpAddr, usize>>>,
+    refusals: Refusals,
+    clock: Arc<dyn Clock>,
+}
 
 /// One open connection.
 #[derive(Clone)]
@@ -42,6 +48,10 @@ pub(super) struct Connection {
 }
 
 impl Connections {
+    pub(super) fn new(refusals: Refusals, clock: Arc<dyn Clock>) -> Self {
+        Self { open: Arc::default(), refusals, clock }
+    }
+
     /// For `HttpServer::on_connect`: notes the connection, and ends it if its address has too many.
     pub(super) fn note(&self, io: &dyn Any, extensions: &mut Extensions) {
         if let Some(stream) = io.downcast_ref::<UnixStream>() {
@@ -56,13 +66,15 @@ impl Connections {
             Some(rustls::ProtocolVersion::TLSv1_2) => Some("1.2"),
             _ => None,
         };
-        let place = tcp.peer_addr().ok().map(|address| self.take_place(address.ip()));
-        let crowded = place.as_ref().is_some_and(|place| place.is_none());
+        let address = tcp.peer_addr().ok().map(|address| address.ip());
+        let place = address.map(|address| self.take_place(address));
+        let crowded = address.filter(|_| place.as_ref().is_some_and(Option::is_none));
         let shown = session.peer_certificates().and_then(Shown::new);
         let certificate = shown.map(|shown| (shown, Instant::now()));
         let _place = place.flatten().map(Arc::new);
         let connection = Connection { tls, console: false, certificate, socket, _place };
-        if crowded {
+        if let Some(address) = crowded {
+            self.refusals.count_connection(&address.to_string(), self.clock.now_us());
             connection.close();
         }
         extensions.insert(connection);
@@ -71,7 +83,7 @@ impl Connections {
     fn take_place(&self, address: IpAddr) -> Option<Place> {
         let mut open = self.open();
         let count = open.entry(address).or_default();
-        if *count >= MAX_PER_ADDRESS {
+        if *count >= MAX_CONNECTIONS_PER_ADDRESS {
             return None;
         }
         *count += 1;
@@ -79,7 +91,7 @@ impl Connections {
     }
 
     fn open(&self) -> MutexGuard<'_, HashMap<IpAddr, usize>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

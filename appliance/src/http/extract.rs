@@ -14,8 +14,8 @@ use crate::app::App;
 use crate::audit::export;
 use crate::identity::certificate::Shown;
 use crate::identity::{
-    self, Admin, Administrator, Analyst, ApiCaller, Auditor, Caller, PlainApiKey, PlainToken, Proven,
-    ProvenAdministrator, ProvenAuditor, RefusedKey, RoleSet, SessionHolder,
+    self, Admin, Administrator, Analyst, Anyone, ApiCaller, Auditor, Caller, Console, PlainApiKey,
+    PlainToken, Proven, ProvenAdministrator, ProvenAuditor, RefusedKey, RoleSet, SessionHolder,
 };
 use crate::records::Via;
 
@@ -162,6 +162,20 @@ impl FromRequest for ProvenAdministrator {
     }
 }
 
+impl FromRequest for Console {
+    type Error = Error;
+    type Future = LocalBoxFuture<'static, Result<Self, Error>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        if is_console(request) {
+            return Box::pin(async { Ok(Self::here()) });
+        }
+        // Whoever else asks is told what they would be told as somebody in the wrong role.
+        let caller = Caller::<Anyone>::from_request(request, payload);
+        Box::pin(async move { Err(caller.await.err().unwrap_or_else(|| Error::new(Code::Forbidden))) })
+    }
+}
+
 impl FromRequest for ProvenAuditor {
     type Error = Error;
     type Future = LocalBoxFuture<'static, Result<Self, Error>>;
@@ -169,6 +183,15 @@ impl FromRequest for ProvenAuditor {
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
         console_or::<Self, Proven<Auditor>>(request, payload, Self::console)
     }
+}
+
+/// Whether the request came by `control.sock`, which is then who it turned out to be.
+fn is_console(request: &HttpRequest) -> bool {
+    let is_console = request.conn_data::<Connection>().is_some_and(|connection| connection.console);
+    if is_console {
+        request.extensions_mut().insert(KnownActor(Actor::console()));
+    }
+    is_console
 }
 
 /// Whoever is on the console, else whose session it is.
@@ -181,8 +204,7 @@ where
     A: From<C> + 'static,
     C: FromRequest<Error = Error, Future = LocalBoxFuture<'static, Result<C, Error>>> + 'static,
 {
-    if request.conn_data::<Connection>().is_some_and(|connection| connection.console) {
-        request.extensions_mut().insert(KnownActor(Actor::console()));
+    if is_console(request) {
         return Box::pin(async move { Ok(on_console()) });
     }
     let caller = C::from_request(request, payload);
@@ -230,6 +252,9 @@ impl From<identity::Error> for Error {
             E::CertificateRefused(Some(fault)) => Self::new(Code::CertificateRefused).title(fault.sentence()),
             E::CodeRefused => Self::new(Code::CodeRefused),
             E::Locked { seconds } => Self::new(Code::Locked).retry_after(seconds),
+            E::TooManyAttempts { seconds } => Self::new(Code::Locked)
+                .title("Too many attempts to sign in come from your address. Wait a moment.")
+                .retry_after(seconds),
             E::NotSignedIn | E::KeyRefused(_) => Self::new(Code::NotSignedIn),
             E::SessionExpired => Self::new(Code::SessionExpired),
             E::Forbidden => Self::new(Code::Forbidden),

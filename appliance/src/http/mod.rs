@@ -16,8 +16,9 @@ mod server;
 mod sse;
 pub mod tls;
 
+pub use connection::MAX_CONNECTIONS_PER_ADDRESS;
 pub use error::{Code, Error, Problem};
 pub use headers::CONTENT_SECURITY_POLICY;
 pub use openapi::document as openapi_document;
-pub use routes::{Access, Route, all as routes};
+pub use routes::{Access, Route, Trace, all as routes};
 pub use server::{Listeners, configure, run};

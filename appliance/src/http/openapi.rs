@@ -11,7 +11,7 @@ use utoipa::openapi::{
 use utoipa::{PartialSchema, ToSchema};
 
 use super::error::Problem;
-use super::routes::{Access, Answer, Route, all};
+use super::routes::{Access, Answer, Route, Trace, all};
 
 /// The document that `/api/v1/openapi.json` serves. `/v1` is OpenAI's API and is described there.
 pub fn document() -> OpenApi {
@@ -52,7 +52,7 @@ fn method(route: &Route) -> HttpMethod {
 fn operation(route: &Route) -> Operation {
     let mut operation = OperationBuilder::new()
         .summary(Some(route.summary))
-        .description(Some(access(route.access)))
+        .description(Some(format!("{} {}", access(route.access), trace(route.trace))))
         .parameters(Some(path_parameters(route.path)))
         .response(route.status.to_string(), success(route))
         .response("default", problem());
@@ -77,7 +77,19 @@ fn access(access: Access) -> &'static str {
         Access::Analyst => "For analysts.",
         Access::Admin => "For admins.",
         Access::Auditor => "For auditors.",
+        Access::Console => "For root on the machine itself.",
         Access::ApiKey => "For programs with an API key.",
+    }
+}
+
+fn trace(trace: Trace) -> String {
+    match trace {
+        Trace::Records(events) => {
+            let names: Vec<&str> = events.iter().map(|event| event.act()).collect();
+            format!("Recorded as {}.", names.join(", "))
+        }
+        Trace::Own => "Not recorded: it shows one's own.".to_owned(),
+        Trace::Common => "Not recorded: it shows nobody's.".to_owned(),
     }
 }
 

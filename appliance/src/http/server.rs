@@ -62,7 +62,7 @@ pub async fn run(
     listeners: Listeners,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> std::io::Result<()> {
-    let connections = Connections::default();
+    let connections = Connections::new(app.refusals.clone(), app.clock.clone());
     let (following, runs) = (app.clone(), app.access.runs().clone());
     let data = web::Data::new(app);
     let mut server = HttpServer::new(move || {

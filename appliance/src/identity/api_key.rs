@@ -3,11 +3,11 @@
 
 use data_encoding::BASE64URL_NOPAD;
 use redoubt_audit::{Actor, Draft};
-use redoubt_store::Tx;
 use redoubt_store::api_keys::{self, ApiKey};
 use redoubt_store::chats::Scope;
 use redoubt_store::users::{self, Role, User};
 use redoubt_store::workspaces::{self, Workspace};
+use redoubt_store::{Reader, Tx};
 
 use super::session::sha256;
 use super::{Analyst, By, Caller, Error, Identity, Proven};
@@ -219,20 +219,21 @@ impl Identity {
         Ok((plain, hash))
     }
 
-    /// A person's keys that were not revoked, the oldest first.
-    pub async fn api_keys(&self, user_id: &str) -> Result<Vec<ListedKey>, access::Error> {
-        let user_id = user_id.to_owned();
+    /// One's own keys that were not revoked, the oldest first.
+    pub async fn own_keys(&self, caller: &Caller<Analyst>) -> Result<Vec<ListedKey>, access::Error> {
+        let user_id = caller.id().to_owned();
+        self.store.read(move |reader| Ok(listed(reader, &user_id)?)).await
+    }
+
+    /// The same of somebody.
+    pub async fn keys_of(&self, by: &By, user_id: &str) -> Result<Vec<ListedKey>, access::Error> {
+        let (by, user_id) = (by.clone(), user_id.to_owned());
         self.store
-            .read(move |reader| {
-                users::find(reader, &user_id)?.ok_or(access::Error::NoSuch("person"))?;
-                let keys = api_keys::list_by_user(reader, &user_id)?.into_iter();
-                keys.filter(|key| key.revoked_at.is_none())
-                    .map(|key| {
-                        let workspace = workspaces::find(reader, &key.workspace)?;
-                        let workspace = workspace.map_or(key.workspace.clone(), |found| found.name);
-                        Ok(ListedKey { key, workspace })
-                    })
-                    .collect()
+            .write(move |tx| {
+                by.confirm(tx)?;
+                users::find(tx, &user_id)?.ok_or(access::Error::NoSuch("person"))?;
+                tx.audit(records::people_read(&by, 1))?;
+                Ok(listed(tx, &user_id)?)
             })
             .await
     }
@@ -309,6 +310,17 @@ impl Identity {
             })
             .await
     }
+}
+
+fn listed(reader: &Reader, user_id: &str) -> Result<Vec<ListedKey>, redoubt_store::Error> {
+    let keys = api_keys::list_by_user(reader, user_id)?.into_iter();
+    keys.filter(|key| key.revoked_at.is_none())
+        .map(|key| {
+            let workspace = workspaces::find(reader, &key.workspace)?;
+            let workspace = workspace.map_or(key.workspace.clone(), |found| found.name);
+            Ok(ListedKey { key, workspace })
+        })
+        .collect()
 }
 
 fn scopes(scopes: &[KeyScope]) -> String {

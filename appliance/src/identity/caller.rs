@@ -210,7 +210,23 @@ impl From<Proven<Auditor>> for ProvenAuditor {
     }
 }
 
-/// The same after a proof ([`Proven`]); the console needs none.
+/// Root, or the service's own user, on the machine itself.
+///
+/// **Invariant:** made for connections of `control.sock` only.
+#[derive(Clone, Debug)]
+pub struct Console(By);
+
+impl Console {
+    pub fn here() -> Self {
+        Self(By::console())
+    }
+
+    pub fn by(&self) -> &By {
+        &self.0
+    }
+}
+
+/// An [`Administrator`] after a proof ([`Proven`]); the console needs none.
 #[derive(Clone, Debug)]
 pub struct ProvenAdministrator(By);
 

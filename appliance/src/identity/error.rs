@@ -18,6 +18,9 @@ pub enum Error {
     CodeRefused,
     #[error("locked for another {seconds} s")]
     Locked { seconds: u64 },
+    /// Of one source, whatever was tried.
+    #[error("too many attempts; {seconds} s until the next")]
+    TooManyAttempts { seconds: u64 },
     #[error("not signed in")]
     NotSignedIn,
     #[error("the session has ended")]

@@ -6,6 +6,7 @@
 
 mod accounts;
 mod api_key;
+mod attempts;
 mod caller;
 pub mod certificate;
 mod credentials;
@@ -38,8 +39,8 @@ use redoubt_store::{Clock, Store};
 pub use accounts::{NewPerson, NewUser};
 pub use api_key::{ApiCaller, KeyScope, ListedKey, MOST_KEY_DAYS, NewKey, PlainApiKey, RefusedKey};
 pub use caller::{
-    Admin, Administrator, Analyst, Anyone, Auditor, By, Caller, Proven, ProvenAdministrator, ProvenAuditor,
-    RoleSet, SessionHolder,
+    Admin, Administrator, Analyst, Anyone, Auditor, By, Caller, Console, Proven, ProvenAdministrator,
+    ProvenAuditor, RoleSet, SessionHolder,
 };
 pub use credentials::First;
 pub use ending::OnEnd;
@@ -60,6 +61,7 @@ use crate::config::{self, SignIn};
 use crate::directory::Directory;
 use crate::random::Random;
 use crate::refusals::Refusals;
+use attempts::Attempts;
 use certificate::Authority;
 use password::Passwords;
 use presence::Presence;
@@ -72,6 +74,7 @@ pub struct Identity {
     random: Arc<dyn Random>,
     passwords: Passwords,
     refusals: Refusals,
+    attempts: Attempts,
     limits: SignIn,
     directory: Option<Directory>,
     directory_settings: Arc<config::Directory>,
@@ -116,6 +119,7 @@ impl Identity {
             clock,
             random,
             refusals,
+            attempts: Attempts::default(),
             limits,
             directory,
             directory_settings: Arc::new(directory_settings),

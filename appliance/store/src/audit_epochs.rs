@@ -67,6 +67,12 @@ pub fn count_to_come(reader: &Reader) -> Result<u64, Error> {
     Ok(reader.one(sql, [], |row| row.get(0))?.unwrap_or(0))
 }
 
+/// Whether there is a key that signs now.
+pub fn has_present(reader: &Reader) -> Result<bool, Error> {
+    let sql = "SELECT count(*) > 0 FROM audit_epochs WHERE begun_us IS NOT NULL AND ended_us IS NULL";
+    Ok(reader.one(sql, [], |row| row.get(0))?.unwrap_or(false))
+}
+
 /// The number that the next new key gets.
 pub fn next_number(reader: &Reader) -> Result<u64, Error> {
     let sql = "SELECT coalesce(max(number) + 1, 0) FROM audit_epochs";

@@ -47,8 +47,14 @@ pub(crate) fn check_contents(reader: &Reader) -> Result<Vec<String>, Error> {
     Ok(problems)
 }
 
+/// The pages of every table and index, and whether their rows can be read.
+pub(crate) fn quick(reader: &Reader) -> Result<Vec<String>, Error> {
+    let rows = reader.all(&format!("PRAGMA quick_check({MAX_PROBLEMS})"), [], |row| row.get(0))?;
+    Ok(rows.into_iter().filter(|row: &String| row != "ok").collect())
+}
+
 /// A page that does not decrypt ends a check with an error: it is a finding, too.
-fn findings(outcome: Result<Vec<String>, Error>) -> Result<Vec<String>, Error> {
+pub(crate) fn findings(outcome: Result<Vec<String>, Error>) -> Result<Vec<String>, Error> {
     match outcome {
         Err(error @ (Error::Damaged(_) | Error::Sql(_) | Error::Audit(_))) => Ok(vec![error.to_string()]),
         other => other,

@@ -123,8 +123,7 @@ pub(crate) fn create(
     for suffix in ["", "-wal", "-shm"] {
         remove_if_there(&with_suffix(&draft, suffix))?;
     }
-    OpenOptions::new().write(true).create_new(true).mode(0o600).open(&draft).map_err(Error::io(&draft))?;
-    let mut connection = connect(&draft, key, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+    let mut connection = empty(&draft, key)?;
     use_wal(&connection)?;
     migrations::apply(&mut connection)?;
     fill(&connection)?;
@@ -133,6 +132,12 @@ pub(crate) fn create(
     let folder = directory::parent(path);
     std::fs::rename(&draft, path).map_err(Error::io(path))?;
     directory::sync(&folder)
+}
+
+/// A connection to a new file that is to become a copy of a database.
+pub(crate) fn empty(path: &Path, key: &DataKey) -> Result<Connection, Error> {
+    OpenOptions::new().write(true).create_new(true).mode(0o600).open(path).map_err(Error::io(path))?;
+    connect(path, key, OpenFlags::SQLITE_OPEN_READ_WRITE)
 }
 
 /// `path` with more at the end of its name.

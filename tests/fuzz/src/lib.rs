@@ -1,5 +1,6 @@
-//! What the fuzz targets share: files in memory, limits, and lies about model files.
+//! What the fuzz targets share: files in memory, limits, lies about model files, and a bundle of the audit log.
 
+pub mod bundle;
 pub mod input;
 pub mod layout;
 pub mod limits;

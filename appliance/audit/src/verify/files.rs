@@ -15,19 +15,19 @@ const MAX_DEPTH: usize = 16;
 const BUFFER: usize = 128 * 1024;
 
 /// The files of one bundle by name.
-pub(super) enum Files {
+pub enum Files {
     Folder { path: PathBuf, sizes: BTreeMap<String, u64> },
     Tar { file: File, places: BTreeMap<String, Place> },
 }
 
 /// Where a file lies in an archive.
-pub(super) struct Place {
+pub struct Place {
     offset: u64,
     size: u64,
 }
 
 /// Why the files cannot be listed.
-pub(super) enum Fault {
+pub enum Fault {
     /// The bundle is not there, or may not be read: nothing is said about it.
     Unreadable(io::Error),
     Wrong(Finding),
@@ -40,7 +40,7 @@ impl From<Finding> for Fault {
 }
 
 impl Files {
-    pub(super) fn open(path: &Path) -> Result<Self, Fault> {
+    pub fn open(path: &Path) -> Result<Self, Fault> {
         let kind = fs::metadata(path).map_err(Fault::Unreadable)?;
         let files = if kind.is_dir() {
             let mut sizes = BTreeMap::new();
@@ -55,7 +55,7 @@ impl Files {
         Ok(files)
     }
 
-    pub(super) fn names(&self) -> Box<dyn Iterator<Item = &str> + '_> {
+    pub fn names(&self) -> Box<dyn Iterator<Item = &str> + '_> {
         match self {
             Self::Folder { sizes, .. } => Box::new(sizes.keys().map(String::as_str)),
             Self::Tar { places, .. } => Box::new(places.keys().map(String::as_str)),
@@ -63,7 +63,7 @@ impl Files {
     }
 
     /// In bytes; `None` if there is no such file.
-    pub(super) fn size(&self, name: &str) -> Option<u64> {
+    pub fn size(&self, name: &str) -> Option<u64> {
         match self {
             Self::Folder { sizes, .. } => sizes.get(name).copied(),
             Self::Tar { places, .. } => places.get(name).map(|place| place.size),
@@ -71,7 +71,7 @@ impl Files {
     }
 
     /// A file from its beginning.
-    pub(super) fn read(&self, name: &str) -> Result<Box<dyn BufRead + '_>, Finding> {
+    pub fn read(&self, name: &str) -> Result<Box<dyn BufRead + '_>, Finding> {
         let missing = || Finding::in_file(name, "it is missing");
         match self {
             Self::Folder { path, sizes } => {
@@ -88,7 +88,7 @@ impl Files {
     }
 
     /// A whole file of at most `limit` bytes.
-    pub(super) fn whole(&self, name: &str, limit: u64) -> Result<Vec<u8>, Finding> {
+    pub fn whole(&self, name: &str, limit: u64) -> Result<Vec<u8>, Finding> {
         if self.size(name).is_some_and(|size| size > limit) {
             return Err(Finding::in_file(name, format!("it is longer than {limit} bytes")));
         }

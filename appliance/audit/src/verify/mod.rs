@@ -17,7 +17,7 @@ use crate::bundle::{Index, name};
 use crate::proof;
 use crate::ssh::{PublicKey, TrustedRoot};
 use crate::tree::Hash;
-use files::{Fault, Files};
+pub use files::{Fault, Files};
 use hashes::Checkpoints;
 use records::Context;
 

@@ -1,4 +1,4 @@
-//! Honest bundles of every shape: none may raise an alarm. `REDOUBT_LONG=1`: 500 of them, all before both verifiers.
+//! Honest bundles of every shape: none may raise an alarm. `REDOUBT_LONG=1`: 700 of them, all before both verifiers.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
@@ -15,7 +15,7 @@ use crate::world::World;
 const BUNDLES_EACH: u64 = 5;
 
 fn auditors() -> u64 {
-    if crate::long() { 100 } else { 10 }
+    if crate::long() { 140 } else { 10 }
 }
 
 #[test]

@@ -4,6 +4,7 @@ use std::fs::{self, File};
 
 use redoubt_audit::bundle::{manifest, name, records_name};
 use redoubt_audit::verify::{Known, Verdict, verify};
+use tar::Header;
 
 use crate::appliance::{Appliance, Order};
 use crate::files::{Files, archive, file, honest, manifest_of, put_folder, seal, sign};
@@ -86,9 +87,24 @@ fn members_that_are_no_plain_files_make_an_archive_invalid() {
     for name in [name::GUIDE, name::MANIFEST, "verify.TXT"] {
         small.refused(&[member(name, b'0', &small.files[name::GUIDE]), whole.clone()].concat());
     }
+    // As GNU tar writes by default, and as before POSIX.
+    for magic in [b"ustar  \0", &[0; 8]] {
+        small.refused(&with_magic(&whole, magic));
+    }
     small.refused(b"");
     small.refused(&[0; 10_240]);
     small.refused(&vec![b'a'; 10_240]);
+}
+
+/// The archive with another magic and version in its first header (POSIX ustar: `ustar`, zero, `00`).
+fn with_magic(archive: &[u8], magic: &[u8; 8]) -> Vec<u8> {
+    let mut changed = archive.to_vec();
+    let mut header = Header::new_old();
+    header.as_mut_bytes().copy_from_slice(&changed[..512]);
+    header.as_mut_bytes()[257..265].copy_from_slice(magic);
+    header.set_cksum();
+    changed[..512].copy_from_slice(header.as_bytes());
+    changed
 }
 
 /// How far apart the bytes are that are damaged.

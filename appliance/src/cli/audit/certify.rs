@@ -9,9 +9,9 @@ use redoubt_store::{Clock, Store, audit_epochs};
 use ring::rand::SystemRandom;
 use serde_json::json;
 
-use super::super::bench::say;
 use super::super::console::Target;
 use super::super::software;
+use super::super::voice::say;
 use crate::audit::root::Root;
 use crate::clock::SystemClock;
 use crate::front::open_store;

@@ -8,8 +8,8 @@ use anyhow::{Context as _, bail};
 use redoubt_audit::bundle::{Folder, Sink as _, manifest};
 use serde_json::{Map, Value, json};
 
-use super::super::bench::say;
 use super::super::console::{Body, Target};
+use super::super::voice::say;
 
 /// How much is read at a time.
 const PIECE: usize = 64 << 10;

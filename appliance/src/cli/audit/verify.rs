@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use redoubt_audit::ssh::TrustedRoot;
 use redoubt_audit::verify::{Known, Report, State, Verdict, verify};
 
-use super::super::bench::say;
+use super::super::voice::say;
 use super::VERIFY_USAGE;
 
 #[derive(clap::Args)]

@@ -6,8 +6,8 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context as _, bail};
 
-use super::super::bench::say;
 use super::super::serve::read_outside;
+use super::super::voice::say;
 use super::{Code, Outcome};
 use crate::config::{Config, Policy};
 use crate::lockdown::{self, Cage, Egress, Layer, Report};

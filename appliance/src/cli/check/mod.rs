@@ -3,6 +3,7 @@
 //! One file a subject. Each returns an [`Outcome`]; what one learns that others need (the key, whether the appliance
 //! is being served) it returns beside it.
 
+mod audit_keys;
 mod certificate;
 mod client_certificates;
 mod clock;
@@ -26,10 +27,11 @@ use std::path::PathBuf;
 
 use serde_json::json;
 
-use super::bench::say;
+use super::voice::say;
 use crate::clock::SystemClock;
 use crate::config::Config;
 use outcome::{Code, Outcome, Status};
+use store::Looked;
 
 pub(super) use lockdown::{CageArguments, VERB, enter_cage};
 
@@ -61,11 +63,12 @@ struct Row {
 }
 
 /// The subjects in the table's order.
-const SUBJECTS: [&str; 14] = [
+const SUBJECTS: [&str; 15] = [
     "configuration",
     "clock",
     "keys",
     "store",
+    "audit keys",
     "disk",
     "models",
     "embeddings",
@@ -101,11 +104,12 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     })
 }
 
-fn check_all(configuration: Outcome, config: &Config, bind: bool) -> [Outcome; 14] {
+fn check_all(configuration: Outcome, config: &Config, bind: bool) -> [Outcome; 15] {
     let clock = SystemClock::new();
     let timed = clock::check(&clock, config);
     let opened = keys::check(config);
-    let (store, usage) = store::check(config, opened.key.as_ref(), opened.install_id.as_deref());
+    let Looked { outcome: store, usage, epochs } =
+        store::check(config, opened.key.as_ref(), opened.install_id.as_deref());
     let embeddings = embeddings::check(config);
     let models = models::check(config, &usage, embeddings.bytes);
     let certificate = certificate::check(config, opened.key.as_ref(), &clock);
@@ -114,6 +118,7 @@ fn check_all(configuration: Outcome, config: &Config, bind: bool) -> [Outcome; 1
         timed,
         opened.outcome,
         store,
+        audit_keys::check(epochs),
         disk::check(config),
         models,
         embeddings.outcome,
@@ -128,7 +133,7 @@ fn check_all(configuration: Outcome, config: &Config, bind: bool) -> [Outcome; 1
 }
 
 /// Where nothing says what there is to check.
-fn check_little(configuration: Outcome) -> [Outcome; 14] {
+fn check_little(configuration: Outcome) -> [Outcome; 15] {
     let mut outcomes = SUBJECTS.map(|_| Outcome::skipped("not looked at: the configuration is not usable"));
     outcomes[0] = configuration;
     outcomes

@@ -4,7 +4,7 @@ use std::io::{IsTerminal as _, Write as _};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use super::super::bench::tell;
+use super::super::voice::tell;
 use super::memory::bytes;
 
 /// What is over sooner needs no word.

@@ -6,9 +6,9 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
-use redoubt_store::{DataKey, Error, Inspection, audit_log, check_free, meta};
+use redoubt_store::{DataKey, Error, Inspection, audit_epochs, audit_log, check_free, meta};
 
-use super::super::bench::tell;
+use super::super::voice::tell;
 use super::memory::bytes;
 use super::{Code, Outcome};
 use crate::clock::rfc3339;
@@ -27,20 +27,33 @@ pub(super) enum Usage {
     Served,
 }
 
-pub(super) fn check(config: &Config, key: Option<&DataKey>, install_id: Option<&str>) -> (Outcome, Usage) {
+/// What came of it, for the checks that need it.
+pub(super) struct Looked {
+    pub(super) outcome: Outcome,
+    pub(super) usage: Usage,
+    /// How many keys of the audit log wait for their day; `None` if the store was not opened.
+    pub(super) epochs: Option<u64>,
+}
+
+impl From<Outcome> for Looked {
+    fn from(outcome: Outcome) -> Self {
+        Self { outcome, usage: Usage::Free, epochs: None }
+    }
+}
+
+pub(super) fn check(config: &Config, key: Option<&DataKey>, install_id: Option<&str>) -> Looked {
     let data_dir = &config.data.dir;
     let path = database_path(data_dir);
     let size = match fs::metadata(&path) {
         Ok(metadata) => bytes(metadata.len()),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
             let found = format!("there is no store at {}", path.display());
-            let outcome = Outcome::failed(Code::Failure, found, "`redoubt init` makes one");
-            return (outcome, Usage::Free);
+            return Outcome::failed(Code::Failure, found, "`redoubt init` makes one").into();
         }
         Err(error) => {
             let advice = "run the check as root, or as the user that the appliance runs as";
             let found = format!("{}: {error}", path.display());
-            return (Outcome::failed(Code::Failure, found, advice), Usage::Free);
+            return Outcome::failed(Code::Failure, found, advice).into();
         }
     };
     let mut outcome = Outcome::new();
@@ -50,27 +63,21 @@ pub(super) fn check(config: &Config, key: Option<&DataKey>, install_id: Option<&
         Ok(()) => {}
         Err(Error::InUse { pid }) => {
             outcome.find(served(pid));
-            return (outcome, Usage::Served);
+            return Looked { outcome, usage: Usage::Served, epochs: None };
         }
         Err(error) => {
             refuse(&error, &mut outcome);
-            return (outcome, Usage::Free);
+            return outcome.into();
         }
     }
-    match key {
-        Some(key) => {
-            if let Err(error) = inspect(&path, key, install_id, &mut outcome) {
-                refuse(&error, &mut outcome);
-            }
-        }
-        None => {
-            return (
-                Outcome::skipped(format!("{}, {size}: not opened without a key", path.display())),
-                Usage::Free,
-            );
-        }
+    let Some(key) = key else {
+        return Outcome::skipped(format!("{}, {size}: not opened without a key", path.display())).into();
+    };
+    let mut epochs = None;
+    if let Err(error) = inspect(&path, key, install_id, &mut epochs, &mut outcome) {
+        refuse(&error, &mut outcome);
     }
-    (outcome, Usage::Free)
+    Looked { epochs, ..outcome.into() }
 }
 
 fn served(pid: Option<u32>) -> String {
@@ -87,7 +94,13 @@ fn judge_rights(data_dir: &Path, outcome: &mut Outcome) {
     }
 }
 
-fn inspect(path: &Path, key: &DataKey, install_id: Option<&str>, outcome: &mut Outcome) -> Result<(), Error> {
+fn inspect(
+    path: &Path,
+    key: &DataKey,
+    install_id: Option<&str>,
+    epochs: &mut Option<u64>,
+    outcome: &mut Outcome,
+) -> Result<(), Error> {
     let inspection = Inspection::open(path, key)?;
     let found = meta::install_id(inspection.reader())?;
     if let Some(expected) = install_id.filter(|expected| *expected != found) {
@@ -96,6 +109,7 @@ fn inspect(path: &Path, key: &DataKey, install_id: Option<&str>, outcome: &mut O
     let records = audit_log::size(inspection.reader())?;
     let made = rfc3339(meta::created_at(inspection.reader())?);
     outcome.find(format!("made {}, {records} audit records", made.split('T').next().unwrap_or_default()));
+    *epochs = Some(audit_epochs::count_to_come(inspection.reader())?);
     if fs::metadata(path).is_ok_and(|metadata| metadata.len() > LARGE) {
         tell("checking the integrity of the store");
     }

@@ -2,7 +2,7 @@
 
 use std::io::IsTerminal as _;
 
-use super::super::bench::say;
+use super::super::voice::say;
 use super::{Row, Status};
 
 const WIDTH: usize = 80;

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::super::bench::say;
+use super::super::voice::say;
 
 pub(super) fn json(value: &Value) {
     say(&value.to_string());

@@ -13,7 +13,7 @@ use utoipa::{IntoParams, ToSchema};
 use crate::app::App;
 use crate::clock::parse_rfc3339;
 use crate::http::error::Error;
-use crate::identity::{Auditor, Caller};
+use crate::identity::{self, Auditor, Caller};
 use crate::records;
 
 const DEFAULT_LIMIT: usize = 100;
@@ -70,6 +70,23 @@ impl RecordView {
     }
 }
 
+/// Records that an auditor looks, before anything is shown. `what`: of the words that the catalogue has for it.
+pub(crate) async fn record_look(
+    app: &App,
+    caller: Caller<Auditor>,
+    what: &'static str,
+    shown: usize,
+) -> Result<(), Error> {
+    app.store
+        .write(move |tx| {
+            caller.confirm(tx)?;
+            tx.audit(records::log_read(&caller, what, shown))?;
+            Ok::<_, identity::Error>(())
+        })
+        .await?;
+    Ok(())
+}
+
 /// `GET /api/v1/audit/records`
 pub(crate) async fn list(
     caller: Caller<Auditor>,
@@ -86,9 +103,8 @@ pub(crate) async fn list(
             Ok::<_, redoubt_store::Error>((page, audit_log::size(reader)?, audit_log::root(reader)?))
         })
         .await?;
-    // Apart from the walk, which may be long, and before anything is shown.
-    let count = page.items.len();
-    app.store.write(move |tx| tx.audit(records::log_read(&caller, "records", count))).await?;
+    // Apart from the walk, which may be long.
+    record_look(&app, caller, "records", page.items.len()).await?;
     let items = page.items.iter().map(RecordView::new).collect::<Result<_, _>>()?;
     Ok(Json(RecordPage { items, next: page.next, size, root: data_encoding::HEXLOWER.encode(&root) }))
 }

@@ -1,29 +1,21 @@
 //! Exports of the audit log, for auditors and the console.
 
-use std::io::{self, BufWriter, Write};
-
 use actix_web::HttpResponse;
-use actix_web::web::{Bytes, Data, Json, Query};
-use futures_util::stream;
-use redoubt_audit::bundle::Tar;
+use actix_web::web::{Data, Json, Query};
 use redoubt_audit::{Fields, Outcome, Value, catalogue};
 use redoubt_store::audit_log::{self, Filter};
 use serde::{Deserialize, Serialize};
-use tokio::sync::mpsc;
 use utoipa::ToSchema;
 
+use super::archive;
 use crate::app::App;
-use crate::audit::export::{self, Begun, Bound, Order};
+use crate::audit::export::{self, Bound, Order};
 use crate::clock::parse_rfc3339;
 use crate::http::body::Body;
 use crate::http::error::Error;
+use crate::http::handlers::audit::record_look;
 use crate::http::handlers::chats::PageQuery;
 use crate::identity::{Auditor, Caller, ProvenAuditor};
-use crate::records;
-
-/// How much is sent at a time, and how many pieces wait for a client that reads slowly.
-const PIECE: usize = 64 << 10;
-const PIECES: usize = 8;
 
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -81,20 +73,8 @@ pub(crate) async fn create(
     let order = body.0.order()?;
     let begun = app.store.write(move |tx| export::begin(tx, auditor.by(), &order)).await?;
     let name = format!("redoubt-audit-{}.tar", begun.index.export);
-    let (pieces, mut received) = mpsc::channel(PIECES);
     let store = app.store.clone();
-    tokio::task::spawn_blocking(move || {
-        if let Err(error) = send(&store, &begun, pieces.clone()) {
-            tracing::warn!(%error, "an export was not sent to its end");
-            // The connection ends without the archive's end, so the client sees that it is not whole.
-            let _gone = pieces.blocking_send(Err(io::Error::other("the export broke off")));
-        }
-    });
-    let body = stream::poll_fn(move |context| received.poll_recv(context));
-    Ok(HttpResponse::Ok()
-        .content_type("application/x-tar")
-        .insert_header(("content-disposition", format!("attachment; filename=\"{name}\"")))
-        .streaming(body))
+    Ok(archive::send(&name, move |tar| export::write(&store, &begun, tar)))
 }
 
 #[derive(Serialize, ToSchema)]
@@ -161,33 +141,7 @@ pub(crate) async fn list(
     let (cursor, limit) = (query.cursor(), query.limit());
     let page =
         app.store.read(move |reader| audit_log::list(reader, &filter, cursor.as_deref(), limit)).await?;
-    let count = page.items.len();
-    app.store.write(move |tx| tx.audit(records::log_read(&caller, "exports", count))).await?;
+    record_look(&app, caller, "exports", page.items.len()).await?;
     let items = page.items.iter().map(|entry| ExportView::from(entry.record.fields())).collect();
     Ok(Json(ExportPage { items, next: page.next }))
-}
-
-type Piece = Result<Bytes, io::Error>;
-
-fn send(
-    store: &redoubt_store::Store,
-    begun: &Begun,
-    pieces: mpsc::Sender<Piece>,
-) -> Result<(), export::Error> {
-    export::write(store, begun, Tar::new(BufWriter::with_capacity(PIECE, Pieces(pieces))))
-}
-
-/// Waits for the client where it is slow, and fails once it is gone.
-struct Pieces(mpsc::Sender<Piece>);
-
-impl Write for Pieces {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let sent = self.0.blocking_send(Ok(Bytes::copy_from_slice(bytes)));
-        sent.map_err(|_| io::Error::new(io::ErrorKind::BrokenPipe, "the client is gone"))?;
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
 }

@@ -10,6 +10,7 @@ use crate::app::App;
 use crate::clock::rfc3339;
 use crate::http::body::Body;
 use crate::http::error::Error;
+use crate::http::handlers::audit::record_look;
 use crate::http::handlers::chats::PageQuery;
 use crate::identity::{Auditor, Caller, Proven};
 use crate::retention::{self, HoldDetail};
@@ -98,11 +99,12 @@ impl From<HoldDetail> for HoldView {
 
 /// `GET /api/v1/audit/holds`
 pub(crate) async fn list(
-    _: Caller<Auditor>,
+    auditor: Caller<Auditor>,
     app: Data<App>,
     query: Query<PageQuery>,
 ) -> Result<Json<HoldPage>, Error> {
     let page = app.retention.holds(query.limit(), query.cursor()).await?;
+    record_look(&app, auditor, "holds", page.items.len()).await?;
     Ok(Json(HoldPage { items: page.items.into_iter().map(HoldView::from).collect(), next: page.next }))
 }
 

@@ -110,7 +110,7 @@ impl KeyPage {
 
 /// `GET /api/v1/keys`
 pub(crate) async fn list(caller: Caller<Analyst>, app: Data<App>) -> Result<Json<KeyPage>, Error> {
-    Ok(Json(KeyPage::of(app.identity.api_keys(caller.id()).await?)))
+    Ok(Json(KeyPage::of(app.identity.own_keys(&caller).await?)))
 }
 
 /// `POST /api/v1/keys`

@@ -2,7 +2,7 @@
 
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
-use redoubt_store::{ReserveState, audit_log, sessions};
+use redoubt_store::{ReserveState, sessions};
 
 use crate::app::App;
 use crate::clock::SECOND_US;
@@ -32,18 +32,9 @@ pub(crate) async fn show(request: HttpRequest, app: Data<App>) -> Result<HttpRes
         store_jobs: stats.jobs,
         storage_used_percent: space.used_percent.into(),
         storage_reserve_gone: (space.reserve == ReserveState::Gone).into(),
-        collector: collector(&app).await?,
+        collector: app.collector_standing().await?.map(|standing| (standing.connected, standing.waiting)),
         alerts: alerts.into_iter().map(|(rule, count)| (rule.as_str(), count)).collect(),
         tokens: app.access.underway().tokens(),
     };
     Ok(HttpResponse::Ok().content_type("text/plain; version=0.0.4").body(app.metrics.render(&present)))
-}
-
-async fn collector(app: &App) -> Result<Option<(bool, u64)>, Error> {
-    if app.config.audit.collector.is_none() {
-        return Ok(None);
-    }
-    let progress = app.collector.progress();
-    let size = app.store.read(audit_log::size).await?;
-    Ok(Some((progress.connected, size.saturating_sub(progress.next))))
 }

@@ -2,7 +2,9 @@
 
 pub(super) mod admin;
 pub(super) mod appliance;
+mod archive;
 pub(super) mod audit;
+pub(super) mod backups;
 pub(super) mod chats;
 pub(super) mod completions;
 pub(super) mod embeddings;

@@ -11,6 +11,7 @@ use crate::app::App;
 use crate::clock::rfc3339;
 use crate::http::body::Body;
 use crate::http::error::Error;
+use crate::http::handlers::audit::record_look;
 use crate::http::handlers::chats::PageQuery;
 use crate::identity::{Admin, Administrator, Auditor, Caller, Proven};
 use crate::retention::{PurgeDetail, Stage};
@@ -175,11 +176,12 @@ pub(crate) async fn ask(
 
 /// `GET /api/v1/audit/purges`
 pub(crate) async fn cases(
-    _: Caller<Auditor>,
+    auditor: Caller<Auditor>,
     app: Data<App>,
     query: Query<PageQuery>,
 ) -> Result<Json<PurgeCasePage>, Error> {
     let page = app.retention.purges(query.limit(), query.cursor()).await?;
+    record_look(&app, auditor, "purges", page.items.len()).await?;
     let items = page.items.into_iter().map(PurgeCase::from).collect();
     Ok(Json(PurgeCasePage { items, next: page.next }))
 }

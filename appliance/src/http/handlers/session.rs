@@ -128,6 +128,7 @@ pub(crate) async fn create(
 ) -> Result<HttpResponse, Error> {
     let Credentials { username, password, notice_sha256 } = body.0;
     let via = Via { typed_name: Some(username.clone()), ..extract::via(&request) };
+    app.identity.admit_attempt(&via).await?;
     let attempt = Attempt { username, password, notice_sha256 };
     Ok(second_step(app.identity.begin(attempt, &via).await?))
 }
@@ -141,8 +142,9 @@ pub(crate) async fn create_with_certificate(
     if !app.identity.takes_certificates() {
         return Err(Error::not_found());
     }
-    let shown = extract::certificate(&request)?;
     let via = extract::via(&request);
+    app.identity.admit_attempt(&via).await?;
+    let shown = extract::certificate(&request)?;
     Ok(second_step(app.identity.begin_with_certificate(shown, body.0.notice_sha256, &via).await?))
 }
 
@@ -165,13 +167,15 @@ pub(crate) async fn complete(
     app: Data<App>,
     body: Body<SecondFactor>,
 ) -> Result<HttpResponse, Error> {
+    let via = extract::via(&request);
+    app.identity.admit_attempt(&via).await?;
     let factor = match body.0 {
         SecondFactor { code: Some(code), recovery_code: None } => Factor::Code(code),
         SecondFactor { code: None, recovery_code: Some(code) } => Factor::RecoveryCode(code),
         _ => return Err(Error::invalid("code", "Send either code or recovery_code.")),
     };
     let pending = extract::token(&request, PENDING_COOKIE)?.ok_or_else(|| Error::new(Code::NotSignedIn))?;
-    let signed_in = app.identity.finish(&pending, factor, &extract::via(&request)).await?;
+    let signed_in = app.identity.finish(&pending, factor, &via).await?;
     let seconds = i64::from(signed_in.absolute_seconds);
     let cookie = extract::cookie(SESSION_COOKIE, signed_in.token.as_str().to_owned(), seconds);
     let view = SignedInView { user: (&signed_in.user).into(), recovery_codes: signed_in.recovery_codes };

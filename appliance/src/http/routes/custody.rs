@@ -3,51 +3,70 @@
 
 use actix_web::http::Method;
 use actix_web::web;
+use redoubt_audit::catalogue as event;
 
 use super::{Access, Route};
 use crate::http::handlers::admin::retention;
-use crate::http::handlers::{chats, holds, purges};
+use crate::http::handlers::{backups, chats, holds, purges};
 
 pub(super) fn all() -> Vec<Route> {
-    [keeping(), auditing()].concat()
+    [keeping(), backing_up(), auditing()].concat()
 }
 
 fn keeping() -> Vec<Route> {
     use Access::Admin;
     let purges = "/api/v1/admin/purges";
     vec![
-        Route::new(Method::GET, "/api/v1/admin/retention/preview", Admin, "Which chats would go", || {
+        Route::on(Method::GET, "/api/v1/admin/retention/preview", Admin, "Which chats would go", || {
             web::route().to(retention::preview)
         })
+        .shows_common()
         .returns::<retention::RetentionPreview>(200),
-        Route::new(
+        Route::on(
             Method::POST,
             "/api/v1/admin/retention/run",
             Admin,
             "Let chats go whose time is over",
             || web::route().to(retention::run),
         )
+        .records(&[event::RETENTION_RUN, event::CHAT_ARCHIVE, event::CHAT_DELETE])
         .returns::<retention::RetentionRun>(200),
-        Route::new(Method::GET, "/api/v1/admin/archives", Admin, "Archived chats", || {
+        Route::on(Method::GET, "/api/v1/admin/archives", Admin, "Archived chats", || {
             web::route().to(retention::archives)
         })
+        .shows_common()
         .query::<chats::PageQuery>()
         .returns::<retention::ArchivePage>(200),
-        Route::new(
+        Route::on(
             Method::POST,
             "/api/v1/admin/archives/{id}/restore",
             Admin,
             "Put an archived chat back for its owner",
             || web::route().to(retention::restore),
-        ),
-        Route::new(Method::GET, purges, Admin, "Purges, newest first", || web::route().to(purges::list))
+        )
+        .records(&[event::CHAT_RESTORE]),
+        Route::on(Method::GET, purges, Admin, "Purges, newest first", || web::route().to(purges::list))
+            .shows_common()
             .query::<chats::PageQuery>()
             .returns::<purges::PurgePage>(200),
-        Route::new(Method::POST, purges, Admin, "Ask for a chat to be erased", || {
+        Route::on(Method::POST, purges, Admin, "Ask for a chat to be erased", || {
             web::route().to(purges::ask)
         })
+        .records(&[event::PURGE_ASK])
         .takes::<purges::NewPurge>()
         .returns::<purges::PurgeView>(201),
+    ]
+}
+
+/// What the machine's operator does, and nobody over the network.
+fn backing_up() -> Vec<Route> {
+    use Access::Console;
+    vec![
+        Route::on(Method::POST, "/api/v1/console/backups", Console, "A whole copy, encrypted", || {
+            web::route().to(backups::create)
+        })
+        .records(&[event::BACKUP_CREATE])
+        .file("application/x-tar"),
     ]
 }
 
@@ -55,42 +74,48 @@ fn auditing() -> Vec<Route> {
     use Access::Auditor;
     let holds = "/api/v1/audit/holds";
     vec![
-        Route::new(Method::GET, holds, Auditor, "Legal holds, newest first", || web::route().to(holds::list))
+        Route::on(Method::GET, holds, Auditor, "Legal holds, newest first", || web::route().to(holds::list))
+            .records(&[event::AUDIT_READ])
             .query::<chats::PageQuery>()
             .returns::<holds::HoldPage>(200),
-        Route::new(Method::POST, holds, Auditor, "Place a legal hold; asks for a proof", || {
+        Route::on(Method::POST, holds, Auditor, "Place a legal hold; asks for a proof", || {
             web::route().to(holds::create)
         })
+        .records(&[event::HOLD_PLACE])
         .takes::<holds::NewHold>()
         .returns::<holds::HoldView>(201),
-        Route::new(
+        Route::on(
             Method::DELETE,
             "/api/v1/audit/holds/{id}",
             Auditor,
             "Lift a legal hold; asks for a proof",
             || web::route().to(holds::delete),
-        ),
-        Route::new(Method::GET, "/api/v1/audit/purges", Auditor, "Purges, newest first", || {
+        )
+        .records(&[event::HOLD_LIFT]),
+        Route::on(Method::GET, "/api/v1/audit/purges", Auditor, "Purges, newest first", || {
             web::route().to(purges::cases)
         })
+        .records(&[event::AUDIT_READ])
         .query::<chats::PageQuery>()
         .returns::<purges::PurgeCasePage>(200),
-        Route::new(
+        Route::on(
             Method::POST,
             "/api/v1/audit/purges/{id}/approval",
             Auditor,
             "Agree to a purge or refuse it; asks for a proof",
             || web::route().to(purges::decide),
         )
+        .records(&[event::PURGE_APPROVE, event::PURGE_REFUSE, event::CHAT_DELETE])
         .takes::<purges::Approval>()
         .returns::<purges::PurgeCase>(200),
-        Route::new(
+        Route::on(
             Method::GET,
             "/api/v1/audit/purges/{id}/statement",
             Auditor,
             "The statement of a purge that is done",
             || web::route().to(purges::statement),
         )
+        .records(&[event::PURGE_STATEMENT])
         .file("text/plain"),
     ]
 }

@@ -1,6 +1,7 @@
 //! Damage to the file is found, whichever byte it hits.
 
 use std::fs;
+use std::time::Duration;
 
 use redoubt_store::Error;
 
@@ -55,6 +56,34 @@ fn every_flipped_bit_of_the_file_is_refused_at_opening_or_found() {
     }
     fs::write(&path, &whole).unwrap();
     assert_eq!(place.open().unwrap().check_integrity().unwrap(), Vec::<String>::new());
+}
+
+#[test]
+fn a_quick_look_finds_a_changed_page_and_ends_when_its_time_is_over() {
+    let place = filled();
+    let path = place.file("redoubt.db");
+    let look = |budget| place.open().unwrap().quick_check(budget).unwrap();
+    let intact = look(Duration::from_secs(60));
+    assert_eq!((intact.problems.len(), intact.whole), (0, true), "{intact:?}");
+    let mut bytes = fs::read(&path).unwrap();
+    let middle = bytes.len() / 4096 / 2 * 4096 + 100;
+    bytes[middle] ^= 1;
+    fs::write(&path, &bytes).unwrap();
+    assert!(!look(Duration::from_secs(60)).problems.is_empty());
+    bytes[middle] ^= 1;
+    fs::write(&path, &bytes).unwrap();
+
+    let store = place.open().unwrap();
+    for number in 0..40 {
+        let text = format!("{number} ").repeat(80_000);
+        store
+            .write_blocking(move |tx| {
+                insert_message(tx, "alice", &question("chat 1", &format!("long {number}"), None, &text))
+            })
+            .unwrap();
+    }
+    assert!(!store.quick_check(Duration::ZERO).unwrap().whole);
+    assert!(store.quick_check(Duration::from_secs(60)).unwrap().whole);
 }
 
 #[test]

@@ -30,3 +30,5 @@ export type UsageRow = Schemas['Total'];
 export type Alert = Schemas['Alert'] & { rule: 'failed_sign_ins' | 'refusals' | 'quota' | 'storage' };
 export type AnySession = Schemas['PersonSession'];
 export type SystemStatus = Schemas['System'];
+/** How the audit log is sealed; nothing of what it says. */
+export type Sealing = Schemas['Sealing'];

@@ -206,6 +206,54 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/admin/audit": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * How the audit log is sealed
+         * @description For admins.
+         */
+        get: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description How the audit log is sealed */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Sealing"];
+                    };
+                };
+                /** @description What went wrong */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/admin/directory": {
         parameters: {
             query?: never;
@@ -4485,6 +4533,16 @@ export interface components {
             items: components["schemas"]["Alert"][];
             next: string | null;
         };
+        /** @description The newest checkpoint as a file beside the store. */
+        Anchor: {
+            path: string;
+            standing: components["schemas"]["AnchorStanding"];
+        };
+        /**
+         * @description Whether the file is the newest checkpoint, an older one of this log, not there, or something else.
+         * @enum {string}
+         */
+        AnchorStanding: "in_step" | "behind" | "missing" | "foreign";
         Appliance: {
             /** @description Whether a certificate is taken in place of name and password. */
             certificates: boolean;
@@ -4619,6 +4677,14 @@ export interface components {
          * @enum {string}
          */
         Code: "sign_in_failed" | "certificate_refused" | "certificate_needed" | "certificate_stale" | "code_refused" | "not_signed_in" | "session_expired" | "session_locked" | "forbidden" | "proof_needed" | "workspace_needed" | "conflict" | "held" | "not_found" | "method_not_allowed" | "too_large" | "unsupported_media_type" | "invalid" | "notice_required" | "context_exceeded" | "locked" | "quota" | "timeout" | "internal" | "busy" | "audit_unavailable";
+        Collector: {
+            connected: boolean;
+            /**
+             * Format: int64
+             * @description How many records it has not been sent.
+             */
+            waiting: number;
+        };
         CreatedKey: {
             key: components["schemas"]["Key"];
             /** @description Shown once. */
@@ -4664,6 +4730,15 @@ export interface components {
         };
         /** @enum {string} */
         Effect: "allow" | "deny";
+        EpochKeys: {
+            /** @description Whether it is time for more. */
+            few: boolean;
+            /**
+             * Format: int64
+             * @description How many wait for their day, one a day.
+             */
+            left: number;
+        };
         EventList: {
             items: components["schemas"]["AuditEvent"][];
         };
@@ -5292,6 +5367,12 @@ export interface components {
         };
         /** @enum {string} */
         RoleView: "analyst" | "admin" | "auditor";
+        Sealing: {
+            anchor: components["schemas"]["Anchor"];
+            checkpoint: components["schemas"]["CheckpointToKeep"] | null;
+            collector: components["schemas"]["Collector"] | null;
+            keys: components["schemas"]["EpochKeys"];
+        };
         /** @description One of the two. */
         SecondFactor: {
             code?: string;

@@ -1,5 +1,5 @@
 // Calls by which admins see how the appliance is doing.
-import type { Alert, AnySession, SystemStatus, UsageBy, UsageRow } from './admin-types';
+import type { Alert, AnySession, Sealing, SystemStatus, UsageBy, UsageRow } from './admin-types';
 import { json, send } from './http';
 import { pageOf } from './paging';
 import type { Page } from './types';
@@ -28,4 +28,8 @@ export async function endAnySession(id: string): Promise<void> {
 
 export function showSystem(): Promise<SystemStatus> {
   return json('/api/v1/admin/system');
+}
+
+export function showSealing(): Promise<Sealing> {
+  return json('/api/v1/admin/audit');
 }

@@ -17,6 +17,7 @@ export const ADMIN_PARTS = [
   'alerts',
   'sessions',
   'system',
+  'checkpoint',
 ] as const;
 
 export type AdminPart = (typeof ADMIN_PARTS)[number];

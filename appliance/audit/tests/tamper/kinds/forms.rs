@@ -16,7 +16,7 @@ fn misspelt(random: &mut Random, line: &[u8]) -> Vec<u8> {
     let inner = &text[1..text.len() - 1];
     let (first, rest) = inner.split_once(',').unwrap_or((inner, ""));
     let comma = if rest.is_empty() { "" } else { "," };
-    let spelt = match random.within(0..11) {
+    let spelt = match random.within(0..12) {
         0 => format!("{{{first},{inner}}}"),
         1 => format!("{{{inner},{first}}}"),
         2 => format!("{text} "),
@@ -27,6 +27,7 @@ fn misspelt(random: &mut Random, line: &[u8]) -> Vec<u8> {
         7 => format!("\u{feff}{text}"),
         8 => format!("{text}\r"),
         9 => text.replacen("\":", "\" :", 1),
+        10 if text.contains("\"port\":") => text.replacen("\"port\":", "\"port\":65536", 1),
         _ => format!("{{{rest}{comma}\"\\u{:04x}{}}}", first.as_bytes()[1], &first[2..]),
     };
     spelt.into_bytes()

@@ -107,8 +107,12 @@ pub(crate) async fn explain(
 }
 
 /// `GET /api/v1/admin/people/{id}/keys`
-pub(crate) async fn keys(_: Administrator, app: Data<App>, id: Path<String>) -> Result<Json<KeyPage>, Error> {
-    Ok(Json(KeyPage::of(app.identity.api_keys(&id).await?)))
+pub(crate) async fn keys(
+    admin: Administrator,
+    app: Data<App>,
+    id: Path<String>,
+) -> Result<Json<KeyPage>, Error> {
+    Ok(Json(KeyPage::of(app.identity.keys_of(admin.by(), &id).await?)))
 }
 
 /// `DELETE /api/v1/admin/people/{id}/keys/{key}`

@@ -215,12 +215,12 @@ pub(crate) async fn delete(
 
 /// `GET /api/v1/admin/groups/{id}/members`
 pub(crate) async fn members(
-    _: Administrator,
+    admin: Administrator,
     app: Data<App>,
     id: Path<String>,
     query: Query<PageQuery>,
 ) -> Result<Json<GroupMemberPage>, Error> {
-    let page = app.access.group_members(&id, query.limit(), query.cursor()).await?;
+    let page = app.access.group_members(admin.by(), &id, query.limit(), query.cursor()).await?;
     let items = page.items.into_iter().map(GroupMember::from).collect();
     Ok(Json(GroupMemberPage { items, next: page.next }))
 }

@@ -3,6 +3,7 @@
 
 pub(in crate::http) mod access;
 pub(in crate::http) mod alerts;
+pub(in crate::http) mod audit;
 pub(in crate::http) mod directory;
 pub(in crate::http) mod groups;
 pub(in crate::http) mod mappings;

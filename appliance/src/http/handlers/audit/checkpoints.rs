@@ -5,13 +5,13 @@ use redoubt_store::audit_checkpoints::{self, Signed};
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::record_look;
 use crate::app::App;
 use crate::clock::rfc3339;
 use crate::http::error::Error;
 use crate::http::handlers::chats::PageQuery;
 use crate::http::handlers::session::Qr;
 use crate::identity::{Auditor, Caller, qr};
-use crate::records;
 
 #[derive(Serialize, ToSchema)]
 pub(crate) struct CheckpointPage {
@@ -40,6 +40,13 @@ pub(crate) struct CheckpointToKeep {
     checkpoint: CheckpointView,
     /// The note as a QR code.
     qr: Qr,
+}
+
+impl CheckpointToKeep {
+    pub(crate) fn new(signed: Signed) -> Result<Self, Error> {
+        let (size, path) = qr::svg_path(&signed.note).map_err(Error::internal)?;
+        Ok(Self { checkpoint: signed.into(), qr: Qr { size, path } })
+    }
 }
 
 impl From<Signed> for CheckpointView {
@@ -72,8 +79,7 @@ pub(crate) async fn list(
     let more = found.len() > limit;
     found.truncate(limit);
     let next = found.last().filter(|_| more).map(|signed| signed.size.to_string());
-    let count = found.len();
-    app.store.write(move |tx| tx.audit(records::log_read(&caller, "checkpoints", count))).await?;
+    record_look(&app, caller, "checkpoints", found.len()).await?;
     Ok(Json(CheckpointPage { items: found.into_iter().map(CheckpointView::from).collect(), next }))
 }
 
@@ -86,7 +92,6 @@ pub(crate) async fn show(
     let size = size.parse().map_err(|_| Error::not_found())?;
     let found = app.store.read(move |reader| audit_checkpoints::find(reader, size)).await?;
     let signed = found.ok_or_else(Error::not_found)?;
-    app.store.write(move |tx| tx.audit(records::log_read(&caller, "checkpoints", 1))).await?;
-    let (size, path) = qr::svg_path(&signed.note).map_err(Error::internal)?;
-    Ok(Json(CheckpointToKeep { checkpoint: signed.into(), qr: Qr { size, path } }))
+    record_look(&app, caller, "checkpoints", 1).await?;
+    Ok(Json(CheckpointToKeep::new(signed)?))
 }

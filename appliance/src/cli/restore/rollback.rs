@@ -1,4 +1,4 @@
-//! `redoubt restore --acknowledge-rollback`: goes on from an earlier state, and says so in the log.
+//! `--acknowledge-rollback`: goes on from an earlier state, and says so in the log.
 
 use std::sync::Arc;
 
@@ -7,29 +7,16 @@ use redoubt_store::{Clock, audit_checkpoints};
 use ring::rand::SystemRandom;
 use serde_json::json;
 
-use super::bench::say;
-use super::console::Target;
-use super::software;
+use super::super::console::Target;
+use super::super::software;
+use super::super::voice::say;
 use crate::audit::anchor::{self, Anchor};
 use crate::clock::SystemClock;
 use crate::front::open_store_as_it_is;
 use crate::records;
 
-#[derive(clap::Args)]
-pub(super) struct Arguments {
-    #[command(flatten)]
-    target: Target,
-    /// The data directory was taken back to an earlier state on purpose: write that into the audit log, with the
-    /// checkpoint that is lost and the one that it goes on from
-    #[arg(long)]
-    acknowledge_rollback: bool,
-}
-
-pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
-    if !arguments.acknowledge_rollback {
-        return Err(super::Usage("say what to do: --acknowledge-rollback".to_owned()).into());
-    }
-    let config = arguments.target.config()?;
+pub(super) fn run(target: &Target) -> anyhow::Result<()> {
+    let config = target.config()?;
     let data_dir = &config.data.dir;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
     let random = SystemRandom::new();
@@ -50,7 +37,7 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
         Ok::<_, redoubt_store::Error>(seq)
     })?;
     store.close()?;
-    if arguments.target.json() {
+    if target.json() {
         say(&json!({ "record": seq, "why": why }).to_string());
     } else {
         say(&format!("Record {seq} says that the log was taken back: {why}. It goes on from there."));
