@@ -227,7 +227,7 @@ place_units() {
         mkdir -p "$root/etc/${file%/*}"
         cp "$units/$file" "$root/etc/$file"
     done
-    for unit in "$units"/*.service "$units"/*.socket; do
+    for unit in "$units"/*.service "$units"/*.socket "$units"/*.timer; do
         making "etc/systemd/system/${unit##*/}"
         cp "$unit" "$root/etc/systemd/system/"
     done

@@ -1,7 +1,7 @@
 #!/bin/sh
 # Removes Redoubt from this machine, and keeps or destroys what people wrote.
 #   uninstall.sh --data keep|shred [--root DIR]
-# keep leaves /var/lib/redoubt and /etc/redoubt, for an installation to come. shred overwrites the key first, without
+# keep leaves /var/lib/redoubt, /var/backups/redoubt and /etc/redoubt, for an installation to come. shred overwrites the key first, without
 # which the store is noise wherever copies of it are, then the rest; a recovery key on paper would still open a copy, so
 # destroy that, too. On a disk that moves what it writes (any SSD) the key's old place may survive: then destroy the disk.
 # Exit status: 0 removed, 1 failed, 2 usage.
@@ -27,11 +27,12 @@ shred_below() {
 
 remove_program() {
     if [ "$root" = / ] && [ -d /run/systemd/system ]; then
-        systemctl --quiet stop redoubt.socket redoubt.service
+        systemctl --quiet stop redoubt-backup.timer redoubt.socket redoubt.service
     fi
-    in_root systemctl --quiet disable redoubt.socket redoubt.service
+    in_root systemctl --quiet disable redoubt-backup.timer redoubt.socket redoubt.service
     rm -rf "$root/etc/systemd/system/redoubt.socket.d" "$root/etc/systemd/system/redoubt.service.d"
-    rm -f "$root"/etc/systemd/system/redoubt*.service "$root"/etc/systemd/system/redoubt*.socket
+    rm -f "$root"/etc/systemd/system/redoubt*.service "$root"/etc/systemd/system/redoubt*.socket \
+        "$root"/etc/systemd/system/redoubt*.timer
     rm -f "$root/etc/sysusers.d/redoubt.conf" "$root/etc/tmpfiles.d/redoubt.conf" "$root/usr/local/bin/redoubt"
     rm -rf "$root/opt/redoubt"
     [ "$root" != / ] || [ ! -d /run/systemd/system ] || systemctl daemon-reload
@@ -42,6 +43,7 @@ remove_data() {
         shred --force --iterations=3 --zero --remove=unlink "$root/etc/redoubt/store.key"
     shred_below "$root/etc/redoubt"
     shred_below "$root/var/lib/redoubt"
+    shred_below "$root/var/backups/redoubt"
     in_root userdel redoubt 2>/dev/null || say "the user redoubt is still there"
 }
 

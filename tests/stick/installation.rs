@@ -44,6 +44,8 @@ fn a_release_is_installed_started_used_and_uninstalled() {
         let appliance = analyst.get("/api/v1/appliance").is(200).json();
         assert_eq!(appliance["marking"]["text"], "TOP SECRET // TEST");
     });
+    machine.told(&["systemctl", "start", "redoubt-backup.service"]);
+    assert_eq!(fs::read_dir(machine.path("/var/backups/redoubt")).unwrap().count(), 1, "backups");
     if long() {
         a_supervisor_that_hangs_is_replaced(&machine);
     }
@@ -155,7 +157,13 @@ fn the_report_names_what_the_auditor_compares(machine: &Machine) {
 /// One socket from systemd, no network, no right, the key from systemd alone.
 fn the_service_is_as_its_unit_says(machine: &Machine) {
     machine.told(&["systemd-analyze", "security", "--threshold=5", "redoubt.service"]);
-    let warned = machine.run(&["systemd-analyze", "verify", "redoubt.service", "redoubt.socket"]);
+    let warned = machine.run(&[
+        "systemd-analyze",
+        "verify",
+        "redoubt.service",
+        "redoubt.socket",
+        "redoubt-backup.timer",
+    ]);
     assert!(warned.status.success() && warned.stderr.is_empty(), "{}", text(&warned.stderr));
     let property = |name: &str| {
         machine

@@ -20,8 +20,10 @@ fn exposure(unit: &Path, most: &str) {
 }
 
 #[test]
-fn the_service_is_exposed_to_next_to_nothing() {
-    exposure(&checkout().join("systemd/redoubt.service"), MOST_EXPOSURE);
+fn the_services_are_exposed_to_next_to_nothing() {
+    for unit in ["redoubt.service", "redoubt-backup.service"] {
+        exposure(&checkout().join("systemd").join(unit), MOST_EXPOSURE);
+    }
 }
 
 #[test]
