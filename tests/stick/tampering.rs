@@ -256,8 +256,11 @@ fn the_readmes_commands_verify_a_stick_by_hand() {
     }
 }
 
+/// Bytes, and rights, inode and time of change, of what is below a folder.
+type Everything = BTreeMap<PathBuf, (Vec<u8>, [i64; 4])>;
+
 /// A tree in which 0.1.0 is installed, and what it looks like.
-fn installed_tree() -> (tempfile::TempDir, BTreeMap<PathBuf, (Vec<u8>, [i64; 4])>) {
+fn installed_tree() -> (tempfile::TempDir, Everything) {
     let root = tempfile::tempdir().unwrap();
     let release = root.path().join("opt/redoubt/current");
     for folder in [&release, &root.path().join("etc"), &root.path().join("var/lib")] {
@@ -268,8 +271,7 @@ fn installed_tree() -> (tempfile::TempDir, BTreeMap<PathBuf, (Vec<u8>, [i64; 4])
     (root, before)
 }
 
-/// Every file below a folder with its bytes, rights, inode and time of change.
-fn everything(folder: &Path) -> BTreeMap<PathBuf, (Vec<u8>, [i64; 4])> {
+fn everything(folder: &Path) -> Everything {
     let mut all = BTreeMap::new();
     for entry in fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();

@@ -48,6 +48,7 @@ pub(super) fn take_credentials(config: &mut Config, folder: Option<&Path>) {
 }
 
 #[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "these tests are the clients, too")]
 mod tests {
     use super::*;
     use std::fs::{self, File};
