@@ -5,10 +5,11 @@
 //! - `api`: what a well-meant and an ill-meant client gets, over HTTPS; these share one running demo;
 //! - `audit`: exports of the audit log and what verifiers say to them, rollbacks, the keys that sign, and collectors;
 //! - `backup`: copies of a served appliance, and going on from them;
-//! - `checking`: what `check` finds, and that it changes nothing;
+//! - `checking`: what `check` finds, and that it changes nothing; kernels that lack something;
 //! - `console`: an admin's work on the command line;
 //! - `directory`: people of an LDAP directory, by the real processes against Debian's slapd and against a server that
 //!   does what directories must not do;
+//! - `egress`: that nothing leaves: packets, system calls, and an intruder in each process, in a network of its own;
 //! - `faults`: what is left after something died, filled up or was in the wrong place; a demo for each;
 //! - `identity`: sign-in and sessions within this process, under a clock that the tests move;
 //! - `measuring`: what `bench` and `eval` print and how they end;
@@ -31,6 +32,8 @@ mod checking;
 mod console;
 #[cfg(test)]
 mod directory;
+#[cfg(test)]
+mod egress;
 #[cfg(test)]
 mod faults;
 #[cfg(test)]

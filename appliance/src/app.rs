@@ -24,6 +24,7 @@ use crate::random::Random;
 use crate::records;
 use crate::refusals::Refusals;
 use crate::retention::Retention;
+use crate::self_tests::SelfTests;
 use crate::space::Space;
 
 /// How often limits are enforced that nobody's request would notice.
@@ -58,8 +59,8 @@ pub struct App {
     pub backups: Arc<tokio::sync::Mutex<()>>,
     /// How the collector of the records is doing.
     pub collector: collector::State,
-    /// How far the processes are locked in, in words.
-    pub lockdown: Arc<str>,
+    /// How far each process is locked in.
+    pub self_tests: SelfTests,
     /// When it was built, on the clock that never goes back.
     pub started_mono_us: u64,
 }
@@ -78,8 +79,8 @@ pub struct Parts {
     pub directory: Option<Directory>,
     /// Whose certificates let people sign in, if any do.
     pub certificates: Option<Authority>,
-    /// How far the processes are locked in, in words.
-    pub lockdown: String,
+    /// How far the processes are locked in, as far as that is known yet.
+    pub self_tests: SelfTests,
 }
 
 impl Parts {
@@ -149,7 +150,7 @@ impl App {
             refusals,
             metrics: Metrics::default(),
             collector: collector::State::default(),
-            lockdown: parts.lockdown.into(),
+            self_tests: parts.self_tests,
         })
     }
 

@@ -23,11 +23,13 @@ use crate::directory::Directory;
 use crate::forwarding::{Collector, StandardOutput};
 use crate::http::{self, tls};
 use crate::identity::certificate::Authority;
+use crate::lockdown::Process;
 use crate::logs::{self, Logs};
 use crate::models::Manifest;
 use crate::processes::FrontParts;
 use crate::random::{self, Random};
 use crate::records;
+use crate::self_tests::SelfTests;
 use crate::start;
 use crate::unlock::Unlock;
 
@@ -148,7 +150,9 @@ pub fn serve(mut parts: FrontParts) -> anyhow::Result<()> {
     let (model, embedding) = (settings.model, settings.embedding);
     let directory = config.directory.is_configured().then(|| Directory::new(&config.directory));
     let (kept, present) = (store.clone(), engines.clone());
-    let lockdown = parts.report.to_string();
+    let lockdown = parts.report.clone();
+    let self_tests = SelfTests::default();
+    self_tests.keep(Process::Front, lockdown.clone());
     let configuration = config.sha256().context("the configuration")?;
     let app = App::build(Parts {
         config,
@@ -160,12 +164,14 @@ pub fn serve(mut parts: FrontParts) -> anyhow::Result<()> {
         embedding,
         directory,
         certificates,
-        lockdown: lockdown.clone(),
+        self_tests,
     })?;
     let model = records::model(app.chats.model());
     let embedding = app.embeddings.model().map(records::model);
-    start::record(&store, records::booted(&lockdown, &model, embedding.as_ref()), configuration)?;
-    tracing::info!(report = %parts.report, engine = %parts.engine_report, "locked in");
+    let booted = records::booted(&lockdown.to_string(), &model, embedding.as_ref());
+    let tested = records::egress_tested(Process::Front, &lockdown);
+    start::record(&store, booted, tested, configuration)?;
+    tracing::info!(report = %parts.report, "locked in");
     let served = actix_web::rt::System::new().block_on(run(app, parts, tls, engines, logs, news));
     let recorded = store.write_blocking(|tx| {
         tx.audit(records::stopped())?;
@@ -218,7 +224,19 @@ async fn run(
     logs: Logs,
     news: Arc<Notify>,
 ) -> anyhow::Result<()> {
-    let FrontParts { listener, console, engines: mut sockets, directories, collectors, control, .. } = parts;
+    let FrontParts {
+        listener,
+        console,
+        engines: mut sockets,
+        directories,
+        collectors,
+        control,
+        mut lockdowns,
+        ..
+    } = parts;
+    let tests = app.self_tests.clone();
+    tests.record_next(&mut lockdowns, &app.store).await.context("the supervisor gave no engine")??;
+    actix_web::rt::spawn(tests.follow(lockdowns, app.store.clone()));
     if let Some(settings) = &app.config.audit.collector {
         let (store, data_dir, state) =
             (app.store.clone(), app.config.data.dir.clone(), app.collector.clone());

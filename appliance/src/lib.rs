@@ -31,6 +31,7 @@ pub mod random;
 pub mod records;
 pub mod refusals;
 pub mod retention;
+pub mod self_tests;
 pub mod space;
 pub mod start;
 pub mod unlock;

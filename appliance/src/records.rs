@@ -6,6 +6,7 @@
 mod audit_log;
 pub mod custody;
 mod directory;
+mod lockdown;
 mod people;
 pub mod rights;
 mod sessions;
@@ -21,6 +22,7 @@ use ring::hmac;
 
 pub use audit_log::*;
 pub use directory::*;
+pub use lockdown::*;
 pub use people::*;
 pub use sessions::*;
 

@@ -14,6 +14,7 @@ use redoubt::config::Config;
 use redoubt::http::{self, Listeners, tls};
 use redoubt::identity::{NewUser, TotpSecret};
 use redoubt::random::Random;
+use redoubt::self_tests::SelfTests;
 use redoubt::{control, models};
 use redoubt_audit::Origin;
 use redoubt_engine::{Engine, worker};
@@ -92,7 +93,7 @@ impl House {
             embedding: Some(embedding.manifest),
             directory: None,
             certificates: None,
-            lockdown: "not locked in: a test".to_owned(),
+            self_tests: SelfTests::default(),
         })
         .unwrap();
         let (stop, stopped) = oneshot::channel::<()>();

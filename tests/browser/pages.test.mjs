@@ -113,6 +113,25 @@ stage.test('on a narrow screen the sidebar is a drawer, by keyboard too', async 
     visitor.check();
 });
 
+stage.test('an admin reads how far every process is locked in', async () => {
+    const visitor = await stage.signedIn('admin');
+    const { page } = visitor;
+    await page.goto('/admin/system');
+    const processes = page.getByRole('list', { name: 'Processes' }).getByRole('listitem');
+    await processes.first().waitFor();
+    const told = await processes.allInnerTexts();
+    assert.equal(told.length, 2);
+    for (const [index, name] of ['Front', 'Engine'].entries()) {
+        assert.match(
+            told[index],
+            new RegExp(`^${name}\\b[^]*15 of 15 ways out are closed[^]*seccomp[^]*Full$`),
+        );
+        assert.doesNotMatch(told[index], /Open:|no seccomp/);
+    }
+    await visitor.portray('system-lockdown', { whole: true });
+    visitor.check();
+});
+
 stage.test('the chosen colours stay', async () => {
     const visitor = await stage.signedIn('admin');
     const { page } = visitor;

@@ -30,7 +30,7 @@ fn an_appliance_that_was_set_up_is_well() {
     assert!(["ok", "warning"].contains(&findings.status("disk")), "{}", findings.line);
     let lockdown = findings.line["checks"].as_array().unwrap().last().unwrap()["found"].as_str().unwrap();
     assert!(lockdown.contains("engine: ") && lockdown.contains("front: "), "{lockdown}");
-    assert!(lockdown.contains(" of 13 channels blocked"), "{lockdown}");
+    assert!(lockdown.contains(" of 15 channels blocked"), "{lockdown}");
 }
 
 #[test]

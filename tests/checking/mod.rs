@@ -4,6 +4,8 @@
 #[cfg(test)]
 mod findings;
 #[cfg(test)]
+mod kernel;
+#[cfg(test)]
 mod place;
 #[cfg(test)]
 mod table;

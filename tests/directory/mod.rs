@@ -31,7 +31,7 @@ mod replies;
 #[cfg(test)]
 mod routes;
 #[cfg(test)]
-mod served;
+pub(crate) mod served;
 #[cfg(test)]
 mod servers;
 #[cfg(test)]

@@ -137,9 +137,11 @@ fn check_asks_the_directory_only_when_it_is_told_to() {
     write(&password);
     mode(0o600);
     let caged = check(false, "lockdown");
-    for words in ["directory: 13 of 13 channels blocked", "dialler: 11 of 11 channels blocked"] {
-        assert!(caged["found"].as_str().unwrap().contains(words), "{caged}");
-    }
+    let said = caged["found"].as_str().unwrap();
+    assert!(said.contains("directory: 15 of 15 channels blocked"), "{caged}");
+    // Where the kernel does not tell ports apart, the dialler may use TCP, and does not try it.
+    let dialler = ["15 of 15", "13 of 13"].map(|count| format!("dialler: {count} channels blocked"));
+    assert!(dialler.iter().any(|words| said.contains(words)), "{caged}");
     let found = check(false, "directory");
     assert_eq!(found["status"], "ok", "{found}");
     assert!(found["found"].as_str().unwrap().contains("not asked"), "{found}");

@@ -1,9 +1,11 @@
 //! A served appliance with a directory.
 
+use std::ffi::OsStr;
 use std::fs;
 use std::io::{BufRead as _, BufReader};
+use std::net::SocketAddr;
 use std::path::Path;
-use std::process::{Child, Stdio};
+use std::process::{Child, Command, Stdio};
 
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
@@ -12,7 +14,7 @@ use crate::support::slapd::{self, SERVICE_PASSWORD, Slapd, free_ports};
 use crate::support::{Client, await_some, executable_with, model};
 
 /// A running `redoubt serve`. Ended when dropped.
-pub(super) struct Served {
+pub(crate) struct Served {
     process: Child,
     url: String,
     folder: TempDir,
@@ -20,7 +22,12 @@ pub(super) struct Served {
 
 impl Served {
     /// `directory` are further lines of `[directory]`; where it does not start, what it said.
-    pub(super) fn start(slapd: &Slapd, directory: &str) -> Result<Self, String> {
+    pub(crate) fn start(slapd: &Slapd, directory: &str) -> Result<Self, String> {
+        Self::start_through(&[], slapd, directory)
+    }
+
+    /// The same, by a command line that ends with the one of `serve`.
+    pub(crate) fn start_through(before: &[String], slapd: &Slapd, directory: &str) -> Result<Self, String> {
         let folder = tempfile::tempdir().unwrap();
         let [data, config, key, password] =
             ["data", "redoubt.toml", "keys/store.key", "password"].map(|name| folder.path().join(name));
@@ -39,7 +46,15 @@ impl Served {
         let with = |verb: &str| executable_with([Path::new(verb), Path::new("--config"), &config]);
         let output = with("init").arg("--data").arg(&data).output().unwrap();
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-        let mut process = with("serve").stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let serve = with("serve");
+        let words = before.iter().map(AsRef::as_ref).chain([serve.get_program()]).chain(serve.get_args());
+        let words: Vec<&OsStr> = words.collect();
+        let mut process = Command::new(words[0])
+            .args(&words[1..])
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
         let mut line = String::new();
         BufReader::new(process.stdout.take().unwrap()).read_line(&mut line).unwrap();
         if line.starts_with("Redoubt serves") {
@@ -49,12 +64,16 @@ impl Served {
         Err(String::from_utf8_lossy(&output.stderr).into_owned())
     }
 
-    pub(super) fn client(&self) -> Client {
+    pub(crate) fn client(&self) -> Client {
         Client::new(&self.url, &self.folder.path().join("data/tls/ca.pem"))
     }
 
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.url.strip_prefix("https://").unwrap().parse().unwrap()
+    }
+
     /// The supervisor's child that runs `verb` now.
-    pub(super) fn child(&self, verb: &str) -> Option<u32> {
+    pub(crate) fn child(&self, verb: &str) -> Option<u32> {
         let processes =
             fs::read_dir("/proc").unwrap().filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
         processes.into_iter().find(|pid: &u32| {
@@ -66,7 +85,7 @@ impl Served {
     }
 
     /// Kills the child that runs `verb`, and waits for the next one of each of `follow`.
-    pub(super) fn kill(&self, verb: &str, follow: &[&str]) {
+    pub(crate) fn kill(&self, verb: &str, follow: &[&str]) {
         let before: Vec<_> = follow.iter().map(|verb| self.child(verb).unwrap()).collect();
         kill(self.child(verb).unwrap(), Signal::KILL);
         for (verb, before) in follow.iter().zip(before) {

@@ -11,3 +11,5 @@ mod deaths;
 mod executable;
 #[cfg(test)]
 mod ordinary_user;
+#[cfg(test)]
+mod self_tests;

@@ -63,7 +63,8 @@ events! {
     /// The store's pages were looked at, because the last process did not end in order. `d.problems`: how many were found;
     /// `d.whole`: whether there was time for all of them.
     STORE_INTEGRITY = "system" "store.integrity";
-    /// The self-test of the lockdown at a start. `d`: channels blocked and open.
+    /// A caged process was started and tried every way out. `d.process`: which; `d.blocked`, `d.open`: the ways;
+    /// `d.missing`: layers that the kernel does not give. Outcome `error`: it is locked in less than fully.
     EGRESS_SELFTEST = "egress" "egress.selftest";
 
     /// A name and a password were tried.

@@ -12,6 +12,7 @@ mod error;
 #[cfg(feature = "fixture")]
 pub mod fixture;
 pub mod gguf;
+pub mod io_uring;
 pub mod kernels;
 pub mod measure;
 pub mod model;

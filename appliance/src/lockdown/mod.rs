@@ -17,13 +17,15 @@ mod privileges;
 mod report;
 mod seccomp;
 
+use std::fs;
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use channels::Tried;
 pub use error::Error;
 pub use privileges::{harden, raise_file_limit};
-pub use report::{Channel, Layer, Report};
+pub use report::{Channel, Lack, Layer, Report};
 
 /// Which process, and what it still needs.
 #[derive(Clone, Debug)]
@@ -46,6 +48,31 @@ pub enum Cage {
     },
 }
 
+/// Whose lockdown it is. Records have these names: add, never rename.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Process {
+    Front,
+    Engine,
+    Directory,
+    /// The directory's.
+    Dialler,
+    /// The one that reaches the collector of the records.
+    CollectorDialler,
+}
+
+impl Process {
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Front => "front",
+            Self::Engine => "engine",
+            Self::Directory => "directory",
+            Self::Dialler => "dialler",
+            Self::CollectorDialler => "collector-dialler",
+        }
+    }
+}
+
 /// What to do where the kernel leaves a channel open.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -63,16 +90,39 @@ pub enum Egress {
 /// those that it starts later.
 ///
 /// # Errors
-/// A path that cannot be opened, a privilege that cannot be dropped, and under [`Egress::Strict`] a level
-/// that leaves a channel open (the error holds the whole report).
+/// A second thread, a path that cannot be opened, a privilege that cannot be dropped, and under [`Egress::Strict`]
+/// a level that leaves a way out open (the error holds the whole report).
 pub fn enter(cage: &Cage, policy: Egress) -> Result<Report, Error> {
+    check_alone()?;
     let namespaces = namespaces::leave(cage);
     privileges::drop_all()?;
-    let files = files::restrict(cage)?;
+    let files::Restricted { layer: files, holds_ports } = files::restrict(cage)?;
     let system_calls = seccomp::restrict(cage)?;
-    let report = Report { namespaces, files, system_calls, channels: channels::probe(cage) };
+    let Tried { channels, detours } = channels::probe(cage, holds_ports);
+    let report = Report { namespaces, files, system_calls, channels, detours };
     if policy == Egress::Strict && !report.is_full() {
         return Err(Error::Level(Box::new(report)));
     }
     Ok(report)
+}
+
+/// A thread that is there already would stay outside.
+fn check_alone() -> Result<(), Error> {
+    match fs::read_dir("/proc/self/task").map_err(Error::Uncounted)?.count() {
+        1 => Ok(()),
+        threads => Err(Error::Threads(threads)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_process_with_a_second_thread_is_not_locked_in_by_halves() {
+        // Tests run on threads beside the main one.
+        let refused = enter(&Cage::Engine, Egress::Report).unwrap_err();
+        assert!(matches!(refused, Error::Threads(2..)), "{refused}");
+        assert!(fs::read("/proc/self/status").is_ok());
+    }
 }

@@ -13,7 +13,7 @@ use super::backoff::Backoff;
 use super::child::{Child, Death};
 use super::message::{self, ToFront};
 use super::pair::{DirectoryPair, DirectoryPlan, start_dialler};
-use crate::lockdown::Egress;
+use crate::lockdown::{Egress, Process};
 
 /// One that lived this long did not die of its start.
 pub(super) const STEADY: Duration = Duration::from_secs(5);
@@ -68,14 +68,16 @@ impl Aside {
         let (running, socket, message) = match &self.plan {
             AsidePlan::Directory(plan) => {
                 let (pair, socket) = DirectoryPair::start_watched(executable, plan, on_death)?;
-                (Running::Directory(pair), socket, ToFront::Directory)
+                let lockdowns = pair.lockdowns();
+                (Running::Directory(pair), socket, ToFront::Directory(lockdowns))
             }
             AsidePlan::Collector(plan) => {
                 let targets = vec![(plan.host.clone(), plan.port)];
-                let (dialler, socket) =
+                let (dialler, socket, report) =
                     start_dialler(executable, targets, &plan.hosts, plan.policy, on_death)?;
-                tracing::info!(dialler = dialler.pid(), "the collector can be reached");
-                (Running::Collector(dialler), socket, ToFront::Collector)
+                tracing::info!(dialler = dialler.pid(), lockdown = %report, "the collector can be reached");
+                let lockdowns = vec![(Process::CollectorDialler, report)];
+                (Running::Collector(dialler), socket, ToFront::Collector(lockdowns))
             }
         };
         message::send(front, &message, &[socket.as_fd()]).context("the front")?;

@@ -13,8 +13,8 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{mpsc, watch};
 
 use super::entry;
-use super::message::{self, FrontReady, FrontStart, ToFront};
-use crate::lockdown::{self, Cage, Report};
+use super::message::{self, FrontReady, FrontStart, Lockdowns, ToFront};
+use crate::lockdown::{self, Cage, Process, Report};
 
 /// What the front gets from its supervisor.
 pub struct FrontParts {
@@ -34,8 +34,8 @@ pub struct FrontParts {
     pub control: Control,
     /// How this process is locked in.
     pub report: Report,
-    /// How the first engine is locked in.
-    pub engine_report: Report,
+    /// How the others are locked in, each time one starts; an engine's before its socket.
+    pub lockdowns: mpsc::UnboundedReceiver<(Process, Report)>,
 }
 
 /// The front's way to its supervisor.
@@ -59,14 +59,20 @@ pub fn run_front(serve: impl FnOnce(FrontParts) -> anyhow::Result<()>) -> anyhow
     let (Some(listener), Some(console), standard_output) = (files.next(), files.next(), files.next()) else {
         bail!("the front got no listeners")
     };
-    let FrontStart { supervisor, policy, data_dir, read, settings, engine: engine_report } = *start;
+    let FrontStart { supervisor, policy, data_dir, read, settings } = *start;
     lockdown::raise_file_limit().context("the limit of open files")?;
     let report = lockdown::enter(&Cage::Front { data_dir, read }, policy)?;
     entry::check_parent(supervisor)?;
     let (new_engines, engines) = mpsc::unbounded_channel();
     let (new_directories, directories) = mpsc::unbounded_channel();
     let (new_collectors, collectors) = mpsc::unbounded_channel();
-    let passed = Passed { engines: new_engines, directories: new_directories, collectors: new_collectors };
+    let (new_lockdowns, lockdowns) = mpsc::unbounded_channel();
+    let passed = Passed {
+        engines: new_engines,
+        directories: new_directories,
+        collectors: new_collectors,
+        lockdowns: new_lockdowns,
+    };
     let (stop, stopped) = watch::channel(false);
     let socket = Arc::new(socket);
     let control = Control { socket: Arc::clone(&socket), stopped };
@@ -82,7 +88,7 @@ pub fn run_front(serve: impl FnOnce(FrontParts) -> anyhow::Result<()>) -> anyhow
         collectors,
         control,
         report,
-        engine_report,
+        lockdowns,
     })
 }
 
@@ -91,21 +97,27 @@ struct Passed {
     engines: mpsc::UnboundedSender<UnixStream>,
     directories: mpsc::UnboundedSender<UnixStream>,
     collectors: mpsc::UnboundedSender<UnixStream>,
+    lockdowns: mpsc::UnboundedSender<(Process, Report)>,
+}
+
+impl Passed {
+    /// Nobody waits for any of it any more once the front ends.
+    fn on(&self, sockets: &mpsc::UnboundedSender<UnixStream>, files: Vec<OwnedFd>, lockdowns: Lockdowns) {
+        lockdowns.into_iter().for_each(|lockdown| drop(self.lockdowns.send(lockdown)));
+        files.into_iter().for_each(|file| drop(sockets.send(file.into())));
+    }
 }
 
 /// Follows the supervisor until it says stop or is gone.
 fn obey(socket: &UnixStream, passed: &Passed, stop: &watch::Sender<bool>) {
     loop {
         match message::receive::<ToFront>(socket) {
-            // Nobody waits for them any more once the front ends.
-            Ok(Some((ToFront::Engine, files))) => {
-                files.into_iter().for_each(|engine| drop(passed.engines.send(engine.into())));
+            Ok(Some((ToFront::Engine(lockdowns), files))) => passed.on(&passed.engines, files, lockdowns),
+            Ok(Some((ToFront::Directory(lockdowns), files))) => {
+                passed.on(&passed.directories, files, lockdowns);
             }
-            Ok(Some((ToFront::Directory, files))) => {
-                files.into_iter().for_each(|directory| drop(passed.directories.send(directory.into())));
-            }
-            Ok(Some((ToFront::Collector, files))) => {
-                files.into_iter().for_each(|dialler| drop(passed.collectors.send(dialler.into())));
+            Ok(Some((ToFront::Collector(lockdowns), files))) => {
+                passed.on(&passed.collectors, files, lockdowns);
             }
             Ok(Some((ToFront::Stop, _)) | None) => break,
             Ok(Some(_)) => tracing::error!("the supervisor sent what makes no sense here"),

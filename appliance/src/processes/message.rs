@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::config;
-use crate::lockdown::{Egress, Report};
+use crate::lockdown::{Egress, Process, Report};
 
 /// Longest message in bytes. The supervisor reads from the front, so even this is bounded.
 const MAX_LENGTH: usize = 1 << 20;
@@ -68,14 +68,17 @@ pub(super) enum ToFront {
     /// go there.
     Start(Box<FrontStart>),
     /// With the front's end of a new engine's socketpair.
-    Engine,
+    Engine(Lockdowns),
     /// With the front's end of the socketpair of a new directory's process.
-    Directory,
+    Directory(Lockdowns),
     /// With the front's end of the socketpair of a new dialler, which reaches the collector.
-    Collector,
+    Collector(Lockdowns),
     /// Finish what is running and end.
     Stop,
 }
+
+/// How the processes behind a socket are locked in.
+pub(super) type Lockdowns = Vec<(Process, Report)>;
 
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct FrontStart {
@@ -85,8 +88,6 @@ pub(super) struct FrontStart {
     pub(super) data_dir: PathBuf,
     pub(super) read: Vec<PathBuf>,
     pub(super) settings: Value,
-    /// How the first engine is locked in.
-    pub(super) engine: Report,
 }
 
 /// From the front: it serves.

@@ -11,10 +11,10 @@ use anyhow::Context as _;
 use serde::Serialize;
 
 use super::child::{Child, Death};
-use super::message::{self, Caged, DiallerStart, DirectoryStart};
+use super::message::{self, Caged, DiallerStart, DirectoryStart, Lockdowns};
 use super::{CAGING_DEADLINE, DIALLER_VERB, DIRECTORY_VERB};
 use crate::config;
-use crate::lockdown::{Egress, Report};
+use crate::lockdown::{Egress, Process, Report};
 
 /// What there is to start where a directory is configured.
 #[derive(Clone, Debug)]
@@ -29,6 +29,7 @@ pub struct DirectoryPlan {
 pub struct DirectoryPair {
     directory: Child,
     dialler: Child,
+    lockdowns: Lockdowns,
 }
 
 impl DirectoryPair {
@@ -54,14 +55,15 @@ impl DirectoryPair {
         let (ca, password) =
             (open("ca", &config.ca)?, open("bind_password_file", &config.bind_password_file)?);
         let targets = config.targets().into_iter().map(|server| (server.host, server.port)).collect();
-        let (dialler, dialling) =
+        let (dialler, dialling, dialler_report) =
             start_dialler(executable, targets, &plan.hosts, plan.policy, on_death.clone())?;
         let start =
             DirectoryStart { supervisor: std::process::id(), policy: plan.policy, settings: config.clone() };
         let files = [dialling.as_fd(), ca.as_fd(), password.as_fd()];
         let (directory, socket, report) = bring_up(executable, DIRECTORY_VERB, &start, &files, on_death)?;
         tracing::info!(pid = directory.pid(), dialler = dialler.pid(), lockdown = %report, "directory started");
-        Ok((Self { directory, dialler }, socket))
+        let lockdowns = vec![(Process::Directory, report), (Process::Dialler, dialler_report)];
+        Ok((Self { directory, dialler, lockdowns }, socket))
     }
 
     /// The number of the directory's process.
@@ -72,6 +74,11 @@ impl DirectoryPair {
     /// The number of the dialler's process.
     pub fn dialler(&self) -> u32 {
         self.dialler.pid()
+    }
+
+    /// How both were locked in.
+    pub(super) fn lockdowns(&self) -> Lockdowns {
+        self.lockdowns.clone()
     }
 
     pub(super) fn has(&self, pid: u32) -> bool {
@@ -90,7 +97,7 @@ pub(super) fn start_dialler(
     hosts: &Path,
     policy: Egress,
     on_death: impl FnOnce(Death) + Send + 'static,
-) -> anyhow::Result<(Child, UnixStream)> {
+) -> anyhow::Result<(Child, UnixStream, Report)> {
     let hosts = match File::open(hosts) {
         Ok(hosts) => Some(hosts),
         Err(error) if error.kind() == io::ErrorKind::NotFound => None,
@@ -98,8 +105,7 @@ pub(super) fn start_dialler(
     };
     let start = DiallerStart { supervisor: std::process::id(), policy, targets };
     let files: Vec<_> = hosts.iter().map(File::as_fd).collect();
-    let (dialler, socket, _) = bring_up(executable, DIALLER_VERB, &start, &files, on_death)?;
-    Ok((dialler, socket))
+    bring_up(executable, DIALLER_VERB, &start, &files, on_death)
 }
 
 /// Starts one process, gives it its settings, and waits until it is locked in.

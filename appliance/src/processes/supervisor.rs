@@ -24,7 +24,7 @@ use super::manager::Manager;
 use super::message::{self, Caged, EngineStart, FrontReady, FrontStart, ToFront};
 use super::pair::DirectoryPlan;
 use super::{CAGING_DEADLINE, ENGINE_VERB, EXECUTABLE, FRONT_VERB, signals};
-use crate::lockdown::{self, Egress, Report};
+use crate::lockdown::{self, Egress, Process, Report};
 
 /// How long the front may take to finish what is running.
 const FRONT_GRACE: Duration = Duration::from_secs(10);
@@ -153,8 +153,8 @@ impl Supervisor {
     fn start_all(&mut self) -> anyhow::Result<()> {
         let (engine, socket, report) = self.start_engine()?;
         self.engine = Some(engine);
-        let front = self.start_front(report)?;
-        message::send(&front.control, &ToFront::Engine, &[socket.as_fd()]).context("the front")?;
+        let front = self.start_front()?;
+        pass_engine(&front.control, &socket, report)?;
         self.front = Some(front);
         Ok(())
     }
@@ -184,7 +184,7 @@ impl Supervisor {
         }
     }
 
-    fn start_front(&mut self, engine: Report) -> anyhow::Result<Front> {
+    fn start_front(&mut self) -> anyhow::Result<Front> {
         let (child, control) = self.start(FRONT_VERB)?;
         let start = ToFront::Start(Box::new(FrontStart {
             supervisor: std::process::id(),
@@ -192,7 +192,6 @@ impl Supervisor {
             data_dir: self.plan.data_dir.clone(),
             read: self.plan.read.clone(),
             settings: self.plan.front.clone(),
-            engine,
         }));
         let listeners = [self.plan.listener.as_fd(), self.plan.control.as_fd()];
         let files: Vec<_> =
@@ -382,11 +381,11 @@ impl Supervisor {
     }
 
     fn replace_engine(&mut self) -> anyhow::Result<()> {
-        let (engine, socket, _) = self.start_engine()?;
+        let (engine, socket, report) = self.start_engine()?;
         self.engine = Some(engine);
         if let Some(front) = &self.front {
             // A front that just died takes this engine with it, and both come anew.
-            message::send(&front.control, &ToFront::Engine, &[socket.as_fd()]).context("the front")?;
+            pass_engine(&front.control, &socket, report)?;
         }
         Ok(())
     }
@@ -424,6 +423,11 @@ impl Supervisor {
             }
         }
     }
+}
+
+fn pass_engine(front: &UnixStream, engine: &UnixStream, report: Report) -> anyhow::Result<()> {
+    let lockdowns = vec![(Process::Engine, report)];
+    message::send(front, &ToFront::Engine(lockdowns), &[engine.as_fd()]).context("the front")
 }
 
 fn note_death(process: &str, death: &Death, wait: Duration) {

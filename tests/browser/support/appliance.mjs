@@ -17,6 +17,8 @@ const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
 const EXECUTABLE = path.join(ROOT, 'target/x86_64-unknown-linux-gnu/release/redoubt');
 const MODEL = path.join(ROOT, '.cache/models/SmolLM2-135M-Instruct.Q4_1.gguf');
 const STOP_MS = 20_000;
+/** What the appliance is started through, if anything: strace, where its system calls are to be judged afterwards. */
+const [PROGRAM, ...BEFORE] = [...(process.env.REDOUBT_THROUGH ?? '').split(' ').filter(Boolean), EXECUTABLE];
 
 export class Appliance {
     #process;
@@ -26,7 +28,7 @@ export class Appliance {
         const appliance = new Appliance();
         appliance.#folder = await mkdtemp(path.join(tmpdir(), 'redoubt-browser-'));
         const data = path.join(appliance.#folder, 'data');
-        appliance.#process = spawn(EXECUTABLE, ['demo', '--json', '--port', '0', '--data', data], {
+        appliance.#process = spawn(PROGRAM, [...BEFORE, 'demo', '--json', '--port', '0', '--data', data], {
             cwd: ROOT,
             stdio: ['ignore', 'pipe', 'inherit'],
         });
@@ -70,7 +72,7 @@ export class Appliance {
                 lastStep: 0,
             },
         ];
-        appliance.#process = spawn(EXECUTABLE, ['serve', '--config', config], {
+        appliance.#process = spawn(PROGRAM, [...BEFORE, 'serve', '--config', config], {
             cwd: ROOT,
             stdio: ['ignore', 'pipe', 'inherit'],
         });

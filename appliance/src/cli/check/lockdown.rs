@@ -9,8 +9,8 @@ use anyhow::{Context as _, bail};
 use super::super::serve::read_outside;
 use super::super::voice::say;
 use super::{Code, Outcome};
-use crate::config::{Config, Policy};
-use crate::lockdown::{self, Cage, Egress, Layer, Report};
+use crate::config::{Collector, Config, Policy};
+use crate::lockdown::{self, Cage, Egress, Report};
 
 /// Hidden verb of the children.
 pub(in super::super) const VERB: &str = "@cage";
@@ -61,6 +61,10 @@ pub(super) fn check(config: &Config) -> Outcome {
         let arguments: Vec<_> = ports.flat_map(|port| ["--port".into(), port.into()]).collect();
         judge("dialler", try_cage(&arguments), config.egress.policy, &mut outcome);
     }
+    if let Some((_, port)) = config.audit.collector.as_ref().and_then(Collector::target) {
+        let arguments = ["--port".into(), port.to_string().into()];
+        judge("collector's dialler", try_cage(&arguments), config.egress.policy, &mut outcome);
+    }
     outcome
 }
 
@@ -94,12 +98,7 @@ fn judge(process: &str, tried: anyhow::Result<Report>, policy: Policy, outcome: 
         return;
     }
     let (missing, remedies) = lacking(&report);
-    let open: Vec<&str> = report
-        .channels
-        .iter()
-        .filter(|channel| !channel.blocked)
-        .map(|channel| channel.name.as_str())
-        .collect();
+    let open: Vec<&str> = report.open().map(|channel| channel.name.as_str()).collect();
     let found = format!("{found}, NOT full; open: {}; {missing}", open.join(", "));
     match policy {
         Policy::Strict => outcome.fail(Code::Failure, found, format!("`serve` refuses to start: {remedies}")),
@@ -109,20 +108,8 @@ fn judge(process: &str, tried: anyhow::Result<Report>, policy: Policy, outcome: 
 
 /// What the kernel does not give, and how it would.
 fn lacking(report: &Report) -> (String, String) {
-    let layers = [
-        (
-            "namespaces",
-            &report.namespaces,
-            "allow user namespaces (user.max_user_namespaces, kernel.unprivileged_userns_clone, AppArmor's restriction)",
-        ),
-        ("Landlock", &report.files, "boot with Landlock (lsm=landlock,… and Linux 5.13 or newer)"),
-        ("seccomp", &report.system_calls, "use a kernel with seccomp filters (CONFIG_SECCOMP_FILTER)"),
-    ];
-    let missing = layers.iter().filter_map(|(name, layer, remedy)| match layer {
-        Layer::Missing { why } => Some((format!("{name} missing ({why})"), *remedy)),
-        Layer::Active { .. } => None,
-    });
-    let (missing, remedies): (Vec<String>, Vec<&str>) = missing.unzip();
+    let (missing, remedies): (Vec<String>, Vec<&str>) =
+        report.lacks().map(|lack| (lack.to_string(), lack.remedy)).unzip();
     (missing.join(", "), remedies.join("; "))
 }
 
@@ -130,7 +117,7 @@ fn lacking(report: &Report) -> (String, String) {
 mod tests {
     use super::super::Status;
     use super::*;
-    use crate::lockdown::Channel;
+    use crate::lockdown::{Channel, Layer};
 
     fn report(namespaces: Layer, udp_blocked: bool) -> Report {
         let active = || Layer::Active { extent: "all".to_owned() };
@@ -141,6 +128,7 @@ mod tests {
             files: active(),
             system_calls: active(),
             channels: vec![channel("tcp4", true), channel("udp4", udp_blocked)],
+            detours: vec![channel("program", true)],
         }
     }
 

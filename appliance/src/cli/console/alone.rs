@@ -17,6 +17,7 @@ use crate::config::Config;
 use crate::front::open_store;
 use crate::http::{self, Listeners};
 use crate::random::Random;
+use crate::self_tests::SelfTests;
 use crate::{control, models};
 
 /// Ends its server and closes the store when dropped.
@@ -46,7 +47,7 @@ pub(super) fn open(config: Config) -> anyhow::Result<Console> {
         // Asked by a process of its own, which belongs to an appliance that is served; `check --bind` needs none.
         directory: None,
         certificates: None,
-        lockdown: "not served".to_owned(),
+        self_tests: SelfTests::default(),
     })?;
     let (stop, stopped) = oneshot::channel::<()>();
     let server = std::thread::Builder::new().name("console".to_owned()).spawn(move || {

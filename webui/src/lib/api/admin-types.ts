@@ -30,5 +30,7 @@ export type UsageRow = Schemas['Total'];
 export type Alert = Schemas['Alert'] & { rule: 'failed_sign_ins' | 'refusals' | 'quota' | 'storage' };
 export type AnySession = Schemas['PersonSession'];
 export type SystemStatus = Schemas['System'];
+/** One process: what it tried at its start, and what came of it. */
+export type ProcessLockdown = Schemas['ProcessLockdown'];
 /** How the audit log is sealed; nothing of what it says. */
 export type Sealing = Schemas['Sealing'];

@@ -13,7 +13,7 @@ export interface paths {
         };
         /**
          * Alerts, newest first
-         * @description For admins.
+         * @description For admins. Not recorded: it shows nobody's.
          */
         get: {
             parameters: {
@@ -68,7 +68,7 @@ export interface paths {
         put?: never;
         /**
          * Say that an alert was seen
-         * @description For admins.
+         * @description For admins. Recorded as alert.acknowledged.
          */
         post: {
             parameters: {
@@ -114,7 +114,7 @@ export interface paths {
         };
         /**
          * Archived chats
-         * @description For admins.
+         * @description For admins. Not recorded: it shows nobody's.
          */
         get: {
             parameters: {
@@ -169,7 +169,7 @@ export interface paths {
         put?: never;
         /**
          * Put an archived chat back for its owner
-         * @description For admins.
+         * @description For admins. Recorded as chat.restore.
          */
         post: {
             parameters: {
@@ -215,7 +215,7 @@ export interface paths {
         };
         /**
          * How the audit log is sealed
-         * @description For admins.
+         * @description For admins. Not recorded: it shows nobody's.
          */
         get: {
             parameters: {
@@ -263,7 +263,7 @@ export interface paths {
         };
         /**
          * The directory and how it is
-         * @description For admins.
+         * @description For admins. Not recorded: it shows nobody's.
          */
         get: {
             parameters: {
@@ -313,7 +313,7 @@ export interface paths {
         put?: never;
         /**
          * Try every step of a sign-in
-         * @description For admins.
+         * @description For admins. Recorded as directory.test.
          */
         post: {
             parameters: {
@@ -363,7 +363,7 @@ export interface paths {
         };
         /**
          * The groups
-         * @description For admins.
+         * @description For admins. Not recorded: it shows nobody's.
          */
         get: {
             parameters: {
@@ -397,7 +397,7 @@ export interface paths {
         put?: never;
         /**
          * Make a group
-         * @description For admins.
+         * @description For admins. Recorded as group.create.
          */
         post: {
             parameters: {
@@ -447,7 +447,7 @@ export interface paths {
         };
         /**
          * A group
-         * @description For admins.
+         * @description For admins. Not recorded: it shows nobody's.
          */
         get: {
             parameters: {
@@ -484,7 +484,7 @@ export interface paths {
         post?: never;
         /**
          * Delete a group
-         * @description For admins.
+         * @description For admins. Recorded as group.delete.
          */
         delete: {
             parameters: {
@@ -519,7 +519,7 @@ export interface paths {
         head?: never;
         /**
          * Change what a group carries
-         * @description For admins.
+         * @description For admins. Recorded as group.update.
          */
         patch: {
             parameters: {
@@ -567,7 +567,7 @@ export interface paths {
         };
         /**
          * Who is in a group
-         * @description For admins.
+         * @description For admins. Recorded as people.read.
          */
         get: {
             parameters: {
@@ -623,7 +623,7 @@ export interface paths {
         get?: never;
         /**
          * Put somebody into a group
-         * @description For admins.
+         * @description For admins. Recorded as group.member.
          */
         put: {
             parameters: {
@@ -658,7 +658,7 @@ export interface paths {
         post?: never;
         /**
          * Take somebody out of a group
-         * @description For admins.
+         * @description For admins. Recorded as group.member.
          */
         delete: {
             parameters: {
@@ -704,7 +704,7 @@ export interface paths {
         };
         /**
          * What the directory's groups mean here
-         * @description For admins.
+         * @description For admins. Not recorded: it shows nobody's.
          */
         get: {
             parameters: {
@@ -738,7 +738,7 @@ export interface paths {
         put?: never;
         /**
          * Map a group of the directory
-         * @description For admins.
+         * @description For admins. Recorded as mapping.create.
          */
         post: {
             parameters: {
@@ -790,7 +790,7 @@ export interface paths {
         put?: never;
         /**
          * What the mappings come to
-         * @description For admins.
+         * @description For admins. Recorded as people.read.
          */
         post: {
             parameters: {
@@ -843,7 +843,7 @@ export interface paths {
         post?: never;
         /**
          * Delete a mapping
-         * @description For admins.
+         * @description For admins. Recorded as mapping.delete.
          */
         delete: {
             parameters: {
@@ -888,7 +888,7 @@ export interface paths {
         };
         /**
          * The models and who may use them
-         * @description For admins.
+         * @description For admins. Not recorded: it shows nobody's.
          */
         get: {
             parameters: {
@@ -936,7 +936,7 @@ export interface paths {
         };
         /**
          * People, by name
-         * @description For admins.
+         * @description For admins. Recorded as people.read.
          */
         get: {
             parameters: {
@@ -977,7 +977,7 @@ export interface paths {
         put?: never;
         /**
          * Make a local account
-         * @description For admins.
+         * @description For admins. Recorded as user.create.
          */
         post: {
             parameters: {
@@ -1027,7 +1027,7 @@ export interface paths {
         };
         /**
          * A person
-         * @description For admins.
+         * @description For admins. Recorded as people.read.
          */
         get: {
             parameters: {
@@ -1067,7 +1067,7 @@ export interface paths {
         head?: never;
         /**
          * Change role, state or name to show
-         * @description For admins.
+         * @description For admins. Recorded as user.role, user.disable, user.enable, user.update, session.revoked.
          */
         patch: {
             parameters: {
@@ -1115,7 +1115,7 @@ export interface paths {
         };
         /**
          * Why somebody may what
-         * @description For admins.
+         * @description For admins. Recorded as rights.explained.
          */
         get: {
             parameters: {
@@ -1165,7 +1165,7 @@ export interface paths {
         };
         /**
          * Somebody's keys
-         * @description For admins.
+         * @description For admins. Recorded as people.read.
          */
         get: {
             parameters: {
@@ -1218,7 +1218,7 @@ export interface paths {
         post?: never;
         /**
          * Revoke somebody's key
-         * @description For admins.
+         * @description For admins. Recorded as apikey.revoke.
          */
         delete: {
             parameters: {
@@ -1266,7 +1266,7 @@ export interface paths {
         put?: never;
         /**
          * A new password for a local person
-         * @description For admins.
+         * @description For admins. Recorded as user.password, session.revoked.
          */
         post: {
             parameters: {
@@ -1314,7 +1314,7 @@ export interface paths {
         };
         /**
          * A person's sessions
-         * @description For admins.
+         * @description For admins. Recorded as people.read.
          */
         get: {
             parameters: {
@@ -1351,7 +1351,7 @@ export interface paths {
         post?: never;
         /**
          * End a person's sessions
-         * @description For admins.
+         * @description For admins. Recorded as session.revoked.
          */
         delete: {
             parameters: {
@@ -1398,7 +1398,7 @@ export interface paths {
         put?: never;
         /**
          * Take back the authenticator
-         * @description For admins.
+         * @description For admins. Recorded as totp.reset, session.revoked.
          */
         post: {
             parameters: {
@@ -1446,7 +1446,7 @@ export interface paths {
         put?: never;
         /**
          * Forget the failures
-         * @description For admins.
+         * @description For admins. Recorded as user.unlock.
          */
         post: {
             parameters: {
@@ -1492,7 +1492,7 @@ export interface paths {
         };
         /**
          * Purges, newest first
-         * @description For admins.
+         * @description For admins. Not recorded: it shows nobody's.
          */
         get: {
             parameters: {
@@ -1531,7 +1531,7 @@ export interface paths {
         put?: never;
         /**
          * Ask for a chat to be erased
-         * @description For admins.
+         * @description For admins. Recorded as purge.ask.
          */
         post: {
             parameters: {
@@ -1581,7 +1581,7 @@ export interface paths {
         };
         /**
          * Which chats would go
-         * @description For admins.
+         * @description For admins. Not recorded: it shows nobody's.
          */
         get: {
             parameters: {
@@ -1631,7 +1631,7 @@ export interface paths {
         put?: never;
         /**
          * Let chats go whose time is over
-         * @description For admins.
+         * @description For admins. Recorded as retention.run, chat.archive, chat.delete.
          */
         post: {
             parameters: {
@@ -1677,7 +1677,7 @@ export interface paths {
         };
         /**
          * Everybody's sessions
-         * @description For admins.
+         * @description For admins. Recorded as people.read.
          */
         get: {
             parameters: {
@@ -1728,7 +1728,7 @@ export interface paths {
         post?: never;
         /**
          * End a session
-         * @description For admins.
+         * @description For admins. Recorded as session.revoked.
          */
         delete: {
             parameters: {
@@ -1773,7 +1773,7 @@ export interface paths {
         };
         /**
          * How the appliance is
-         * @description For admins.
+         * @description For admins. Not recorded: it shows nobody's.
          */
         get: {
             parameters: {
@@ -1821,7 +1821,7 @@ export interface paths {
         };
         /**
          * Use by person, model or workspace
-         * @description For admins.
+         * @description For admins. Recorded as usage.read.
          */
         get: {
             parameters: {
@@ -1873,7 +1873,7 @@ export interface paths {
         };
         /**
          * The workspaces
-         * @description For admins.
+         * @description For admins. Not recorded: it shows nobody's.
          */
         get: {
             parameters: {
@@ -1907,7 +1907,7 @@ export interface paths {
         put?: never;
         /**
          * Make a workspace
-         * @description For admins.
+         * @description For admins. Recorded as workspace.create, workspace.update, workspace.member.
          */
         post: {
             parameters: {
@@ -1957,7 +1957,7 @@ export interface paths {
         };
         /**
          * A workspace
-         * @description For admins.
+         * @description For admins. Not recorded: it shows nobody's.
          */
         get: {
             parameters: {
@@ -1994,7 +1994,7 @@ export interface paths {
         post?: never;
         /**
          * Delete a workspace without chats
-         * @description For admins.
+         * @description For admins. Recorded as workspace.delete.
          */
         delete: {
             parameters: {
@@ -2029,7 +2029,7 @@ export interface paths {
         head?: never;
         /**
          * Change a workspace
-         * @description For admins.
+         * @description For admins. Recorded as workspace.update, workspace.member.
          */
         patch: {
             parameters: {
@@ -2077,7 +2077,7 @@ export interface paths {
         };
         /**
          * What the sign-in page shows
-         * @description For everybody.
+         * @description For everybody. Not recorded: it shows nobody's.
          */
         get: {
             parameters: {
@@ -2125,7 +2125,7 @@ export interface paths {
         };
         /**
          * Signed roots of the log, newest first
-         * @description For auditors.
+         * @description For auditors. Recorded as audit.read.
          */
         get: {
             parameters: {
@@ -2178,7 +2178,7 @@ export interface paths {
         };
         /**
          * One checkpoint with its QR code
-         * @description For auditors.
+         * @description For auditors. Recorded as audit.read.
          */
         get: {
             parameters: {
@@ -2228,7 +2228,7 @@ export interface paths {
         };
         /**
          * What can be recorded, in words
-         * @description For auditors.
+         * @description For auditors. Not recorded: it shows nobody's.
          */
         get: {
             parameters: {
@@ -2276,7 +2276,7 @@ export interface paths {
         };
         /**
          * Exports so far, newest first
-         * @description For auditors.
+         * @description For auditors. Recorded as audit.read.
          */
         get: {
             parameters: {
@@ -2315,7 +2315,7 @@ export interface paths {
         put?: never;
         /**
          * Export records as a signed bundle; asks for a proof
-         * @description For auditors.
+         * @description For auditors. Recorded as audit.export.
          */
         post: {
             parameters: {
@@ -2365,7 +2365,7 @@ export interface paths {
         };
         /**
          * Legal holds, newest first
-         * @description For auditors.
+         * @description For auditors. Recorded as audit.read.
          */
         get: {
             parameters: {
@@ -2404,7 +2404,7 @@ export interface paths {
         put?: never;
         /**
          * Place a legal hold; asks for a proof
-         * @description For auditors.
+         * @description For auditors. Recorded as hold.place.
          */
         post: {
             parameters: {
@@ -2457,7 +2457,7 @@ export interface paths {
         post?: never;
         /**
          * Lift a legal hold; asks for a proof
-         * @description For auditors.
+         * @description For auditors. Recorded as hold.lift.
          */
         delete: {
             parameters: {
@@ -2502,7 +2502,7 @@ export interface paths {
         };
         /**
          * Purges, newest first
-         * @description For auditors.
+         * @description For auditors. Recorded as audit.read.
          */
         get: {
             parameters: {
@@ -2557,7 +2557,7 @@ export interface paths {
         put?: never;
         /**
          * Agree to a purge or refuse it; asks for a proof
-         * @description For auditors.
+         * @description For auditors. Recorded as purge.approve, purge.refuse, chat.delete.
          */
         post: {
             parameters: {
@@ -2609,7 +2609,7 @@ export interface paths {
         };
         /**
          * The statement of a purge that is done
-         * @description For auditors.
+         * @description For auditors. Recorded as purge.statement.
          */
         get: {
             parameters: {
@@ -2659,7 +2659,7 @@ export interface paths {
         };
         /**
          * Records, newest first
-         * @description For auditors.
+         * @description For auditors. Recorded as audit.read.
          */
         get: {
             parameters: {
@@ -2724,7 +2724,7 @@ export interface paths {
         };
         /**
          * One record with the proof that it is in the log
-         * @description For auditors.
+         * @description For auditors. Recorded as audit.read.
          */
         get: {
             parameters: {
@@ -2774,7 +2774,7 @@ export interface paths {
         };
         /**
          * One's chats, newest first
-         * @description For analysts.
+         * @description For analysts. Not recorded: it shows one's own.
          */
         get: {
             parameters: {
@@ -2813,7 +2813,7 @@ export interface paths {
         put?: never;
         /**
          * Start a chat
-         * @description For analysts.
+         * @description For analysts. Recorded as chat.create.
          */
         post: {
             parameters: {
@@ -2863,7 +2863,7 @@ export interface paths {
         };
         /**
          * Open a chat
-         * @description For analysts.
+         * @description For analysts. Recorded as chat.open.
          */
         get: {
             parameters: {
@@ -2900,7 +2900,7 @@ export interface paths {
         post?: never;
         /**
          * Delete a chat
-         * @description For analysts.
+         * @description For analysts. Recorded as chat.delete.
          */
         delete: {
             parameters: {
@@ -2935,7 +2935,7 @@ export interface paths {
         head?: never;
         /**
          * Rename a chat or switch its branch
-         * @description For analysts.
+         * @description For analysts. Recorded as chat.update.
          */
         patch: {
             parameters: {
@@ -2983,7 +2983,7 @@ export interface paths {
         };
         /**
          * The chat as a file; asks for a proof
-         * @description For analysts.
+         * @description For analysts. Recorded as chat.export.
          */
         get: {
             parameters: {
@@ -3037,7 +3037,7 @@ export interface paths {
         put?: never;
         /**
          * Ask; streams the answer
-         * @description For analysts.
+         * @description For analysts. Recorded as message.create, inference.start, inference.end.
          */
         post: {
             parameters: {
@@ -3089,7 +3089,7 @@ export interface paths {
         };
         /**
          * Follow an answer from its beginning
-         * @description For analysts.
+         * @description For analysts. Recorded as chat.open.
          */
         get: {
             parameters: {
@@ -3142,7 +3142,7 @@ export interface paths {
         put?: never;
         /**
          * Answer again; streams the answer
-         * @description For analysts.
+         * @description For analysts. Recorded as inference.start, inference.end.
          */
         post: {
             parameters: {
@@ -3197,7 +3197,7 @@ export interface paths {
         put?: never;
         /**
          * Stop the running answer
-         * @description For analysts.
+         * @description For analysts. Recorded as inference.end.
          */
         post: {
             parameters: {
@@ -3234,6 +3234,54 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/console/backups": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * A whole copy, encrypted
+         * @description For root on the machine itself. Recorded as backup.create.
+         */
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description A whole copy, encrypted */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/x-tar": string;
+                    };
+                };
+                /** @description What went wrong */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/keys": {
         parameters: {
             query?: never;
@@ -3243,7 +3291,7 @@ export interface paths {
         };
         /**
          * One's keys for programs
-         * @description For analysts.
+         * @description For analysts. Not recorded: it shows one's own.
          */
         get: {
             parameters: {
@@ -3277,7 +3325,7 @@ export interface paths {
         put?: never;
         /**
          * Make a key; shows it once
-         * @description For analysts.
+         * @description For analysts. Recorded as apikey.create.
          */
         post: {
             parameters: {
@@ -3330,7 +3378,7 @@ export interface paths {
         post?: never;
         /**
          * Revoke a key
-         * @description For analysts.
+         * @description For analysts. Recorded as apikey.revoke.
          */
         delete: {
             parameters: {
@@ -3375,7 +3423,7 @@ export interface paths {
         };
         /**
          * Who is signed in
-         * @description For whoever is signed in.
+         * @description For whoever is signed in. Not recorded: it shows one's own.
          */
         get: {
             parameters: {
@@ -3425,7 +3473,7 @@ export interface paths {
         put?: never;
         /**
          * New recovery codes; asks for a proof
-         * @description For whoever is signed in.
+         * @description For whoever is signed in. Recorded as recovery_codes.issue.
          */
         post: {
             parameters: {
@@ -3471,7 +3519,7 @@ export interface paths {
         };
         /**
          * The models that answer
-         * @description For analysts.
+         * @description For analysts. Not recorded: it shows nobody's.
          */
         get: {
             parameters: {
@@ -3519,7 +3567,7 @@ export interface paths {
         };
         /**
          * This API's description
-         * @description For everybody.
+         * @description For everybody. Not recorded: it shows nobody's.
          */
         get: {
             parameters: {
@@ -3567,7 +3615,7 @@ export interface paths {
         };
         /**
          * The workspace's kept prompts
-         * @description For analysts.
+         * @description For analysts. Not recorded: it shows nobody's.
          */
         get: {
             parameters: {
@@ -3606,7 +3654,7 @@ export interface paths {
         put?: never;
         /**
          * Keep a prompt
-         * @description For analysts.
+         * @description For analysts. Recorded as prompt.create.
          */
         post: {
             parameters: {
@@ -3659,7 +3707,7 @@ export interface paths {
         post?: never;
         /**
          * Delete one's prompt
-         * @description For analysts.
+         * @description For analysts. Recorded as prompt.delete.
          */
         delete: {
             parameters: {
@@ -3694,7 +3742,7 @@ export interface paths {
         head?: never;
         /**
          * Change one's prompt
-         * @description For analysts.
+         * @description For analysts. Recorded as prompt.update.
          */
         patch: {
             parameters: {
@@ -3742,7 +3790,7 @@ export interface paths {
         };
         /**
          * Search one's chats
-         * @description For analysts.
+         * @description For analysts. Recorded as chat.search.
          */
         get: {
             parameters: {
@@ -3797,7 +3845,7 @@ export interface paths {
         put?: never;
         /**
          * Sign in, first step: name and password
-         * @description For everybody.
+         * @description For everybody. Recorded as login.password.
          */
         post: {
             parameters: {
@@ -3834,7 +3882,7 @@ export interface paths {
         };
         /**
          * Sign out
-         * @description For whoever has a session, locked or not.
+         * @description For whoever has a session, locked or not. Recorded as logout.
          */
         delete: {
             parameters: {
@@ -3879,7 +3927,7 @@ export interface paths {
         put?: never;
         /**
          * Sign in, first step: the certificate that the connection showed
-         * @description For everybody.
+         * @description For everybody. Recorded as login.certificate.
          */
         post: {
             parameters: {
@@ -3931,7 +3979,7 @@ export interface paths {
         put?: never;
         /**
          * Lock the present session
-         * @description For whoever is signed in.
+         * @description For whoever is signed in. Recorded as session.lock.
          */
         post: {
             parameters: {
@@ -3977,7 +4025,7 @@ export interface paths {
         put?: never;
         /**
          * Give password and code again
-         * @description For whoever is signed in.
+         * @description For whoever is signed in. Recorded as session.proof.
          */
         post: {
             parameters: {
@@ -4027,7 +4075,7 @@ export interface paths {
         put?: never;
         /**
          * Sign in, second step: a code
-         * @description For whoever passed the first step of signing in.
+         * @description For whoever passed the first step of signing in. Recorded as login.totp, login.recovery_code, totp.enrol, login.concurrent, session.revoked.
          */
         post: {
             parameters: {
@@ -4079,7 +4127,7 @@ export interface paths {
         put?: never;
         /**
          * Open the locked session again
-         * @description For whoever has a session, locked or not.
+         * @description For whoever has a session, locked or not. Recorded as session.unlock.
          */
         post: {
             parameters: {
@@ -4129,7 +4177,7 @@ export interface paths {
         put?: never;
         /**
          * Choose a workspace
-         * @description For analysts.
+         * @description For analysts. Recorded as session.workspace.
          */
         post: {
             parameters: {
@@ -4177,7 +4225,7 @@ export interface paths {
         };
         /**
          * One's own sessions
-         * @description For whoever is signed in.
+         * @description For whoever is signed in. Not recorded: it shows one's own.
          */
         get: {
             parameters: {
@@ -4228,7 +4276,7 @@ export interface paths {
         post?: never;
         /**
          * End one of one's sessions
-         * @description For whoever is signed in.
+         * @description For whoever is signed in. Recorded as session.revoked, logout.
          */
         delete: {
             parameters: {
@@ -4273,7 +4321,7 @@ export interface paths {
         };
         /**
          * One's own use by day and model
-         * @description For analysts.
+         * @description For analysts. Not recorded: it shows one's own.
          */
         get: {
             parameters: {
@@ -4324,7 +4372,7 @@ export interface paths {
         };
         /**
          * The process answers
-         * @description For everybody.
+         * @description For everybody. Not recorded: it shows nobody's.
          */
         get: {
             parameters: {
@@ -4372,7 +4420,7 @@ export interface paths {
         };
         /**
          * Counters, for the addresses that may see them
-         * @description For everybody.
+         * @description For everybody. Not recorded: it shows nobody's.
          */
         get: {
             parameters: {
@@ -4420,7 +4468,7 @@ export interface paths {
         };
         /**
          * Store and engine are ready
-         * @description For everybody.
+         * @description For everybody. Not recorded: it shows nobody's.
          */
         get: {
             parameters: {
@@ -5200,6 +5248,21 @@ export interface components {
             /** @description A sentence for people. */
             title: string;
         };
+        ProcessLockdown: {
+            /**
+             * @description Ways to a network that the process tried. A dialler may use TCP; where the kernel does not tell ports apart, it
+             *     does not try that.
+             */
+            channels: components["schemas"]["SystemChannel"][];
+            /** @description Ways to somebody else on the machine that it tried. */
+            detours: components["schemas"]["SystemChannel"][];
+            /** @description Everything that was tried is blocked, and the filter of system calls keeps it so. */
+            full: boolean;
+            /** @description Mechanisms of the kernel. */
+            layers: components["schemas"]["SystemLayer"][];
+            /** @description `front`, `engine`, `directory`, `dialler` (the directory's) or `collector-dialler`. */
+            process: string;
+        };
         Prompt: {
             content: string;
             id: string;
@@ -5422,12 +5485,25 @@ export interface components {
         System: {
             /** @description The appliance's clock. */
             clock: string;
-            /** @description How far the processes are locked in. */
-            lockdown: string;
+            /** @description How far each process was locked in when it last started. */
+            lockdown: components["schemas"]["ProcessLockdown"][];
             models: components["schemas"]["SystemModel"][];
             /** Format: int64 */
             uptime_seconds: number;
             version: string;
+        };
+        SystemChannel: {
+            /** @description What the kernel answered. */
+            answer: string;
+            blocked: boolean;
+            name: string;
+        };
+        SystemLayer: {
+            /** @description To what extent, or why not. */
+            about: string;
+            holds: boolean;
+            /** @description `namespaces`, `Landlock` or `seccomp`. */
+            name: string;
         };
         SystemModel: {
             /** @description Whether its engine is running. */
