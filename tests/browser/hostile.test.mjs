@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { setStage } from './support/stage.mjs';
-import { answered, answers, ask, eventually } from './support/steps.mjs';
+import { ANSWER_MS, answered, answers, ask, button, eventually } from './support/steps.mjs';
 
 const { cases } = JSON.parse(
     await readFile(new URL('../fixtures/hostile-markdown.json', import.meta.url), 'utf8'),
@@ -70,7 +70,15 @@ stage.test(`${cases.length} hostile answers in a chat fetch, run and lead to not
     const chat = await page.evaluate(async (address) => (await fetch(address)).json(), path);
     await page.route(`**${path}`, (route) => route.fulfill({ json: withAnswers(chat, texts) }));
     await page.reload();
-    await eventually('all answers on the page', async () => (await answers(page).count()) === texts.length);
+    const earlier = button(page, 'Show earlier messages');
+    await eventually(
+        'all answers on the page',
+        async () => {
+            await earlier.evaluateAll((buttons) => buttons.forEach((one) => one.click()));
+            return (await answers(page).count()) === texts.length;
+        },
+        ANSWER_MS,
+    );
     await page.waitForLoadState('networkidle');
     assert.deepEqual(await offences(page), []);
 
@@ -87,9 +95,9 @@ stage.test(`${cases.length} hostile answers in a chat fetch, run and lead to not
     const number = await buttons.count();
     assert.ok(number >= PRESSED, `${number} buttons`);
     for (let pressed = 0; pressed < PRESSED; pressed++) {
-        const button = buttons.nth(Math.floor((pressed * number) / PRESSED));
-        await button.hover();
-        await button.click();
+        const one = buttons.nth(Math.floor((pressed * number) / PRESSED));
+        await one.hover();
+        await one.click();
     }
     await page.waitForLoadState('networkidle');
     assert.deepEqual(happened, []);

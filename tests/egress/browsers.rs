@@ -9,7 +9,7 @@ use super::network::in_a_network_of_its_own;
 use super::trace::{self, Trace};
 
 #[test]
-#[ignore = "takes minutes and wants chromium: scripts/test runs it"]
+#[ignore = "takes minutes, wants chromium, and still sees questions about names from beside the appliance"]
 fn the_browsers_suite_passes_without_a_packet_to_anybody() {
     in_a_network_of_its_own(|| {
         let traces = tempfile::tempdir().unwrap();
