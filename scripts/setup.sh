@@ -141,6 +141,16 @@ fuzzing() {
   fi
 }
 
+# Which crates there are, from where, and under which licences: .deny.toml.
+deny() {
+  if ! command -v cargo-deny >/dev/null; then
+    say "Installing cargo-deny (some minutes)"
+    cargo install --quiet --locked cargo-deny@0.20.2 >&2
+  fi
+  say "Crates, their sources and licences"
+  cargo deny --log-level warn --offline check --config .deny.toml bans licenses sources >&2
+}
+
 build() {
   say "Building the executable (a first build takes some minutes)"
   cargo build --release --locked --package redoubt >&2

@@ -14,6 +14,7 @@
 //! - `identity`: sign-in and sessions within this process, under a clock that the tests move;
 //! - `measuring`: what `bench` and `eval` print and how they end;
 //! - `processes`: what the processes are and what they may; a demo for each;
+//! - `stick`: the release that goes on a stick, what its scripts refuse, and an installation from it;
 //! - `support`: the demo, the client, the codes and the events that the others use.
 
 // Marked as tests, so that the rules for tests hold for their helpers as well.
@@ -41,5 +42,7 @@ mod identity;
 mod measuring;
 #[cfg(test)]
 mod processes;
+#[cfg(test)]
+mod stick;
 #[cfg(test)]
 mod support;

@@ -7,6 +7,7 @@ mod check;
 mod console;
 mod demo;
 mod eval;
+mod handed;
 mod init;
 mod openapi;
 mod prepare;

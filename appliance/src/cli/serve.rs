@@ -3,19 +3,20 @@
 use std::io;
 use std::net::TcpListener;
 use std::os::fd::AsFd as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use redoubt_engine::worker::{Files, Settings};
 use serde_json::Value;
 
+use super::handed;
 use super::voice::{remark, say};
 use crate::config::{Config, Form, Policy};
 use crate::control;
 use crate::front::FrontSettings;
 use crate::lockdown::Egress;
 use crate::models::{self, Models};
-use crate::processes::{self, CollectorPlan, DirectoryPlan, Pids, Plan};
+use crate::processes::{self, CollectorPlan, DirectoryPlan, Manager, Pids, Plan};
 
 /// The only place where names of servers are looked up.
 pub(super) const HOSTS: &str = "/etc/hosts";
@@ -28,11 +29,15 @@ pub(super) struct Arguments {
 }
 
 pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
-    let config = Config::load(&arguments.config)?;
+    let mut config = Config::load(&arguments.config)?;
+    handed::take_credentials(&mut config, std::env::var_os("CREDENTIALS_DIRECTORY").as_ref().map(Path::new));
     let models = models::open_all(&config.models, &config.data.dir.join("model-checksum.json"))?;
-    let listener = TcpListener::bind(&config.listen.address)
-        .with_context(|| format!("listen.address = {}", config.listen.address))?;
-    let address = config.listen.address.clone();
+    let listener = match handed::listener().context("standard input")? {
+        Some(handed) => handed,
+        None => TcpListener::bind(&config.listen.address)
+            .with_context(|| format!("listen.address = {}", config.listen.address))?,
+    };
+    let address = listener.local_addr().context("the listener's address")?;
     let forwards = config.audit.standard_output != Form::Off;
     supervise(config, listener, models, move |_, _| {
         // Where standard output has records, it has nothing else.
@@ -69,6 +74,7 @@ pub(super) fn supervise(
     };
     let directory = config.directory.is_configured().then(|| plan_directory(&config));
     let collector = plan_collector(&config)?;
+    let manager = Manager::from_environment().context("NOTIFY_SOCKET")?;
     let data_dir = config.data.dir.clone();
     // Says who has it, where somebody has.
     redoubt_store::check_free(&data_dir)?;
@@ -91,6 +97,7 @@ pub(super) fn supervise(
             read,
             directory,
             collector,
+            manager,
         },
         ready,
     )

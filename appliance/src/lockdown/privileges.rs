@@ -6,7 +6,7 @@ use rustix::process::{
     DumpableBehavior, Resource, Rlimit, Signal, getrlimit, set_dumpable_behavior,
     set_parent_process_death_signal, setrlimit,
 };
-use rustix::thread::{CapabilitySet, CapabilitySets, set_capabilities, set_no_new_privs};
+use rustix::thread::{CapabilitySet, CapabilitySets, capabilities, set_capabilities, set_no_new_privs};
 
 use super::Error;
 
@@ -23,12 +23,16 @@ pub fn harden() -> Result<(), Error> {
 /// For a process of its own namespaces. The order matters: a change of credentials makes the kernel forget
 /// the signal at the parent's death.
 pub(super) fn drop_all() -> Result<(), Error> {
-    let none = CapabilitySet::empty();
-    step("capabilities", || {
-        set_capabilities(None, CapabilitySets { effective: none, permitted: none, inheritable: none })
-    })?;
+    step("capabilities", drop_capabilities)?;
     step("outliving its parent", || set_parent_process_death_signal(Some(Signal::KILL)))?;
     harden()
+}
+
+/// Whoever has none need not be allowed to change them: a service's own filter of system calls may refuse that.
+fn drop_capabilities() -> rustix::io::Result<()> {
+    let empty = CapabilitySet::empty();
+    let none = CapabilitySets { effective: empty, permitted: empty, inheritable: empty };
+    if capabilities(None)? == none { Ok(()) } else { set_capabilities(None, none) }
 }
 
 /// Lets a process that serves many connections have as many descriptors as it may.

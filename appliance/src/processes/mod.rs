@@ -32,6 +32,7 @@ mod directory;
 mod engine;
 mod entry;
 mod front;
+mod manager;
 pub(crate) mod message;
 mod pair;
 mod signals;
@@ -42,7 +43,9 @@ pub use dialler::run_dialler;
 pub use directory::run_directory;
 pub use engine::run_engine;
 pub use front::{Control, FrontParts, run_front};
+pub use manager::Manager;
 pub use pair::{DirectoryPair, DirectoryPlan};
+pub(crate) use supervisor::BACKLOG;
 pub use supervisor::{NotStarted, Pids, Plan, supervise};
 
 /// Hidden verb of the front's process.

@@ -20,6 +20,7 @@ use serde_json::Value;
 use super::aside::{Aside, AsidePlan, CollectorPlan, STEADY};
 use super::backoff::Backoff;
 use super::child::{Child, Death};
+use super::manager::Manager;
 use super::message::{self, Caged, EngineStart, FrontReady, FrontStart, ToFront};
 use super::pair::DirectoryPlan;
 use super::{CAGING_DEADLINE, ENGINE_VERB, EXECUTABLE, FRONT_VERB, signals};
@@ -32,7 +33,7 @@ const ENGINE_GRACE: Duration = Duration::from_secs(2);
 const OTHER_GRACE: Duration = Duration::from_millis(300);
 
 /// Connections that wait for the front to take them.
-const BACKLOG: i32 = 1024;
+pub(crate) const BACKLOG: i32 = 1024;
 
 /// Front or engine did not come up.
 #[derive(Debug, thiserror::Error)]
@@ -65,6 +66,8 @@ pub struct Plan {
     pub directory: Option<DirectoryPlan>,
     /// The way to the collector, if one is configured.
     pub collector: Option<CollectorPlan>,
+    /// Who started this and wants to hear of it.
+    pub manager: Manager,
 }
 
 /// The processes at the moment when all is ready.
@@ -113,7 +116,10 @@ pub fn supervise(plan: Plan, ready: impl FnOnce(&Pids, Value)) -> anyhow::Result
         supervisor.start_aside(index)?;
     }
     match supervisor.await_ready()? {
-        Some((pids, details)) => ready(&pids, details),
+        Some((pids, details)) => {
+            ready(&pids, details);
+            supervisor.plan.manager.ready();
+        }
         None => return supervisor.stop(),
     }
     supervisor.watch();
@@ -267,7 +273,9 @@ impl Supervisor {
     /// Replaces what dies until the end is asked for.
     fn watch(&mut self) {
         loop {
-            let due = self.due.into_iter().chain(self.asides.iter().filter_map(|aside| aside.due)).min();
+            self.plan.manager.beat();
+            let asides = self.asides.iter().filter_map(|aside| aside.due);
+            let due = self.due.into_iter().chain(asides).chain(self.plan.manager.next_beat()).min();
             let wait = due.map(|due| due.saturating_duration_since(Instant::now()));
             let event = match wait {
                 Some(wait) => self.events.recv_timeout(wait),
@@ -384,6 +392,7 @@ impl Supervisor {
 
     /// Ends the front, which finishes what is running, then the engine. A second signal ends the wait.
     fn stop(mut self) -> anyhow::Result<()> {
+        self.plan.manager.stopping();
         if let Some(front) = &self.front
             && message::send(&front.control, &ToFront::Stop, &[]).is_ok()
         {
