@@ -148,7 +148,7 @@ deny() {
     cargo install --quiet --locked cargo-deny@0.20.2 >&2
   fi
   say "Crates, their sources and licences"
-  cargo deny --log-level warn --offline check --config .deny.toml bans licenses sources >&2
+  cargo deny --log-level warn --offline --config .deny.toml check bans licenses sources >&2
 }
 
 build() {
