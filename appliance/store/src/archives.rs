@@ -77,6 +77,13 @@ pub fn insert(tx: &mut Tx<'_>, archive: &Archive, audit_seq: u64) -> Result<(), 
     Ok(())
 }
 
+/// Another file in place of an archive's: its sum and its length.
+pub fn update(tx: &mut Tx<'_>, archive: &Archive) -> Result<(), Error> {
+    let sql = "UPDATE archives SET sha256 = ?2, bytes = ?3 WHERE chat_id = ?1";
+    tx.execute(sql, params![archive.chat_id, archive.sha256, archive.bytes])?;
+    Ok(())
+}
+
 /// `false` if there is no such archive.
 pub fn delete(tx: &mut Tx<'_>, chat_id: &str) -> Result<bool, Error> {
     Ok(tx.execute("DELETE FROM archives WHERE chat_id = ?1", [chat_id])? == 1)

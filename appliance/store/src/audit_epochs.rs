@@ -1,7 +1,7 @@
 //! Table `audit_epochs`: the keys that sign checkpoints, one epoch after the other, each certified by the install root.
 
 use ring::signature::Ed25519KeyPair;
-use rusqlite::{Row, params};
+use rusqlite::{Connection, Row, params};
 use zeroize::Zeroizing;
 
 use crate::{DataKey, Error, Reader};
@@ -110,6 +110,20 @@ pub(crate) fn begin(
 pub(crate) fn end(reader: &Reader, number: u64, now_us: i64) -> Result<(), Error> {
     let sql = "UPDATE audit_epochs SET ended_us = ?2, sealed = NULL WHERE number = ?1";
     reader.connection().prepare_cached(sql)?.execute(params![number, now_us])?;
+    Ok(())
+}
+
+/// Seals the keys in the attached database `copy` by the key of that.
+pub(crate) fn reseal(connection: &Connection, old: &DataKey, new: &DataKey) -> Result<(), Error> {
+    let mut statement =
+        connection.prepare("SELECT number, sealed FROM copy.audit_epochs WHERE sealed IS NOT NULL")?;
+    let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    let sealed: Vec<(u64, Vec<u8>)> = rows.collect::<Result<_, _>>()?;
+    for (number, sealed) in sealed {
+        let seed = old.unseal(SEAL_PURPOSE, &number.to_be_bytes(), &sealed)?;
+        let anew = new.seal(SEAL_PURPOSE, &number.to_be_bytes(), &seed)?;
+        connection.execute("UPDATE copy.audit_epochs SET sealed = ?2 WHERE number = ?1", (number, anew))?;
+    }
     Ok(())
 }
 

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use rusqlite::backup::{Backup, StepResult};
 
 use crate::audit_checkpoints::{self, Signed};
-use crate::{Error, Inspection, Store, audit_log, directory, open};
+use crate::{DataKey, Error, Inspection, Store, audit_log, directory, open};
 
 /// How long a copy waits for others to let it begin.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -33,16 +33,20 @@ impl Store {
         let mut copy = open::empty(to, self.key())?;
         copy_pages(&source, &mut copy)?;
         copy.close().map_err(|(_, error)| error)?;
-        File::open(to).and_then(|file| file.sync_all()).map_err(Error::io(to))?;
-        directory::sync(&directory::parent(to))?;
-        let inspection = Inspection::open(to, self.key())?;
-        let reader = inspection.reader();
-        let copied =
-            Copied { records: audit_log::size(reader)?, checkpoint: audit_checkpoints::latest(reader)? };
-        match inspection.check_integrity()?.first() {
-            None => Ok(copied),
-            Some(problem) => Err(Error::Damaged(format!("the copy {}: {problem}", to.display()))),
-        }
+        check_copy(to, self.key())
+    }
+}
+
+/// Makes a copy durable and looks whether it holds together.
+pub(crate) fn check_copy(path: &Path, key: &DataKey) -> Result<Copied, Error> {
+    File::open(path).and_then(|file| file.sync_all()).map_err(Error::io(path))?;
+    directory::sync(&directory::parent(path))?;
+    let inspection = Inspection::open(path, key)?;
+    let reader = inspection.reader();
+    let copied = Copied { records: audit_log::size(reader)?, checkpoint: audit_checkpoints::latest(reader)? };
+    match inspection.check_integrity()?.first() {
+        None => Ok(copied),
+        Some(problem) => Err(Error::Damaged(format!("the copy {}: {problem}", path.display()))),
     }
 }
 

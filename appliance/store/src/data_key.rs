@@ -31,11 +31,20 @@ impl DataKey {
         &self.0
     }
 
+    /// The raw key as SQLCipher takes it.
+    pub(crate) fn literal(&self) -> Zeroizing<String> {
+        let hex = Zeroizing::new(HEXLOWER.encode(&*self.0));
+        let mut literal = Zeroizing::new(String::with_capacity(67));
+        for part in ["x'", hex.as_str(), "'"] {
+            literal.push_str(part);
+        }
+        literal
+    }
+
     /// The statement that gives SQLCipher the raw key.
     pub(crate) fn pragma(&self) -> Zeroizing<String> {
-        let hex = Zeroizing::new(HEXLOWER.encode(&*self.0));
         let mut pragma = Zeroizing::new(String::with_capacity(96));
-        for part in ["PRAGMA key = \"x'", hex.as_str(), "'\""] {
+        for part in ["PRAGMA key = \"", self.literal().as_str(), "\""] {
             pragma.push_str(part);
         }
         pragma

@@ -17,6 +17,7 @@ mod directory;
 pub mod directory_groups;
 pub mod directory_mappings;
 mod error;
+mod export;
 pub mod grants;
 pub mod groups;
 pub mod holds;

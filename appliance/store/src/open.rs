@@ -71,6 +71,15 @@ pub(crate) fn checkpointer(path: &Path, key: &DataKey) -> Result<Connection, Err
     Ok(connection)
 }
 
+/// A connection that may attach one more database, and write tables of every kind into it.
+pub(crate) fn exporter(path: &Path, key: &DataKey) -> Result<Connection, Error> {
+    let connection = connect(path, key, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, false)?;
+    connection.set_limit(Limit::SQLITE_LIMIT_ATTACHED, 1)?;
+    Ok(connection)
+}
+
 /// A connection that leaves every file as it is, its folder included. For a database that no process has open.
 ///
 /// An ordinary reader makes the log and its index where they are missing, and they would belong to whoever looks. So

@@ -41,6 +41,16 @@ pub fn accept_step(tx: &mut Tx<'_>, user_id: &str, step: u64) -> Result<bool, Er
     Ok(tx.execute(sql, params![user_id, step])? == 1)
 }
 
+/// Puts in the place of every sealed secret what `anew` makes of it and of the id that it is bound to. Returns how many.
+pub fn reseal(tx: &mut Tx<'_>, anew: impl Fn(&str, &[u8]) -> Result<Vec<u8>, Error>) -> Result<usize, Error> {
+    let all = tx.all("SELECT user_id, sealed, last_step, confirmed_at FROM totp", [], from_row)?;
+    for totp in &all {
+        let sealed = anew(&totp.user_id, &totp.sealed)?;
+        tx.execute("UPDATE totp SET sealed = ?2 WHERE user_id = ?1", params![totp.user_id, sealed])?;
+    }
+    Ok(all.len())
+}
+
 pub fn delete(tx: &mut Tx<'_>, user_id: &str) -> Result<bool, Error> {
     Ok(tx.execute("DELETE FROM totp WHERE user_id = ?1", [user_id])? == 1)
 }

@@ -31,10 +31,9 @@ impl KeyFile {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
                 return Err(bad("there is no such file"));
             }
-            Err(source) => return Err(Error::Io { path: path.to_owned(), source }),
+            Err(why) => return Err(Error::Io { path: path.to_owned(), why }),
         };
-        let bytes = bytes.as_slice().try_into().map_err(|_| bad("it does not have 32 bytes"))?;
-        Ok(Self(Zeroizing::new(bytes)))
+        Self::from_bytes(&bytes).ok_or_else(|| bad("it does not have 32 bytes"))
     }
 
     /// Writes the file for its owner alone. One that is there is not overwritten: it may open a store.
@@ -45,10 +44,15 @@ impl KeyFile {
             .mode(0o600)
             .open(path)
             .and_then(|mut file| file.write_all(&*self.0).and_then(|()| file.sync_all()));
-        written.map_err(|source| Error::Io { path: path.to_owned(), source })
+        written.map_err(|why| Error::Io { path: path.to_owned(), why })
     }
 
-    pub(super) fn bytes(&self) -> &[u8] {
+    /// The content of a key file; `None` if it has another length.
+    pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        Some(Self(Zeroizing::new(bytes.try_into().ok()?)))
+    }
+
+    pub fn bytes(&self) -> &[u8] {
         &*self.0
     }
 }
@@ -71,5 +75,5 @@ pub(super) fn replace(path: &Path, bytes: &[u8]) -> Result<(), Error> {
         .open(&draft)
         .and_then(|mut file| file.write_all(bytes).and_then(|()| file.sync_all()))
         .and_then(|()| fs::rename(&draft, path));
-    written.map_err(|source| Error::Io { path: path.to_owned(), source })
+    written.map_err(|why| Error::Io { path: path.to_owned(), why })
 }

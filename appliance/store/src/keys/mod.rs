@@ -1,73 +1,52 @@
 //! Key slots: the data key, wrapped once for each way of opening the store, in the file `keyslots` beside
 //! the database. Changing how a store is opened rewrites this file and nothing else.
+//!
+//! A slot that was removed still opens the data key for whoever kept a copy of the file from before (a backup, say). What
+//! helps against that is another data key: [`crate::Store::export`].
 
+mod error;
 mod file;
+mod passphrase;
 mod recovery;
+mod slot;
 
-use std::io;
-use std::path::{Path, PathBuf};
+use std::fs::File;
+use std::io::{self, Read as _};
+use std::path::Path;
 
-use ring::digest::{SHA256, digest};
-use ring::rand::SecureRandom;
+use ring::rand::{SecureRandom, SystemRandom};
 use serde::{Deserialize, Serialize};
 
-use crate::data_key::{DataKey, seal, unseal};
-use crate::directory;
+use crate::data_key::DataKey;
+use crate::{Store, directory};
 
+pub use error::Error;
 pub use file::KeyFile;
+pub use passphrase::Passphrase;
 pub use recovery::RecoveryKey;
+pub use slot::{Description, Kind, Secret, Slot};
 
 /// The name of the slot file in the data directory.
 pub const FILE_NAME: &str = "keyslots";
 
 const VERSION: u32 = 1;
+/// The longest slot file, in bytes.
+const MAX_BYTES: u64 = 256 << 10;
+/// How many ways of opening one store are kept.
+const MAX_SLOTS: usize = 16;
 
-#[derive(Debug, thiserror::Error)]
-pub enum Error {
-    #[error("there are no key slots at {}", .0.display())]
-    NoSlots(PathBuf),
-    #[error("{}: {why}", path.display())]
-    DamagedSlots { path: PathBuf, why: String },
-    /// There is no such way of opening this store.
-    #[error("the store has no slot for a {}", .0.name())]
-    NoSlot(Kind),
-    /// A slot does not match its own checksum, whatever the key.
-    #[error("the slot for a {} is damaged", .0.name())]
-    DamagedSlot(Kind),
-    #[error("the {} is not one of this store", .0.name())]
-    WrongKey(Kind),
-    #[error("{} is not a key file: {why}", path.display())]
-    BadKeyFile { path: PathBuf, why: &'static str },
-    #[error("that is not a recovery key: {0}")]
-    BadRecoveryKey(&'static str),
-    #[error("{}: {source}", path.display())]
-    Io { path: PathBuf, source: io::Error },
-    #[error(transparent)]
-    Store(#[from] crate::Error),
-}
-
-/// A way of opening the store.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Kind {
-    KeyFile,
-    RecoveryKey,
-}
-
-impl Kind {
-    fn name(self) -> &'static str {
-        match self {
-            Self::KeyFile => "key file",
-            Self::RecoveryKey => "recovery key",
-        }
-    }
-
-    /// As the slot file and the sealing spell it.
-    fn tag(self) -> &'static str {
-        match self {
-            Self::KeyFile => "key-file",
-            Self::RecoveryKey => "recovery-key",
-        }
+impl Store {
+    /// Another way of opening this store, among `slots`, which are not saved.
+    ///
+    /// # Errors
+    /// [`Error::TooManySlots`]
+    pub fn add_slot(
+        &self,
+        slots: &mut KeySlots,
+        secret: &Secret,
+        description: Description,
+    ) -> Result<Slot, Error> {
+        slots.add(self.key(), secret, description, &SystemRandom::new())
     }
 }
 
@@ -78,17 +57,6 @@ pub struct KeySlots {
     v: u32,
     install_id: String,
     slots: Vec<Slot>,
-}
-
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Slot {
-    id: String,
-    kind: Kind,
-    /// Nonce, data key and tag, in base64.
-    sealed: String,
-    /// SHA-256 over what the slot is bound to and `sealed`, in hex: tells damage from a wrong key.
-    sha256: String,
 }
 
 impl KeySlots {
@@ -102,16 +70,22 @@ impl KeySlots {
     /// [`Error::NoSlots`], [`Error::DamagedSlots`] or [`Error::Io`].
     pub fn load(directory: &Path) -> Result<Self, Error> {
         let path = directory.join(FILE_NAME);
-        let bytes = match std::fs::read(&path) {
-            Ok(bytes) => bytes,
+        let mut bytes = Vec::new();
+        match File::open(&path).and_then(|file| file.take(MAX_BYTES + 1).read_to_end(&mut bytes)) {
+            Ok(_) => {}
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(Error::NoSlots(path)),
-            Err(source) => return Err(Error::Io { path, source }),
-        };
-        let slots: Self = serde_json::from_slice(&bytes)
-            .map_err(|error| Error::DamagedSlots { path: path.clone(), why: error.to_string() })?;
+            Err(why) => return Err(Error::Io { path, why }),
+        }
+        let damaged = |why: String| Error::DamagedSlots { path: path.clone(), why };
+        if bytes.len() as u64 > MAX_BYTES {
+            return Err(damaged("it is longer than any slot file".to_owned()));
+        }
+        let slots: Self = serde_json::from_slice(&bytes).map_err(|error| damaged(error.to_string()))?;
         if slots.v != VERSION {
-            let why = format!("version {} is not {VERSION}", slots.v);
-            return Err(Error::DamagedSlots { path, why });
+            return Err(damaged(format!("version {} is not {VERSION}", slots.v)));
+        }
+        if slots.slots.len() > MAX_SLOTS {
+            return Err(damaged(format!("it has more than {MAX_SLOTS} slots")));
         }
         Ok(slots)
     }
@@ -120,7 +94,7 @@ impl KeySlots {
     pub fn save(&self, directory: &Path) -> Result<(), Error> {
         let path = directory.join(FILE_NAME);
         let json = serde_json::to_vec_pretty(self)
-            .map_err(|error| Error::Io { path: path.clone(), source: error.into() })?;
+            .map_err(|error| Error::Io { path: path.clone(), why: error.into() })?;
         directory::create(directory)?;
         file::replace(&path, &json)?;
         Ok(directory::sync(directory)?)
@@ -130,90 +104,54 @@ impl KeySlots {
         &self.install_id
     }
 
-    /// The ways in which this store opens.
-    pub fn kinds(&self) -> impl Iterator<Item = Kind> {
-        self.slots.iter().map(|slot| slot.kind)
+    pub fn slots(&self) -> &[Slot] {
+        &self.slots
     }
 
-    pub fn add_key_file(
+    /// Another way of opening the store.
+    ///
+    /// # Errors
+    /// [`Error::TooManySlots`]
+    pub fn add(
         &mut self,
         data_key: &DataKey,
-        key_file: &KeyFile,
+        secret: &Secret,
+        description: Description,
         random: &dyn SecureRandom,
-    ) -> Result<(), Error> {
-        self.add(Kind::KeyFile, data_key, key_file.bytes(), random)
-    }
-
-    pub fn add_recovery_key(
-        &mut self,
-        data_key: &DataKey,
-        recovery_key: &RecoveryKey,
-        random: &dyn SecureRandom,
-    ) -> Result<(), Error> {
-        self.add(Kind::RecoveryKey, data_key, recovery_key.bytes(), random)
+    ) -> Result<Slot, Error> {
+        if self.slots.len() >= MAX_SLOTS {
+            return Err(Error::TooManySlots);
+        }
+        let slot = Slot::seal(&self.install_id, data_key, secret, description, random)?;
+        self.slots.push(slot.clone());
+        Ok(slot)
     }
 
     /// # Errors
-    /// [`Error::NoSlot`], [`Error::DamagedSlot`] or [`Error::WrongKey`]
-    pub fn open_with_key_file(&self, key_file: &KeyFile) -> Result<DataKey, Error> {
-        self.open(Kind::KeyFile, key_file.bytes())
+    /// [`Error::UnknownSlot`], and [`Error::LastSlot`] if no other way would be left.
+    pub fn remove(&mut self, id: &str) -> Result<Slot, Error> {
+        let unknown = || Error::UnknownSlot(id.to_owned());
+        let index = self.slots.iter().position(|slot| slot.id == id).ok_or_else(unknown)?;
+        if self.slots.len() == 1 {
+            return Err(Error::LastSlot);
+        }
+        Ok(self.slots.remove(index))
     }
 
+    /// The data key, and the slot that gave it.
+    ///
     /// # Errors
     /// [`Error::NoSlot`], [`Error::DamagedSlot`] or [`Error::WrongKey`]
-    pub fn open_with_recovery_key(&self, recovery_key: &RecoveryKey) -> Result<DataKey, Error> {
-        self.open(Kind::RecoveryKey, recovery_key.bytes())
-    }
-
-    fn add(
-        &mut self,
-        kind: Kind,
-        data_key: &DataKey,
-        secret: &[u8],
-        random: &dyn SecureRandom,
-    ) -> Result<(), Error> {
-        let mut id = [0; 16];
-        random.fill(&mut id).map_err(|_| crate::Error::NoRandomness)?;
-        let id = uuid::Builder::from_random_bytes(id).into_uuid().to_string();
-        let binding = self.binding(kind, &id);
-        let sealed = seal(secret, &purpose(kind), &binding, data_key.bytes(), random)?;
-        let sha256 = checksum(&binding, &sealed);
-        let sealed = data_encoding::BASE64.encode(&sealed);
-        self.slots.push(Slot { id, kind, sealed, sha256 });
-        Ok(())
-    }
-
-    fn open(&self, kind: Kind, secret: &[u8]) -> Result<DataKey, Error> {
+    pub fn open(&self, secret: &Secret) -> Result<(DataKey, &Slot), Error> {
         // One sound slot that the key does not open says more than a damaged one beside it.
-        let mut outcome = Error::NoSlot(kind);
-        for slot in self.slots.iter().filter(|slot| slot.kind == kind) {
-            let binding = self.binding(kind, &slot.id);
-            let sealed = data_encoding::BASE64.decode(slot.sealed.as_bytes()).unwrap_or_default();
-            if checksum(&binding, &sealed) != slot.sha256 {
-                if matches!(outcome, Error::NoSlot(_)) {
-                    outcome = Error::DamagedSlot(kind);
-                }
-                continue;
+        let mut outcome = Error::NoSlot(secret.kind());
+        for slot in self.slots.iter().filter(|slot| secret.fits(slot.kind)) {
+            match slot.open(&self.install_id, secret) {
+                Ok(key) => return Ok((key, slot)),
+                Err(Error::DamagedSlot(_)) if !matches!(outcome, Error::NoSlot(_)) => {}
+                Err(error) => outcome = error,
             }
-            let opened = unseal(secret, &purpose(kind), &binding, &sealed);
-            if let Some(key) = opened.ok().and_then(|bytes| DataKey::from_bytes(&bytes)) {
-                return Ok(key);
-            }
-            outcome = Error::WrongKey(kind);
         }
         Err(outcome)
     }
-
-    /// What a slot is bound to: moved to another installation, or relabelled, it does not open.
-    fn binding(&self, kind: Kind, id: &str) -> Vec<u8> {
-        format!("{}\n{id}\n{}", kind.tag(), self.install_id).into_bytes()
-    }
-}
-
-fn purpose(kind: Kind) -> String {
-    format!("key slot {}", kind.tag())
-}
-
-fn checksum(binding: &[u8], sealed: &[u8]) -> String {
-    data_encoding::HEXLOWER.encode(digest(&SHA256, &[binding, b"\n", sealed].concat()).as_ref())
 }

@@ -3,7 +3,9 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
-use redoubt_store::keys::{Error, FILE_NAME, KeyFile, KeySlots, Kind, RecoveryKey};
+use redoubt_store::keys::{
+    Description, Error, FILE_NAME, KeyFile, KeySlots, Kind, Passphrase, RecoveryKey, Secret,
+};
 use redoubt_store::{DataKey, Store};
 use ring::rand::SystemRandom;
 
@@ -13,56 +15,86 @@ const INSTALL: &str = "7f3a1c9e-52d0-4b86-9f0e-6a4d2b8c1e35";
 
 struct Secrets {
     data_key: DataKey,
-    key_file: KeyFile,
-    recovery_key: RecoveryKey,
+    key_file: Secret,
+    recovery_key: Secret,
     slots: KeySlots,
 }
 
+fn key_file() -> Secret {
+    Secret::KeyFile(KeyFile::generate(&SystemRandom::new()).unwrap())
+}
+
+fn recovery_key() -> Secret {
+    Secret::RecoveryKey(RecoveryKey::generate(&SystemRandom::new()).unwrap())
+}
+
+fn passphrase(typed: &str) -> Secret {
+    Secret::Passphrase(Passphrase::parse(typed).unwrap())
+}
+
+fn add(slots: &mut KeySlots, data_key: &DataKey, secret: &Secret) {
+    slots.add(data_key, secret, Description::default(), &SystemRandom::new()).unwrap();
+}
+
 fn secrets() -> Secrets {
-    let random = SystemRandom::new();
-    let data_key = DataKey::generate(&random).unwrap();
-    let (key_file, recovery_key) =
-        (KeyFile::generate(&random).unwrap(), RecoveryKey::generate(&random).unwrap());
+    let data_key = DataKey::generate(&SystemRandom::new()).unwrap();
+    let (key_file, recovery_key) = (key_file(), recovery_key());
     let mut slots = KeySlots::new(INSTALL);
-    slots.add_key_file(&data_key, &key_file, &random).unwrap();
-    slots.add_recovery_key(&data_key, &recovery_key, &random).unwrap();
+    add(&mut slots, &data_key, &key_file);
+    add(&mut slots, &data_key, &recovery_key);
     Secrets { data_key, key_file, recovery_key, slots }
 }
 
 /// Two keys are the same if what one sealed the other opens.
-fn same(place: &Place, key: DataKey) -> bool {
+fn same(place: &mut Place, key: DataKey) -> bool {
     place.store.close().unwrap();
-    Store::open(place.options(), key, place.clock.clone(), origin()).is_ok()
+    let opens = Store::open(place.options(), key, place.clock.clone(), origin()).is_ok();
+    place.reopen();
+    opens
 }
 
 #[test]
 fn every_slot_opens_the_store_that_it_was_made_for() {
     let mut place = Place::new();
     let random = SystemRandom::new();
-    let (key_file, recovery_key) =
-        (KeyFile::generate(&random).unwrap(), RecoveryKey::generate(&random).unwrap());
+    let file = KeyFile::generate(&random).unwrap();
+    let (path, data_key) = (place.file("usb.key"), place.key.clone());
+    file.save(&path).unwrap();
+    let credential = Secret::Credential(KeyFile::generate(&random).unwrap());
+    let recovery = RecoveryKey::generate(&random).unwrap();
+    let printed = recovery.to_text();
+    let words = "staple battery horse correct";
     let mut slots = KeySlots::new(INSTALL);
-    slots.add_key_file(&place.key, &key_file, &random).unwrap();
-    slots.add_recovery_key(&place.key, &recovery_key, &random).unwrap();
+    for secret in [&Secret::KeyFile(file), &credential, &passphrase(words), &Secret::RecoveryKey(recovery)] {
+        add(&mut slots, &data_key, secret);
+    }
     slots.save(&place.data_dir()).unwrap();
-
-    let path = place.file("usb.key");
-    key_file.save(&path).unwrap();
     let slots = KeySlots::load(&place.data_dir()).unwrap();
     assert_eq!(slots.install_id(), INSTALL);
-    assert_eq!(slots.kinds().collect::<Vec<_>>(), [Kind::KeyFile, Kind::RecoveryKey]);
-    assert!(same(&place, slots.open_with_key_file(&KeyFile::load(&path).unwrap()).unwrap()));
-    place.reopen();
-    let typed = RecoveryKey::parse(&recovery_key.to_text().to_lowercase()).unwrap();
-    assert!(same(&place, slots.open_with_recovery_key(&typed).unwrap()));
-    place.reopen();
-    assert!(!same(&place, DataKey::generate(&random).unwrap()));
+    let typed = RecoveryKey::parse(&printed.to_lowercase()).unwrap();
+    let loaded = Secret::KeyFile(KeyFile::load(&path).unwrap());
+    // The service manager hands a credential over as a file.
+    let Secret::Credential(handed) = credential else { unreachable!() };
+    let tried = [
+        (Kind::KeyFile, loaded),
+        (Kind::Credential, Secret::KeyFile(handed)),
+        (Kind::Passphrase, passphrase(words)),
+        (Kind::RecoveryKey, Secret::RecoveryKey(typed)),
+    ];
+    for ((kind, secret), slot) in tried.iter().zip(slots.slots()) {
+        let (key, opened) = slots.open(secret).unwrap();
+        assert_eq!((opened.kind(), opened.id()), (*kind, slot.id()));
+        assert!(same(&mut place, key), "{kind}");
+    }
+    assert!(!same(&mut place, DataKey::generate(&random).unwrap()));
 }
 
 #[test]
 fn the_slot_file_is_private_and_holds_no_key() {
     let folder = tempfile::tempdir().unwrap();
-    let Secrets { recovery_key, slots, .. } = secrets();
+    let Secrets { recovery_key: Secret::RecoveryKey(recovery_key), slots, .. } = secrets() else {
+        unreachable!()
+    };
     slots.save(folder.path()).unwrap();
     let path = folder.path().join(FILE_NAME);
     assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
@@ -78,15 +110,34 @@ fn no_slots_no_such_slot_wrong_key_and_damage_are_told_apart() {
     assert!(matches!(KeySlots::load(folder.path()), Err(Error::NoSlots(_))));
 
     let Secrets { data_key, key_file, recovery_key, slots } = secrets();
-    let random = SystemRandom::new();
-    let (other_file, other_recovery) =
-        (KeyFile::generate(&random).unwrap(), RecoveryKey::generate(&random).unwrap());
-    assert!(matches!(slots.open_with_key_file(&other_file), Err(Error::WrongKey(Kind::KeyFile))));
-    assert!(matches!(slots.open_with_recovery_key(&other_recovery), Err(Error::WrongKey(Kind::RecoveryKey))));
+    assert!(matches!(slots.open(&self::key_file()), Err(Error::WrongKey(Kind::KeyFile))));
+    assert!(matches!(slots.open(&self::recovery_key()), Err(Error::WrongKey(Kind::RecoveryKey))));
 
     let mut only_file = KeySlots::new(INSTALL);
-    only_file.add_key_file(&data_key, &key_file, &random).unwrap();
-    assert!(matches!(only_file.open_with_recovery_key(&recovery_key), Err(Error::NoSlot(Kind::RecoveryKey))));
+    add(&mut only_file, &data_key, &key_file);
+    assert!(matches!(only_file.open(&recovery_key), Err(Error::NoSlot(Kind::RecoveryKey))));
+    add(&mut only_file, &data_key, &passphrase("staple battery horse correct"));
+    let wrong = passphrase("staple battery horse Correct");
+    assert!(matches!(only_file.open(&wrong), Err(Error::WrongKey(Kind::Passphrase))));
+}
+
+#[test]
+fn a_slot_goes_with_its_key_and_the_last_one_stays() {
+    let Secrets { data_key, key_file, recovery_key, mut slots } = secrets();
+    let id = |slots: &KeySlots| slots.slots()[0].id().to_owned();
+    assert!(matches!(slots.remove("nobody's"), Err(Error::UnknownSlot(_))));
+    let first = id(&slots);
+    assert_eq!(slots.remove(&first).unwrap().kind(), Kind::KeyFile);
+    assert!(matches!(slots.open(&key_file), Err(Error::NoSlot(Kind::KeyFile))));
+    slots.open(&recovery_key).unwrap();
+    let last = id(&slots);
+    assert!(matches!(slots.remove(&last), Err(Error::LastSlot)));
+    slots.open(&recovery_key).unwrap();
+    while slots.slots().len() < 16 {
+        add(&mut slots, &data_key, &self::key_file());
+    }
+    let outcome = slots.add(&data_key, &key_file, Description::default(), &SystemRandom::new());
+    assert!(matches!(outcome, Err(Error::TooManySlots)), "{outcome:?}");
 }
 
 #[test]
@@ -102,9 +153,9 @@ fn a_slot_with_any_changed_character_is_damaged_and_the_other_still_opens() {
         changed[at] = if changed[at] == b'A' { b'B' } else { b'A' };
         fs::write(&path, &changed).unwrap();
         let slots = KeySlots::load(folder.path()).unwrap();
-        let outcome = slots.open_with_key_file(&key_file);
+        let outcome = slots.open(&key_file);
         assert!(matches!(outcome, Err(Error::DamagedSlot(Kind::KeyFile))), "at {at}: {outcome:?}");
-        slots.open_with_recovery_key(&recovery_key).unwrap();
+        slots.open(&recovery_key).unwrap();
     }
 }
 
@@ -119,7 +170,8 @@ fn a_slot_file_that_is_none_is_refused_and_left_alone() {
         text[..text.len() / 2].to_owned(),
         text.replacen("\"v\": 1", "\"v\": 2", 1),
         text.replacen("\"v\": 1", "\"v\": 1, \"x\": 1", 1),
-        text.replacen("key-file", "passphrase", 1),
+        text.replacen("key-file", "fingerprint", 1),
+        text.replacen("\"slots\": [", &format!("\"slots\": [{}", " ".repeat(300_000)), 1),
     ];
     for case in cases {
         fs::write(&path, &case).unwrap();
@@ -137,7 +189,8 @@ fn a_slot_moved_to_another_installation_does_not_open() {
     let path = folder.path().join(FILE_NAME);
     let moved = fs::read_to_string(&path).unwrap().replace(INSTALL, "another");
     fs::write(&path, moved).unwrap();
-    let outcome = KeySlots::load(folder.path()).unwrap().open_with_key_file(&key_file);
+    let moved = KeySlots::load(folder.path()).unwrap();
+    let outcome = moved.open(&key_file);
     assert!(matches!(outcome, Err(Error::DamagedSlot(Kind::KeyFile))), "{outcome:?}");
 }
 

@@ -3,6 +3,7 @@
 
 mod access;
 mod auditing;
+mod exporting;
 mod faults;
 mod files;
 mod identity;

@@ -26,7 +26,7 @@ fn epochs(from: u64, count: u64) -> Vec<NewEpoch> {
         .collect()
 }
 
-fn with_epochs(count: u64) -> Place {
+pub(crate) fn with_epochs(count: u64) -> Place {
     let place = Place::new();
     place.store.write_blocking(move |tx| tx.certify(&epochs(0, count))).unwrap();
     place
