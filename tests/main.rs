@@ -15,6 +15,7 @@
 //! - `measuring`: what `bench` and `eval` print and how they end;
 //! - `processes`: what the processes are and what they may; a demo for each;
 //! - `stick`: the release that goes on a stick, what its scripts refuse, and an installation from it;
+//! - `unlock`: what opens a store, and how that changes;
 //! - `support`: the demo, the client, the codes and the events that the others use.
 
 // Marked as tests, so that the rules for tests hold for their helpers as well.
@@ -46,3 +47,5 @@ mod processes;
 mod stick;
 #[cfg(test)]
 mod support;
+#[cfg(test)]
+mod unlock;

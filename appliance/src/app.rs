@@ -26,6 +26,7 @@ use crate::refusals::Refusals;
 use crate::retention::Retention;
 use crate::self_tests::SelfTests;
 use crate::space::Space;
+use crate::unlock::Ways;
 
 /// How often limits are enforced that nobody's request would notice.
 const HOUSEKEEPING: Duration = Duration::from_secs(5);
@@ -55,6 +56,8 @@ pub struct App {
     pub metrics: Metrics,
     /// Whether there is space for what is to be recorded.
     pub space: Space,
+    /// What opens the store, and how that changes.
+    pub ways: Ways,
     /// Held while a backup is made.
     pub backups: Arc<tokio::sync::Mutex<()>>,
     /// How the collector of the records is doing.
@@ -135,6 +138,7 @@ impl App {
         Ok(Self {
             retention: Retention::new(store.clone(), clock.clone(), random.clone(), chats.clone(), &config),
             space: Space::new(&config, store.clone(), random.clone()),
+            ways: Ways::new(store.clone(), config.data.dir.clone(), config.keys.unlock, clock.clone()),
             config: Arc::new(config),
             backups: Arc::default(),
             started_mono_us: clock.mono_us(),

@@ -5,10 +5,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use redoubt_audit::Origin;
+use redoubt_audit::{Draft, Origin};
 use redoubt_engine::Engine;
 use redoubt_store::keys::KeySlots;
-use redoubt_store::{Clock, OnDurable, Options, Store, Witness};
+use redoubt_store::{Clock, DataKey, OnDurable, Options, Store, Witness};
 use ring::rand::SystemRandom;
 use serde::{Deserialize, Serialize};
 use tokio::sync::{Notify, mpsc};
@@ -18,7 +18,7 @@ use crate::audit::anchor::Anchor;
 use crate::audit::journal::Announced;
 use crate::chat::Engines;
 use crate::clock::SystemClock;
-use crate::config::Config;
+use crate::config::{Config, Opening};
 use crate::directory::Directory;
 use crate::forwarding::{Collector, StandardOutput};
 use crate::http::{self, tls};
@@ -49,19 +49,18 @@ pub struct FrontSettings {
     pub software: String,
 }
 
-/// The store of a data folder, by the key-file slot. Its log must extend the anchor beside it, which follows the log from
-/// then on.
+/// The store of a data folder. Its log must extend the anchor beside it, which follows the log from then on.
 ///
 /// # Errors
 /// [`crate::audit::anchor::Error::NotExtended`], and whatever keeps the store from being opened.
 pub fn open_store(
     data_dir: &Path,
-    key_file: &Path,
+    unlock: &Unlock,
     software: &str,
     clock: Arc<dyn Clock>,
     random: &dyn Random,
 ) -> anyhow::Result<Store> {
-    let store = open_store_as_it_is(data_dir, key_file, software, clock, random)?;
+    let store = open_store_as_it_is(data_dir, unlock, software, clock, random)?;
     Anchor::in_folder(data_dir).check(&store)?;
     Ok(store)
 }
@@ -72,45 +71,21 @@ pub fn open_store(
 /// Whatever keeps the store from being opened.
 pub fn open_store_as_it_is(
     data_dir: &Path,
-    key_file: &Path,
-    software: &str,
-    clock: Arc<dyn Clock>,
-    random: &dyn Random,
-) -> anyhow::Result<Store> {
-    open_store_with(data_dir, &Unlock::KeyFile(key_file.to_owned()), software, clock, random)
-}
-
-/// [`open_store_as_it_is`] by another key than the key file.
-///
-/// # Errors
-/// Whatever keeps the store from being opened.
-pub fn open_store_with(
-    data_dir: &Path,
     unlock: &Unlock,
     software: &str,
     clock: Arc<dyn Clock>,
     random: &dyn Random,
 ) -> anyhow::Result<Store> {
-    open(store_options(data_dir), unlock, software, clock, random)
+    let slots = KeySlots::load(data_dir)?;
+    let key = unlock.open(&slots)?;
+    let origin = origin(slots.install_id(), software, random)?;
+    Ok(Store::open(store_options(data_dir), key, clock, origin)?)
 }
 
 /// Where the store lies, and that its checkpoints go to the anchor.
 pub fn store_options(data_dir: &Path) -> Options {
     let witness: Arc<dyn Witness> = Arc::new(Anchor::in_folder(data_dir));
     Options { witness: Some(witness), ..Options::at(database_path(data_dir)) }
-}
-
-fn open(
-    options: Options,
-    unlock: &Unlock,
-    software: &str,
-    clock: Arc<dyn Clock>,
-    random: &dyn Random,
-) -> anyhow::Result<Store> {
-    let slots = KeySlots::load(options.path.parent().context("the store is in no folder")?)?;
-    let key = unlock.open(&slots)?;
-    let origin = origin(slots.install_id(), software, random)?;
-    Ok(Store::open(options, key, clock, origin)?)
 }
 
 /// The origin of this boot's records.
@@ -137,8 +112,9 @@ pub fn serve(mut parts: FrontParts) -> anyhow::Result<()> {
     let on_durable = Some(tell(output.clone(), news.clone()));
     let witness: Arc<dyn Witness> = Arc::new(Announced(Anchor::in_folder(&config.data.dir)));
     let options = Options { on_durable, witness: Some(witness), ..store_options(&config.data.dir) };
-    let unlock = Unlock::KeyFile(config.keys.file.clone());
-    let store = open(options, &unlock, &settings.software, clock.clone(), random.as_ref())?;
+    let Some(opened) = key(&config, &parts, &clock)? else { return Ok(()) };
+    let origin = origin(&opened.install_id, &settings.software, random.as_ref())?;
+    let store = Store::open(options, opened.key, clock.clone(), origin)?;
     Anchor::in_folder(&config.data.dir).check(&store)?;
     start::require_key(&store)?;
     keep_reserve(&store);
@@ -170,7 +146,8 @@ pub fn serve(mut parts: FrontParts) -> anyhow::Result<()> {
     let embedding = app.embeddings.model().map(records::model);
     let booted = records::booted(&lockdown.to_string(), &model, embedding.as_ref());
     let tested = records::egress_tested(Process::Front, &lockdown);
-    start::record(&store, booted, tested, configuration)?;
+    let begun = [Some(booted), opened.given, Some(tested)].into_iter().flatten().collect();
+    start::record(&store, begun, configuration)?;
     tracing::info!(report = %parts.report, "locked in");
     let served = actix_web::rt::System::new().block_on(run(app, parts, tls, engines, logs, news));
     let recorded = store.write_blocking(|tx| {
@@ -183,6 +160,32 @@ pub fn serve(mut parts: FrontParts) -> anyhow::Result<()> {
     }
     // Of a store that failed this is an error, too, so that the supervisor opens it anew.
     served.and(recorded.map(|_| ()).map_err(anyhow::Error::from))
+}
+
+/// What opens the store, and the record of who gave it.
+struct Opened {
+    install_id: String,
+    key: DataKey,
+    given: Option<Draft>,
+}
+
+/// The key, from its file or from whoever is at the console; `None` if the end came before that.
+fn key(config: &Config, parts: &FrontParts, clock: &Arc<dyn Clock>) -> anyhow::Result<Option<Opened>> {
+    let data_dir = &config.data.dir;
+    let slots = KeySlots::load(data_dir)?;
+    let install_id = slots.install_id().to_owned();
+    if config.keys.unlock == Opening::File {
+        let key = Unlock::KeyFile(config.keys.file.clone()).open(&slots)?;
+        return Ok(Some(Opened { install_id, key, given: None }));
+    }
+    parts.control.waits()?;
+    let (console, shutdown) = (parts.console.try_clone()?, parts.control.clone());
+    let waited =
+        http::wait_for_key(console, data_dir, clock.clone(), async move { shutdown.shutdown().await });
+    let Some(unlocked) = actix_web::rt::System::new().block_on(waited)? else { return Ok(None) };
+    parts.control.opens()?;
+    let given = records::store_unlocked(&unlocked.slot, unlocked.failures);
+    Ok(Some(Opened { install_id, key: unlocked.key, given: Some(given) }))
 }
 
 /// Before anything is written: a start on a full disk writes into what the reserve leaves.

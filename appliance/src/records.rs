@@ -10,6 +10,7 @@ mod lockdown;
 mod people;
 pub mod rights;
 mod sessions;
+mod slots;
 
 use redoubt_audit::catalogue as event;
 use redoubt_audit::{Actor, Draft, Event, ModelRef, Object, Outcome, Source};
@@ -25,6 +26,7 @@ pub use directory::*;
 pub use lockdown::*;
 pub use people::*;
 pub use sessions::*;
+pub use slots::*;
 
 use crate::access::Lapse;
 use crate::identity::{Analyst, ApiCaller, By, Caller, First, SignedInSession};

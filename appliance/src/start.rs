@@ -71,21 +71,16 @@ fn number_of_last(reader: &Reader, event: Event) -> Result<Option<u64>, redoubt_
     Ok(audit_log::last_of(reader, event)?.map(|entry| entry.record.fields().seq))
 }
 
-/// Records that the appliance begins to serve, how its front is locked in, and its configuration if that is not the one of
-/// the last start; signs.
+/// Records how the appliance began to serve, and its configuration if that is not the one of the last start; signs.
 ///
 /// # Errors
 /// What the store says.
-pub fn record(
-    store: &Store,
-    booted: Draft,
-    tested: Draft,
-    configuration: String,
-) -> Result<(), redoubt_store::Error> {
+pub fn record(store: &Store, begun: Vec<Draft>, configuration: String) -> Result<(), redoubt_store::Error> {
     store.write_blocking(move |tx| {
         let before = audit_log::last_of(tx, catalogue::SYSTEM_CONFIG)?;
-        tx.audit(booted)?;
-        tx.audit(tested)?;
+        for draft in begun {
+            tx.audit(draft)?;
+        }
         if before.as_ref().and_then(|entry| sha256_of(&entry.record)) != Some(&configuration) {
             tx.audit(records::configured(&configuration))?;
         }

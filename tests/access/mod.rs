@@ -16,6 +16,7 @@ mod purges;
 mod quotas;
 mod retention;
 mod rights;
+mod rotation;
 mod space;
 mod traces;
 mod withheld;

@@ -25,6 +25,8 @@ const OF_THE_APPLIANCE: &[Event] = &[
     event::SYSTEM_CONFIG,
     event::SYSTEM_ENGINE_RESTART,
     event::BACKUP_RESTORE,
+    event::STORE_UNLOCK,
+    event::DATA_KEY_ROTATE,
     event::RECOVERY,
     event::STORAGE_THRESHOLD,
     event::STORE_INTEGRITY,
@@ -49,9 +51,14 @@ const OF_THE_APPLIANCE: &[Event] = &[
 ];
 
 /// These need a directory or a certificate, and are used where there is one (`identity::`), or belong to the console
-/// (`backup::`).
-const ELSEWHERE: [&str; 4] = [
+/// (`backup::`, `unlock::`).
+const ELSEWHERE: [&str; 9] = [
     "POST /api/v1/console/backups",
+    "GET /api/v1/console/slots",
+    "POST /api/v1/console/slots",
+    "POST /api/v1/console/slots/test",
+    "DELETE /api/v1/console/slots/{id}",
+    "POST /api/v1/console/slots/{id}/secret",
     "POST /api/v1/session/certificate",
     "POST /api/v1/admin/directory/test",
     "POST /api/v1/admin/mappings/dry-run",

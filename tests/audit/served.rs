@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use redoubt::clock::SystemClock;
 use redoubt::front::open_store;
+use redoubt::unlock::Unlock;
 use redoubt_audit::Record;
 use redoubt_store::audit_log::{self, Filter};
 use redoubt_store::{Store, check_free};
@@ -76,13 +77,22 @@ impl Served {
 
     /// The store, which nobody serves meanwhile.
     pub(crate) fn store(&self) -> Store {
+        self.store_by(&Unlock::KeyFile(self.key()))
+    }
+
+    fn store_by(&self, unlock: &Unlock) -> Store {
         let clock = Arc::new(SystemClock::new());
-        open_store(&self.data(), &self.key(), "tests", clock, &SystemRandom::new()).unwrap()
+        open_store(&self.data(), unlock, "tests", clock, &SystemRandom::new()).unwrap()
     }
 
     /// Every record of an event, the oldest first, of an appliance that does not run.
     pub(crate) fn records(&self, act: &str) -> Vec<Record> {
-        let store = self.store();
+        self.records_by(&Unlock::KeyFile(self.key()), act)
+    }
+
+    /// The same, opened otherwise.
+    pub(crate) fn records_by(&self, unlock: &Unlock, act: &str) -> Vec<Record> {
+        let store = self.store_by(unlock);
         let filter = Filter { act: Some(act.to_owned()), ..Filter::default() };
         let page = store.read_blocking(move |reader| audit_log::list(reader, &filter, None, 100)).unwrap();
         store.close().unwrap();

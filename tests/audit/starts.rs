@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use redoubt::clock::SystemClock;
 use redoubt_audit::{Actor, Draft, Origin, Outcome, Record, Value, catalogue};
-use redoubt_store::keys::{KeyFile, KeySlots};
+use redoubt_store::keys::{KeyFile, KeySlots, Secret};
 use redoubt_store::{Options, Store};
 
 use super::served::Served;
@@ -102,7 +102,7 @@ fn after_an_end_in_disorder_the_store_is_looked_at_and_served_only_if_it_is_inta
 fn a_log_without_a_key_is_not_served() {
     let served = Served::new("");
     let slots = KeySlots::load(&served.data()).unwrap();
-    let key = slots.open_with_key_file(&KeyFile::load(&served.key()).unwrap()).unwrap();
+    let key = slots.open(&Secret::KeyFile(KeyFile::load(&served.key()).unwrap())).unwrap().0;
     let database = served.data().join("redoubt.db");
     for file in ["redoubt.db", "redoubt.db-wal", "redoubt.db-shm", "anchors"] {
         let _was_not_there = fs::remove_file(served.data().join(file));

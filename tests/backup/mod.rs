@@ -32,7 +32,7 @@ fn back_up(config: &Path, stick: &Path) -> PathBuf {
 }
 
 /// Every file below a folder with the hash of its content.
-fn snapshot(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
+pub(crate) fn snapshot(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
     let mut files = BTreeMap::new();
     let mut folders = vec![folder.to_owned()];
     while let Some(folder) = folders.pop() {

@@ -88,7 +88,14 @@ fn chats_of(data: &Path, key: &Path) -> Vec<String> {
     use std::sync::Arc;
     let clock: Arc<dyn redoubt_store::Clock> = Arc::new(redoubt::clock::SystemClock::new());
     let random = ring::rand::SystemRandom::new();
-    let store = redoubt::front::open_store(data, key, "test", clock, &random).unwrap();
+    let store = redoubt::front::open_store(
+        data,
+        &redoubt::unlock::Unlock::KeyFile(key.to_owned()),
+        "test",
+        clock,
+        &random,
+    )
+    .unwrap();
     let chats = store
         .read_blocking(|reader| {
             let owner = redoubt_store::users::find_by_name(reader, "analyst2")?.unwrap().id;

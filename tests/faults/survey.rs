@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use redoubt::clock::SystemClock;
 use redoubt::front::open_store;
+use redoubt::unlock::Unlock;
 use redoubt_store::audit_log::{self, Filter};
 use redoubt_store::chats::{self, Chat, Scope};
 use redoubt_store::messages::{self, Message};
@@ -18,7 +19,9 @@ impl Survey {
     /// Opens the store of a data folder that nobody serves, and finds it intact.
     pub(super) fn of(data: &Path) -> Self {
         let clock = Arc::new(SystemClock::new());
-        let store = open_store(data, &data.join("store.key"), "tests", clock, &SystemRandom::new()).unwrap();
+        let store =
+            open_store(data, &Unlock::KeyFile(data.join("store.key")), "tests", clock, &SystemRandom::new())
+                .unwrap();
         assert_eq!(store.check_integrity().unwrap(), Vec::<String>::new());
         Self(store)
     }

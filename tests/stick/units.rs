@@ -28,7 +28,12 @@ fn the_services_are_exposed_to_next_to_nothing() {
 
 #[test]
 fn what_a_machine_needs_beyond_that_exposes_it_little_more() {
-    let drop_ins = [("gpu", MOST_EXPOSURE), ("outward", MOST_EXPOSURE_OUTWARD)];
+    let drop_ins = [
+        ("gpu", MOST_EXPOSURE),
+        ("sealed-key", MOST_EXPOSURE),
+        ("no-key", MOST_EXPOSURE),
+        ("outward", MOST_EXPOSURE_OUTWARD),
+    ];
     for (drop_in, most) in drop_ins {
         let folder = tempfile::tempdir().unwrap();
         let units = checkout().join("systemd");

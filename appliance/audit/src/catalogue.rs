@@ -56,6 +56,20 @@ events! {
     /// The appliance goes on from a backup. `d.made`: when that was made; `d.records`: how many it had; `d.sessions`: how
     /// many were ended.
     BACKUP_RESTORE = "system" "backup.restore";
+    /// A key slot was added: another way of opening the store. Object: the slot. `d.kind`: of what. Outcome `error`: it was not,
+    /// after all.
+    SLOT_ADD = "system" "slot.add";
+    /// A key slot was removed. As `slot.add`.
+    SLOT_REMOVE = "system" "slot.remove";
+    /// A key slot got another secret. As `slot.add`; the object is the new slot.
+    SLOT_REPLACE = "system" "slot.replace";
+    /// Somebody tried whether a key opens the store. `d.kind`; object: the slot that it opened.
+    SLOT_TEST = "system" "slot.test";
+    /// Somebody at the console opened the store for a start. Object: the slot; `d.kind`; `d.failures`: what was tried before.
+    STORE_UNLOCK = "system" "store.unlock";
+    /// The store is encrypted under another data key from here on. `d.slots`: how many open it; `d.archives`: how many were
+    /// sealed anew.
+    DATA_KEY_ROTATE = "system" "data_key.rotate";
     /// An action whose end was lost with the process was closed. Object: what was left open.
     RECOVERY = "system" "recovery";
     /// Space for the log reached a threshold. `d.percent`: which; 100: the disk was full, and the reserve was given up.

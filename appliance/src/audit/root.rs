@@ -15,6 +15,7 @@ use zeroize::Zeroizing;
 use crate::clock::DAY_US;
 use crate::http::tls;
 use crate::records;
+use crate::unlock::Resealer;
 
 /// For how many epochs, and so days, keys are made at a time.
 pub const EPOCHS: u64 = 400;
@@ -154,6 +155,16 @@ pub struct Certified {
     pub until_us: i64,
     /// The root's fingerprint.
     pub root: String,
+}
+
+/// Seals a root that was kept anew, for another data folder.
+pub(crate) fn reseal(from: &Path, to: &Path, resealer: &Resealer<'_>) -> anyhow::Result<()> {
+    let path = kept_path(from);
+    if !path.exists() {
+        return Ok(());
+    }
+    let sealed = fs::read(&path).with_context(|| path.display().to_string())?;
+    tls::write_private(&kept_path(to), &resealer.value(SEAL_PURPOSE, b"root", &sealed)?)
 }
 
 fn kept_path(data_dir: &Path) -> PathBuf {

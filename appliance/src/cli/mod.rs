@@ -1,15 +1,19 @@
 //! The command line: one file a verb; errors become exit codes here.
 
+mod ask;
 mod audit;
 mod backup;
 mod bench;
+mod beside;
 mod check;
 mod console;
 mod demo;
 mod eval;
 mod handed;
 mod init;
+mod key;
 mod openapi;
+mod opening;
 mod prepare;
 mod progress;
 mod restore;
@@ -81,6 +85,8 @@ enum Verb {
     /// A backup is checked, unpacked beside the data directory, opened and compared with its own audit log; then it takes the
     /// directory's place, which is kept under another name. Everybody is signed out, and the log says what happened.
     Restore(restore::Arguments),
+    /// Keys: what opens the store; the data key itself
+    Key(key::Arguments),
     /// What was used, by person, model or workspace
     Usage(console::Usage),
     /// What stood out: failed sign-ins, refusals, quotas
@@ -136,6 +142,7 @@ pub fn main() -> ExitCode {
         Verb::Audit(arguments) => audit::run(&arguments),
         Verb::Backup(arguments) => backup::run(&arguments),
         Verb::Restore(arguments) => restore::run(&arguments),
+        Verb::Key(arguments) => key::run(&arguments),
         Verb::Usage(arguments) => console::run(&arguments),
         Verb::Alert(arguments) => console::run(&arguments),
         Verb::Bench(arguments) => bench::run(&arguments),

@@ -59,7 +59,7 @@ pub(super) fn model_cache(data_dir: &Path) -> PathBuf {
 pub(super) fn config(data_dir: &Path, model: &Path, address: String) -> Config {
     let mut config = Config::default();
     config.data.dir = data_dir.to_owned();
-    config.keys = Keys { file: data_dir.join("store.key") };
+    config.keys = Keys { file: data_dir.join("store.key"), ..Keys::default() };
     let metrics = vec!["127.0.0.1".to_owned()];
     config.listen = Listen { address, metrics, ..Listen::default() };
     config.models.file = model.to_owned();

@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use super::handed;
 use super::voice::{remark, say};
-use crate::config::{Config, Form, Policy};
+use crate::config::{Config, Form, Opening, Policy};
 use crate::control;
 use crate::front::FrontSettings;
 use crate::lockdown::Egress;
@@ -48,7 +48,8 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
 
 /// What the front reads outside its data directory.
 pub(super) fn read_outside(config: &Config) -> Vec<PathBuf> {
-    let single = [Some(&config.keys.file), config.listen.certificate.as_ref(), config.listen.key.as_ref()];
+    let key = (config.keys.unlock == Opening::File).then_some(&config.keys.file);
+    let single = [key, config.listen.certificate.as_ref(), config.listen.key.as_ref()];
     let collector = config.audit.collector.iter().map(|collector| &collector.ca);
     let outside = single.into_iter().flatten().chain(config.certificates.paths()).chain(collector);
     outside.filter(|path| !path.starts_with(&config.data.dir)).cloned().collect()

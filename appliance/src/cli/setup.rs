@@ -6,12 +6,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::Context as _;
-use redoubt_store::keys::{KeyFile, KeySlots, RecoveryKey};
+use redoubt_store::keys::{Description, KeyFile, KeySlots, RecoveryKey, Secret};
 use redoubt_store::{Clock, DataKey, Store};
 use ring::rand::SystemRandom;
 
 use crate::audit::root::Root;
-use crate::clock::SystemClock;
+use crate::clock::{SystemClock, rfc3339};
 use crate::config::Config;
 use crate::front;
 use crate::http::tls;
@@ -96,14 +96,17 @@ fn create_keys(
     let key_file = KeyFile::generate(random)?;
     let recovery_key = RecoveryKey::generate(random)?;
     let mut slots = KeySlots::new(install_id);
-    slots.add_key_file(&key, &key_file, random)?;
-    slots.add_recovery_key(&key, &recovery_key, random)?;
     if let Some(folder) = config.keys.file.parent() {
         fs::create_dir_all(folder).with_context(|| format!("the folder {}", folder.display()))?;
     }
     key_file.save(&config.keys.file)?;
+    let printed = recovery_key.to_text().to_string();
+    let description = Description { label: String::new(), made: rfc3339(SystemClock::new().now_us()) };
+    for secret in [Secret::KeyFile(key_file), Secret::RecoveryKey(recovery_key)] {
+        slots.add(&key, &secret, description.clone(), random)?;
+    }
     slots.save(&config.data.dir)?;
-    Ok((key, recovery_key.to_text().to_string()))
+    Ok((key, printed))
 }
 
 /// Where the line lies that auditors pin.

@@ -30,3 +30,10 @@ pub(super) fn remark(text: &str) {
 pub(super) fn has_lost_something() -> bool {
     LOST.load(Ordering::Relaxed)
 }
+
+/// A question, whose answer goes on the same line.
+pub(super) fn ask(question: &str) {
+    let mut terminal = io::stderr().lock();
+    // A terminal that is gone answers nothing either.
+    let _gone = write!(terminal, "{question}").and_then(|()| terminal.flush());
+}

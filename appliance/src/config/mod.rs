@@ -28,7 +28,7 @@ pub use audit::{Audit, Collector, Form, Format};
 pub use certificates::{Certificates, Subject};
 pub use directory::{Directory, InChain, Mapping, Method, Security, Server};
 pub use egress::{Egress, Policy};
-pub use keys::Keys;
+pub use keys::{Keys, Opening};
 pub use listen::Listen;
 pub use log::Log;
 pub use marking::Marking;

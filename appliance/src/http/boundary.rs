@@ -183,7 +183,8 @@ fn from_status(status: StatusCode) -> Code {
     }
 }
 
-fn body(request: &HttpRequest, error: &Error, id: &str) -> HttpResponse {
+/// What a client is told of a failure.
+pub(super) fn body(request: &HttpRequest, error: &Error, id: &str) -> HttpResponse {
     let mut response = HttpResponse::build(error.code.status());
     if let Some(seconds) = error.retry_after_seconds {
         response.insert_header((header::RETRY_AFTER, seconds));

@@ -25,6 +25,7 @@ use super::client_certificate::AskForOne;
 use crate::clock::{Clock, SECOND_US};
 use crate::config::Listen;
 use crate::identity::certificate::Authority;
+use crate::unlock::Resealer;
 
 const SEAL_PURPOSE: &str = "tls-key";
 /// Both certificates live ten years: nobody can renew one unnoticed on a network without a way out.
@@ -146,6 +147,13 @@ pub fn certificates(data_dir: &Path, listen: &Listen) -> anyhow::Result<Vec<Cert
 pub trait Unseal: Fn(&str, &[u8], &[u8]) -> Result<Zeroizing<Vec<u8>>, redoubt_store::Error> {}
 
 impl<F: Fn(&str, &[u8], &[u8]) -> Result<Zeroizing<Vec<u8>>, redoubt_store::Error>> Unseal for F {}
+
+/// Seals the key of our own certificate anew, for a data folder that has a copy of everything else.
+pub(crate) fn reseal(from: &Path, to: &Path, resealer: &Resealer<'_>) -> anyhow::Result<()> {
+    let path = key_path(from);
+    let sealed = fs::read(&path).with_context(|| format!("the certificate's key {}", path.display()))?;
+    write_private(&key_path(to), &resealer.value(SEAL_PURPOSE, b"server", &sealed)?)
+}
 
 fn own_key(data_dir: &Path, unseal: impl Unseal) -> anyhow::Result<PrivateKeyDer<'static>> {
     let path = key_path(data_dir);

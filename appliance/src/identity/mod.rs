@@ -56,6 +56,7 @@ pub use reauthentication::{Again, Purpose};
 pub use session::{HashedToken, PENDING_SECONDS, PlainToken, SignedInSession};
 pub use sign_in::{Attempt, Enrolment, Next, SignedIn};
 pub use totp::TotpSecret;
+pub(crate) use totp::reseal;
 
 use crate::config::{self, SignIn};
 use crate::directory::Directory;

@@ -1,10 +1,12 @@
 //! One-time codes (RFC 6238: SHA-1, 6 digits, 30 seconds, one step of drift either way).
 
 use data_encoding::BASE32_NOPAD;
+use redoubt_store::{Tx, totp};
 use totp_rs::{Algorithm, Builder, Secret, Totp};
 use zeroize::Zeroizing;
 
 use crate::random::{self, NoRandomness, Random};
+use crate::unlock::Resealer;
 
 /// What an authenticator shows as the issuer of the account.
 const ISSUER: &str = "Redoubt";
@@ -13,6 +15,11 @@ const SECRET_BYTES: usize = 20;
 /// The purpose under which the store seals these secrets; the person's id is the associated data, so that
 /// a secret moved to another person's row does not open.
 pub(super) const SEAL_PURPOSE: &str = "totp-secret";
+
+/// Seals every person's secret anew.
+pub(crate) fn reseal(tx: &mut Tx<'_>, resealer: &Resealer<'_>) -> Result<usize, redoubt_store::Error> {
+    totp::reseal(tx, |user_id, sealed| resealer.value(SEAL_PURPOSE, user_id.as_bytes(), sealed))
+}
 
 /// A person's TOTP secret: 160 random bits.
 pub struct TotpSecret(Zeroizing<Vec<u8>>);

@@ -13,7 +13,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{mpsc, watch};
 
 use super::entry;
-use super::message::{self, FrontReady, FrontStart, Lockdowns, ToFront};
+use super::message::{self, FromFront, FrontStart, Lockdowns, ToFront};
 use crate::lockdown::{self, Cage, Process, Report};
 
 /// What the front gets from its supervisor.
@@ -136,7 +136,23 @@ impl Control {
     /// # Errors
     /// The supervisor is gone.
     pub fn ready(&self, details: Value) -> io::Result<()> {
-        message::send(&self.socket, &FrontReady { details }, &[])
+        message::send(&self.socket, &FromFront::Serves { details }, &[])
+    }
+
+    /// Tells the supervisor that the front waits for somebody to give it a key.
+    ///
+    /// # Errors
+    /// The supervisor is gone.
+    pub fn waits(&self) -> io::Result<()> {
+        message::send(&self.socket, &FromFront::Waits, &[])
+    }
+
+    /// Tells the supervisor that the front was given a key.
+    ///
+    /// # Errors
+    /// The supervisor is gone.
+    pub fn opens(&self) -> io::Result<()> {
+        message::send(&self.socket, &FromFront::Opens, &[])
     }
 
     /// Resolves when the front is to finish what is running and end: at the supervisor's word or death, or

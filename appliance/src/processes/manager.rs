@@ -37,7 +37,16 @@ impl Manager {
 
     /// It serves. From now on it is expected to live.
     pub(super) fn ready(&mut self) {
-        self.tell("READY=1");
+        self.live("READY=1\nSTATUS=It serves.");
+    }
+
+    /// It waits for a key, for as long as it takes: that is no failure to start.
+    pub(super) fn waits(&mut self) {
+        self.live("READY=1\nSTATUS=The store is locked: `redoubt key unlock` opens it.");
+    }
+
+    fn live(&mut self, state: &str) {
+        self.tell(state);
         self.next = self.interval.map(|_| Instant::now());
     }
 
@@ -103,7 +112,10 @@ mod tests {
         assert!(told.next_beat().unwrap() > Instant::now() + Duration::from_millis(900));
         told.stopping();
         assert_eq!(told.next_beat(), None);
-        assert_eq!([(); 3].map(|()| heard(&manager)), ["READY=1", "WATCHDOG=1", "STOPPING=1"]);
+        assert_eq!(
+            [(); 3].map(|()| heard(&manager)),
+            ["READY=1\nSTATUS=It serves.", "WATCHDOG=1", "STOPPING=1"]
+        );
     }
 
     #[test]
@@ -114,7 +126,7 @@ mod tests {
         told.ready();
         told.beat();
         told.stopping();
-        assert_eq!([(); 2].map(|()| heard(&manager)), ["READY=1", "STOPPING=1"]);
+        assert_eq!([(); 2].map(|()| heard(&manager)), ["READY=1\nSTATUS=It serves.", "STOPPING=1"]);
     }
 
     #[test]

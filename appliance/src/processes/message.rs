@@ -90,10 +90,15 @@ pub(super) struct FrontStart {
     pub(super) settings: Value,
 }
 
-/// From the front: it serves.
+/// From the front.
 #[derive(Debug, Serialize, Deserialize)]
-pub(super) struct FrontReady {
-    pub(super) details: Value,
+pub(super) enum FromFront {
+    /// It waits for somebody to give it a key.
+    Waits,
+    /// It has been given one.
+    Opens,
+    /// It serves.
+    Serves { details: Value },
 }
 
 /// Sends one message with open files. The receiver gets duplicates.
@@ -171,10 +176,11 @@ mod tests {
             file.write_all(text.as_bytes()).unwrap();
             file
         });
-        send(&one, &FrontReady { details: "größer".into() }, &files.each_ref().map(AsFd::as_fd)).unwrap();
+        let serves = FromFront::Serves { details: "größer".into() };
+        send(&one, &serves, &files.each_ref().map(AsFd::as_fd)).unwrap();
         (&one).write_all(b"foreign").unwrap();
-        let (message, received) = receive::<FrontReady>(&other).unwrap().unwrap();
-        assert_eq!(message.details, "größer");
+        let (message, received) = receive::<FromFront>(&other).unwrap().unwrap();
+        assert!(matches!(message, FromFront::Serves { details } if details == "größer"));
         let read = |file: OwnedFd| {
             let (mut file, mut text) = (File::from(file), String::new());
             file.seek(SeekFrom::Start(0)).unwrap();

@@ -21,7 +21,7 @@ use super::aside::{Aside, AsidePlan, CollectorPlan, STEADY};
 use super::backoff::Backoff;
 use super::child::{Child, Death};
 use super::manager::Manager;
-use super::message::{self, Caged, EngineStart, FrontReady, FrontStart, ToFront};
+use super::message::{self, Caged, EngineStart, FromFront, FrontStart, ToFront};
 use super::pair::DirectoryPlan;
 use super::{CAGING_DEADLINE, ENGINE_VERB, EXECUTABLE, FRONT_VERB, signals};
 use crate::lockdown::{self, Egress, Process, Report};
@@ -81,8 +81,8 @@ pub struct Pids {
 enum Event {
     /// Somebody wants the appliance to end.
     Stop,
-    /// The front with this number serves.
-    Ready(u32, Value),
+    /// Of the front with this number.
+    Said(u32, FromFront),
     Died(Death),
 }
 
@@ -116,10 +116,7 @@ pub fn supervise(plan: Plan, ready: impl FnOnce(&Pids, Value)) -> anyhow::Result
         supervisor.start_aside(index)?;
     }
     match supervisor.await_ready()? {
-        Some((pids, details)) => {
-            ready(&pids, details);
-            supervisor.plan.manager.ready();
-        }
+        Some((pids, details)) => ready(&pids, details),
         None => return supervisor.stop(),
     }
     supervisor.watch();
@@ -201,9 +198,9 @@ impl Supervisor {
         }
         let (pid, socket, tell) = (child.pid(), control.try_clone()?, self.tell.clone());
         thread::Builder::new().name("front's word".to_owned()).spawn(move || {
-            while let Ok(Some((FrontReady { details }, _))) = message::receive(&socket) {
+            while let Ok(Some((word, _))) = message::receive(&socket) {
                 // Fails only where the supervisor has stopped already.
-                let _stopped = tell.send(Event::Ready(pid, details));
+                let _stopped = tell.send(Event::Said(pid, word));
             }
         })?;
         tracing::info!(pid, "front started");
@@ -235,21 +232,21 @@ impl Supervisor {
     fn await_ready(&mut self) -> anyhow::Result<Option<(Pids, Value)>> {
         let (Some(front), Some(engine)) = (&self.front, &self.engine) else { bail!("nothing was started") };
         let pids = Pids { supervisor: std::process::id(), front: front.child.pid(), engine: engine.pid() };
-        while let Ok(event) = self.events.recv() {
-            match event {
-                Event::Ready(pid, details) if pid == pids.front => {
-                    self.note_ready(pid);
+        loop {
+            match self.next_event(None) {
+                Ok(Event::Said(pid, FromFront::Serves { details })) if pid == pids.front => {
+                    self.note_serving(pid);
                     return Ok(Some((pids, details)));
                 }
-                Event::Died(death) if [pids.front, pids.engine].contains(&death.pid) => {
+                Ok(Event::Said(pid, word)) => self.hear(pid, &word),
+                Ok(Event::Died(death)) if [pids.front, pids.engine].contains(&death.pid) => {
                     return Err(self.failure(&pids, death));
                 }
-                Event::Stop => return Ok(None),
-                Event::Died(death) => self.bury(&death),
-                Event::Ready(..) => {}
+                Ok(Event::Stop) | Err(RecvTimeoutError::Disconnected) => return Ok(None),
+                Ok(Event::Died(death)) => self.bury(&death),
+                Err(RecvTimeoutError::Timeout) => {}
             }
         }
-        Ok(None)
     }
 
     /// Why the two did not come up. One often takes the other with it, so both are heard.
@@ -273,24 +270,41 @@ impl Supervisor {
     /// Replaces what dies until the end is asked for.
     fn watch(&mut self) {
         loop {
-            self.plan.manager.beat();
             let asides = self.asides.iter().filter_map(|aside| aside.due);
-            let due = self.due.into_iter().chain(asides).chain(self.plan.manager.next_beat()).min();
-            let wait = due.map(|due| due.saturating_duration_since(Instant::now()));
-            let event = match wait {
-                Some(wait) => self.events.recv_timeout(wait),
-                None => self.events.recv().map_err(|_| RecvTimeoutError::Disconnected),
-            };
-            match event {
+            let due = self.due.into_iter().chain(asides).min();
+            match self.next_event(due) {
                 Ok(Event::Stop) | Err(RecvTimeoutError::Disconnected) => return,
-                Ok(Event::Ready(pid, _)) => self.note_ready(pid),
+                Ok(Event::Said(pid, word)) => self.hear(pid, &word),
                 Ok(Event::Died(death)) => self.bury(&death),
                 Err(RecvTimeoutError::Timeout) => self.repair(),
             }
         }
     }
 
-    fn note_ready(&mut self, pid: u32) {
+    /// What happens until `due`, or until the manager wants to hear that we live, which it does here.
+    fn next_event(&mut self, due: Option<Instant>) -> Result<Event, RecvTimeoutError> {
+        self.plan.manager.beat();
+        match due.into_iter().chain(self.plan.manager.next_beat()).min() {
+            Some(due) => self.events.recv_timeout(due.saturating_duration_since(Instant::now())),
+            None => self.events.recv().map_err(|_| RecvTimeoutError::Disconnected),
+        }
+    }
+
+    fn hear(&mut self, pid: u32, word: &FromFront) {
+        match word {
+            FromFront::Waits => {
+                tracing::warn!(pid, "the store is locked: `redoubt key unlock` opens it");
+                self.plan.manager.waits();
+                // Nobody on the LAN waits for a key that may not come today.
+                self.hang_up();
+            }
+            FromFront::Opens => self.listen(),
+            FromFront::Serves { .. } => self.note_serving(pid),
+        }
+    }
+
+    fn note_serving(&mut self, pid: u32) {
+        self.plan.manager.ready();
         if let Some(front) = self.front.as_mut().filter(|front| front.child.pid() == pid) {
             front.serves = true;
             tracing::info!(pid, "front serves");
@@ -417,7 +431,7 @@ impl Supervisor {
                     self.front.take_if(|front| front.child.pid() == death.pid);
                     self.engine.take_if(|engine| engine.pid() == death.pid);
                 }
-                Ok(Event::Ready(..)) => {}
+                Ok(Event::Said(..)) => {}
                 Ok(Event::Stop) => return tracing::warn!("told twice to stop, ending at once"),
                 Err(_) => return tracing::warn!("a process did not end in time and is killed"),
             }

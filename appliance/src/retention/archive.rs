@@ -9,6 +9,7 @@ use std::io::{ErrorKind, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
+use anyhow::Context as _;
 use redoubt_store::archives::{self, Archive, Contents};
 use redoubt_store::retention::{self, Due};
 use redoubt_store::{Page, Store, workspaces};
@@ -20,9 +21,14 @@ use crate::access::Error;
 use crate::clock::rfc3339;
 use crate::identity::By;
 use crate::records::custody as records;
+use crate::unlock::Resealer;
 
 /// What the seal is for; no other sealed value opens as an archive.
 const PURPOSE: &str = "chat-archive";
+/// Where the files are, below the data folder.
+pub(super) const FOLDER: &str = "archives";
+/// How many rows are read at once.
+const PAGE: usize = 1_000;
 const FORMAT: &str = "redoubt-archive/1";
 /// A chat has at most 8 MiB of text; JSON may need six bytes for one. A longer file is none of ours.
 const MAX_BYTES: u64 = 64 << 20;
@@ -240,6 +246,38 @@ impl Archives {
         let this = self.clone();
         let broken = || Error::Archive { file: ".".to_owned(), why: "the work broke off".to_owned() };
         tokio::task::spawn_blocking(move || work(&this)).await.unwrap_or_else(|_| Err(broken()))
+    }
+}
+
+/// Seals every archive anew, for another data folder. Returns them with the sums that they have there; their rows are as they
+/// were.
+pub(crate) fn reseal(from: &Path, to: &Path, resealer: &Resealer<'_>) -> anyhow::Result<Vec<Archive>> {
+    let (from, to) = (from.join(FOLDER), to.join(FOLDER));
+    let mut archives = all(resealer.old())?;
+    for archive in &mut archives {
+        let path = from.join(&archive.file);
+        let sealed = fs::read(&path).with_context(|| path.display().to_string())?;
+        anyhow::ensure!(
+            hex(&sealed) == archive.sha256,
+            "{}: it is not the file that was written",
+            path.display()
+        );
+        let anew = resealer.value(PURPOSE, archive.chat_id.as_bytes(), &sealed)?;
+        write_durably(&to, &to.join(&archive.file), &anew)?;
+        (archive.sha256, archive.bytes) = (hex(&anew), anew.len() as u64);
+    }
+    Ok(archives)
+}
+
+fn all(store: &Store) -> anyhow::Result<Vec<Archive>> {
+    let (mut found, mut cursor) = (Vec::new(), None::<String>);
+    loop {
+        let page = store.read_blocking(move |reader| archives::list(reader, PAGE, cursor.as_deref()))?;
+        found.extend(page.items);
+        cursor = page.next;
+        if cursor.is_none() {
+            return Ok(found);
+        }
     }
 }
 

@@ -19,6 +19,7 @@ use tokio::sync::Mutex;
 
 pub use archive::ArchiveDetail;
 use archive::Archives;
+pub(crate) use archive::reseal;
 pub use holds::{HoldDetail, NewHold};
 pub use policy::{Outlook, Run};
 pub use purge::{PurgeDetail, Stage};
@@ -59,7 +60,7 @@ impl Retention {
         config: &Config,
     ) -> Self {
         // The folder is made when the first chat goes into it.
-        let archives = Archives::new(config.data.dir.join("archives"), store.clone());
+        let archives = Archives::new(config.data.dir.join(archive::FOLDER), store.clone());
         let hour = config.retention.hour;
         let (last_day, running, purging) = (Arc::new(AtomicI64::new(-1)), Arc::default(), Arc::default());
         Self { store, clock, random, chats, archives, hour, last_day, running, purging }

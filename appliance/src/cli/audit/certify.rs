@@ -9,6 +9,7 @@ use redoubt_store::{Clock, Store, audit_epochs};
 use ring::rand::SystemRandom;
 use serde_json::json;
 
+use super::super::ask;
 use super::super::console::Target;
 use super::super::software;
 use super::super::voice::say;
@@ -30,7 +31,8 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let given = arguments.root_key.as_deref().map(Root::load).transpose()?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
     let random = SystemRandom::new();
-    let store = open_store(&config.data.dir, &config.keys.file, &software()?, clock.clone(), &random)?;
+    let store =
+        open_store(&config.data.dir, &ask::configured(&config)?, &software()?, clock.clone(), &random)?;
     let root = match given {
         Some(root) => root,
         None => Root::kept(&config.data.dir, &store)?

@@ -5,11 +5,12 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
 use redoubt_store::DataKey;
-use redoubt_store::keys::{Error, KeyFile, KeySlots, Kind};
+use redoubt_store::keys::{Error, KeySlots, Kind};
 
 use super::{Code, Outcome};
-use crate::config::Config;
+use crate::config::{Config, Opening};
 use crate::front::database_path;
+use crate::unlock::Unlock;
 
 /// What came of it, for the checks that need the key.
 pub(super) struct Opened {
@@ -36,10 +37,15 @@ pub(super) fn check(config: &Config) -> Opened {
             return Opened { outcome, key: None, install_id: None };
         }
     };
-    let key = match KeyFile::load(path).and_then(|file| slots.open_with_key_file(&file)) {
+    let key = match Unlock::KeyFile(path.clone()).open(&slots) {
         Ok(key) => {
             outcome.find(format!("{} opens its slot", path.display()));
             Some(key)
+        }
+        // Nobody is asked for a secret by a look.
+        Err(_) if config.keys.unlock == Opening::Console => {
+            outcome.find("a start asks for the passphrase or the recovery key");
+            None
         }
         Err(error) => {
             let advice = advice(&error);
@@ -47,7 +53,7 @@ pub(super) fn check(config: &Config) -> Opened {
             None
         }
     };
-    if !slots.kinds().any(|kind| kind == Kind::RecoveryKey) {
+    if !slots.slots().iter().any(|slot| slot.kind() == Kind::RecoveryKey) {
         let advice = "keep a copy of the key file apart from this machine: without it everything is lost";
         outcome.warn("there is no slot for a recovery key", advice);
     }

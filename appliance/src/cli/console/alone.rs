@@ -33,7 +33,13 @@ pub(super) fn open(config: Config) -> anyhow::Result<Console> {
     let random: Arc<dyn Random> = Arc::new(SystemRandom::new());
     // The store's lock comes first: whoever has it is the only one to listen.
     let software = super::super::software()?;
-    let store = open_store(&data_dir, &config.keys.file, &software, clock.clone(), random.as_ref())?;
+    let store = open_store(
+        &data_dir,
+        &super::super::ask::configured(&config)?,
+        &software,
+        clock.clone(),
+        random.as_ref(),
+    )?;
     let console = control::listen(&data_dir)?;
     let manifests = models::named(&config.models)?;
     let app = App::build(Parts {

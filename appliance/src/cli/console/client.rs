@@ -31,15 +31,22 @@ impl Console {
         Self { data_dir: data_dir.to_owned(), _alone: None }
     }
 
+    /// The appliance that serves a data directory; `None` if nobody does.
+    pub(in super::super) fn served_at(data_dir: &Path) -> anyhow::Result<Option<Self>> {
+        let connected = crate::control::connect(data_dir)
+            .with_context(|| format!("the data directory {}", data_dir.display()))?;
+        Ok(connected.map(|_| Self::served(data_dir)))
+    }
+
     pub(super) fn alone(data_dir: &Path, alone: Alone) -> Self {
         Self { data_dir: data_dir.to_owned(), _alone: Some(alone) }
     }
 
-    pub(super) fn get(&self, path: &str) -> anyhow::Result<Value> {
+    pub(in super::super) fn get(&self, path: &str) -> anyhow::Result<Value> {
         self.call("GET", path, None)
     }
 
-    pub(super) fn post(&self, path: &str, body: &Value) -> anyhow::Result<Value> {
+    pub(in super::super) fn post(&self, path: &str, body: &Value) -> anyhow::Result<Value> {
         self.call("POST", path, Some(body))
     }
 
@@ -51,7 +58,7 @@ impl Console {
         self.call("PUT", path, None)
     }
 
-    pub(super) fn delete(&self, path: &str) -> anyhow::Result<Value> {
+    pub(in super::super) fn delete(&self, path: &str) -> anyhow::Result<Value> {
         self.call("DELETE", path, None)
     }
 

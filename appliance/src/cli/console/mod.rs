@@ -10,7 +10,7 @@ mod directory;
 mod download;
 mod group;
 mod model;
-mod print;
+pub(super) mod print;
 mod retention;
 mod session;
 mod usage;
@@ -19,12 +19,11 @@ mod workspace;
 
 use std::path::PathBuf;
 
-use anyhow::Context as _;
 use serde_json::Value;
 
 use crate::config::Config;
-use client::Console;
 
+pub(super) use client::Console;
 pub(super) use directory::Arguments as Directory;
 pub(super) use download::Body;
 pub(super) use group::Arguments as Group;
@@ -76,14 +75,11 @@ impl Target {
 
     pub(super) fn open(&self) -> anyhow::Result<Console> {
         let config = self.config()?;
-        let data_dir = &config.data.dir;
-        let served = crate::control::connect(data_dir)
-            .with_context(|| format!("the data directory {}", data_dir.display()))?;
-        if served.is_some() { Ok(Console::served(data_dir)) } else { alone::open(config) }
+        Console::served_at(&config.data.dir)?.map_or_else(|| alone::open(config), Ok)
     }
 
     /// Prints an answer: as it came with `--json`, else as `table` shows it.
-    fn show(&self, answer: &Value, table: impl FnOnce(&Value)) {
+    pub(super) fn show(&self, answer: &Value, table: impl FnOnce(&Value)) {
         if self.json { print::json(answer) } else { table(answer) }
     }
 }

@@ -4,12 +4,12 @@ use serde_json::Value;
 
 use super::super::voice::say;
 
-pub(super) fn json(value: &Value) {
+pub(in super::super) fn json(value: &Value) {
     say(&value.to_string());
 }
 
 /// Rows under headings. A column is named by its heading and the field that it shows; `.` goes into an object.
-pub(super) fn table(columns: &[(&str, &str)], items: &[Value], nothing: &str) {
+pub(in super::super) fn table(columns: &[(&str, &str)], items: &[Value], nothing: &str) {
     if items.is_empty() {
         return say(nothing);
     }
@@ -29,14 +29,14 @@ pub(super) fn table(columns: &[(&str, &str)], items: &[Value], nothing: &str) {
 }
 
 /// One fact a line.
-pub(super) fn facts(fields: &[(&str, &str)], item: &Value) {
+pub(in super::super) fn facts(fields: &[(&str, &str)], item: &Value) {
     let width = fields.iter().map(|(name, _)| name.chars().count()).max().unwrap_or_default();
     for (name, field) in fields {
         say(&format!("{name:<width$}  {}", text(at(item, field))));
     }
 }
 
-pub(super) fn sentence(text: &str) {
+pub(in super::super) fn sentence(text: &str) {
     say(text);
 }
 

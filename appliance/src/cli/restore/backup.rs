@@ -1,19 +1,17 @@
 //! Restoring a backup. **Invariant:** the data directory is what it was, or the restored one: everything happens in a folder
-//! beside it, which takes its place at the end; what was there before is kept under another name.
+//! beside it, which takes its place at the end.
 
 use std::fs;
-use std::io::{self, BufRead as _, IsTerminal as _};
-use std::os::unix::fs::{MetadataExt as _, chown};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context as _, bail};
-use redoubt_store::keys::{KeyFile, KeySlots, RecoveryKey};
+use redoubt_store::keys::{Description, KeyFile, KeySlots, Secret};
 use redoubt_store::{Clock, Store, Tx, audit_checkpoints, audit_log, check_free, sessions};
 use ring::rand::SystemRandom;
 use serde_json::json;
-use zeroize::Zeroizing;
 
+use super::super::beside::Draft;
 use super::super::progress::Progress;
 use super::super::software;
 use super::super::voice::say;
@@ -21,8 +19,9 @@ use super::Arguments;
 use crate::audit::anchor::Anchor;
 use crate::backup::{Backup, Summary};
 use crate::clock::{SystemClock, rfc3339};
-use crate::config::Config;
-use crate::front::open_store_with;
+use crate::config::{Config, Opening};
+use crate::control;
+use crate::front::open_store;
 use crate::records;
 use crate::unlock::Unlock;
 
@@ -30,15 +29,21 @@ pub(super) fn run(arguments: &Arguments, path: &Path) -> anyhow::Result<()> {
     let config = arguments.target.config()?;
     let data_dir = config.data.dir.clone();
     if !arguments.drill {
-        check_free(&data_dir).with_context(|| format!("{}: stop the appliance first", data_dir.display()))?;
+        let stopped = || format!("{}: stop the appliance first", data_dir.display());
+        check_free(&data_dir).with_context(stopped)?;
+        // One that waits for a key does not have the store yet.
+        if data_dir.exists() && control::connect(&data_dir)?.is_some() {
+            bail!(stopped());
+        }
     }
     let backup = Backup::open(path).with_context(|| path.display().to_string())?;
     let mut progress = Progress::new("checking", Some(backup.size()));
     backup.check(|bytes| progress.add(bytes)).with_context(|| path.display().to_string())?;
     progress.end();
-    let unlock = unlock(arguments, &config)?;
-    let draft = Draft::unpack(&backup, &data_dir)?;
-    let opened = draft.open(&unlock)?;
+    let unlock = arguments.by.unlock(&config)?;
+    let draft = Draft::new(&data_dir, "restore")?;
+    backup.unpack(draft.path())?;
+    let opened = open(draft.path(), &unlock)?;
     let restored =
         if arguments.drill { None } else { Some(settle(&opened.store, &data_dir, backup.summary())?) };
     opened.store.close()?;
@@ -46,25 +51,10 @@ pub(super) fn run(arguments: &Arguments, path: &Path) -> anyhow::Result<()> {
     let Some(sessions) = restored else {
         return tell_drill(arguments, &sound);
     };
-    let new_key = new_key_file(&draft.0, &unlock, &config)?;
+    let new_key = new_key_file(draft.path(), &unlock, &config)?;
     let before = draft.take_place(&data_dir)?;
     tell(arguments, &Placed { sound, sessions, data_dir, before, new_key })
 }
-
-fn unlock(arguments: &Arguments, config: &Config) -> anyhow::Result<Unlock> {
-    if !arguments.recovery_key {
-        return Ok(Unlock::KeyFile(config.keys.file.clone()));
-    }
-    if io::stdin().is_terminal() {
-        say("Type the recovery key, and Enter:");
-    }
-    let mut typed = Zeroizing::new(String::new());
-    io::stdin().lock().read_line(&mut typed)?;
-    Ok(Unlock::RecoveryKey(RecoveryKey::parse(typed.trim())?))
-}
-
-/// The folder beside the data directory; gone when dropped, unless it took the directory's place.
-struct Draft(PathBuf);
 
 /// A restored store that holds together.
 struct Opened {
@@ -72,79 +62,15 @@ struct Opened {
     records: u64,
 }
 
-impl Draft {
-    fn unpack(backup: &Backup, data_dir: &Path) -> anyhow::Result<Self> {
-        let draft = Self(beside(data_dir, "restore")?);
-        // Left behind by an attempt that was interrupted.
-        draft.remove()?;
-        backup.unpack(&draft.0)?;
-        Ok(draft)
+/// Opens the store, and compares all that it holds with its audit log, and that with its checkpoint.
+fn open(folder: &Path, unlock: &Unlock) -> anyhow::Result<Opened> {
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
+    let store = open_store(folder, unlock, &software()?, clock, &SystemRandom::new())?;
+    if let Some(problem) = store.check_integrity()?.first() {
+        return Err(redoubt_store::Error::NotIntact(problem.clone()).into());
     }
-
-    /// Opens the store, and compares all that it holds with its audit log, and that with its checkpoint.
-    fn open(&self, unlock: &Unlock) -> anyhow::Result<Opened> {
-        let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
-        let store = open_store_with(&self.0, unlock, &software()?, clock, &SystemRandom::new())?;
-        Anchor::in_folder(&self.0).check(&store)?;
-        if let Some(problem) = store.check_integrity()?.first() {
-            return Err(redoubt_store::Error::NotIntact(problem.clone()).into());
-        }
-        let records = store.read_blocking(audit_log::size)?;
-        Ok(Opened { store, records })
-    }
-
-    /// Puts it in the place of the data directory, and returns the new name of what was there.
-    fn take_place(&self, data_dir: &Path) -> anyhow::Result<Option<PathBuf>> {
-        let before = match fs::metadata(data_dir) {
-            Ok(present) => {
-                give_to(&self.0, present.uid(), present.gid())?;
-                let time: String = rfc3339(SystemClock::new().now_us()).chars().take(19).collect();
-                let before = beside(data_dir, &format!("before-{}", time.replace(':', "")))?;
-                fs::rename(data_dir, &before).with_context(|| data_dir.display().to_string())?;
-                Some(before)
-            }
-            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
-            Err(error) => return Err(error).with_context(|| data_dir.display().to_string()),
-        };
-        fs::rename(&self.0, data_dir).with_context(|| data_dir.display().to_string())?;
-        if let Some(parent) = data_dir.parent() {
-            fs::File::open(parent)?.sync_all()?;
-        }
-        Ok(before)
-    }
-
-    fn remove(&self) -> io::Result<()> {
-        match fs::remove_dir_all(&self.0) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-            _ => Ok(()),
-        }
-    }
-}
-
-impl Drop for Draft {
-    fn drop(&mut self) {
-        if let Err(error) = self.remove() {
-            tracing::warn!(%error, folder = %self.0.display(), "the folder of an attempt to restore stays");
-        }
-    }
-}
-
-/// A name beside the data directory, on the same file system.
-fn beside(data_dir: &Path, what: &str) -> anyhow::Result<PathBuf> {
-    let Some(name) = data_dir.file_name() else { bail!("{} has no name", data_dir.display()) };
-    let mut name = name.to_owned();
-    name.push(format!(".{what}"));
-    Ok(data_dir.with_file_name(name))
-}
-
-/// The user who has the data directory gets what root unpacked.
-fn give_to(path: &Path, uid: u32, gid: u32) -> io::Result<()> {
-    if path.is_dir() {
-        for entry in fs::read_dir(path)? {
-            give_to(&entry?.path(), uid, gid)?;
-        }
-    }
-    chown(path, Some(uid), Some(gid))
+    let records = store.read_blocking(audit_log::size)?;
+    Ok(Opened { store, records })
 }
 
 /// Writes into the restored log what happened to it, and ends the sessions of then. Returns how many.
@@ -171,16 +97,17 @@ fn settle(store: &Store, data_dir: &Path, summary: &Summary) -> anyhow::Result<u
 /// A store that was opened by the recovery key, where the key file is lost, gets another one.
 fn new_key_file(folder: &Path, unlock: &Unlock, config: &Config) -> anyhow::Result<Option<PathBuf>> {
     let path = &config.keys.file;
-    if !matches!(unlock, Unlock::RecoveryKey(_)) || path.exists() {
+    if matches!(unlock, Unlock::KeyFile(_)) || config.keys.unlock != Opening::File || path.exists() {
         return Ok(None);
     }
     let (mut slots, random) = (KeySlots::load(folder)?, SystemRandom::new());
-    let key_file = KeyFile::generate(&random)?;
-    slots.add_key_file(&unlock.open(&slots)?, &key_file, &random)?;
     if let Some(parent) = path.parent() {
         fs::create_dir_all(parent).with_context(|| parent.display().to_string())?;
     }
+    let key_file = KeyFile::generate(&random)?;
     key_file.save(path)?;
+    let description = Description { label: String::new(), made: rfc3339(SystemClock::new().now_us()) };
+    slots.add(&unlock.open(&slots)?, &Secret::KeyFile(key_file), description, &random)?;
     slots.save(folder)?;
     Ok(Some(path.clone()))
 }

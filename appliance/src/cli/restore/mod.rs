@@ -7,6 +7,7 @@ use std::path::PathBuf;
 
 use super::Usage;
 use super::console::Target;
+use super::opening::By;
 
 #[derive(clap::Args)]
 pub(super) struct Arguments {
@@ -18,10 +19,8 @@ pub(super) struct Arguments {
     /// Only try it: restore it beside the data directory, open and check it, and delete it again. Nothing else is touched
     #[arg(long, requires = "backup")]
     drill: bool,
-    /// Open it by the recovery key, which is asked for (or read from standard input). Where there is no key file any more,
-    /// a new one is made
-    #[arg(long, requires = "backup")]
-    recovery_key: bool,
+    #[command(flatten)]
+    by: By,
     /// The data directory was taken back to an earlier state on purpose: write that into the audit log, with the
     /// checkpoint that is lost and the one that it goes on from
     #[arg(long)]
@@ -31,7 +30,7 @@ pub(super) struct Arguments {
 pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     match &arguments.backup {
         Some(path) => backup::run(arguments, path),
-        None if arguments.acknowledge_rollback => rollback::run(&arguments.target),
+        None if arguments.acknowledge_rollback => rollback::run(&arguments.target, &arguments.by),
         None => {
             Err(Usage("say what to do: a backup to restore, or --acknowledge-rollback".to_owned()).into())
         }

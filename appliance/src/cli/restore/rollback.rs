@@ -8,6 +8,7 @@ use ring::rand::SystemRandom;
 use serde_json::json;
 
 use super::super::console::Target;
+use super::super::opening::By;
 use super::super::software;
 use super::super::voice::say;
 use crate::audit::anchor::{self, Anchor};
@@ -15,12 +16,12 @@ use crate::clock::SystemClock;
 use crate::front::open_store_as_it_is;
 use crate::records;
 
-pub(super) fn run(target: &Target) -> anyhow::Result<()> {
+pub(super) fn run(target: &Target, by: &By) -> anyhow::Result<()> {
     let config = target.config()?;
     let data_dir = &config.data.dir;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
     let random = SystemRandom::new();
-    let store = open_store_as_it_is(data_dir, &config.keys.file, &software()?, clock, &random)?;
+    let store = open_store_as_it_is(data_dir, &by.unlock(&config)?, &software()?, clock, &random)?;
     let anchor = Anchor::in_folder(data_dir);
     let why = match anchor.check(&store) {
         Ok(()) => bail!("the audit log goes on from its anchor: there is nothing to acknowledge"),

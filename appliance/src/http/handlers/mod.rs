@@ -22,4 +22,5 @@ pub(super) mod purges;
 pub(super) mod search;
 pub(super) mod session;
 pub(super) mod sessions;
+pub(super) mod slots;
 pub(super) mod usage;

@@ -7,10 +7,10 @@ use redoubt_audit::catalogue as event;
 
 use super::{Access, Route};
 use crate::http::handlers::admin::retention;
-use crate::http::handlers::{backups, chats, holds, purges};
+use crate::http::handlers::{backups, chats, holds, purges, slots};
 
 pub(super) fn all() -> Vec<Route> {
-    [keeping(), backing_up(), auditing()].concat()
+    [keeping(), backing_up(), opening(), auditing()].concat()
 }
 
 fn keeping() -> Vec<Route> {
@@ -67,6 +67,47 @@ fn backing_up() -> Vec<Route> {
         })
         .records(&[event::BACKUP_CREATE])
         .file("application/x-tar"),
+    ]
+}
+
+/// What opens the store.
+fn opening() -> Vec<Route> {
+    use Access::Console;
+    let all = "/api/v1/console/slots";
+    vec![
+        Route::on(Method::GET, all, Console, "Key slots", || web::route().to(slots::list))
+            .shows_common()
+            .returns::<slots::SlotList>(200),
+        Route::on(Method::POST, all, Console, "Another way of opening the store", || {
+            web::route().to(slots::add)
+        })
+        .records(&[event::SLOT_ADD])
+        .takes::<slots::NewSlot>()
+        .returns::<slots::SlotView>(201),
+        Route::on(
+            Method::POST,
+            "/api/v1/console/slots/test",
+            Console,
+            "Does this open the store? Nothing changes",
+            || web::route().to(slots::test),
+        )
+        .records(&[event::SLOT_TEST])
+        .takes::<slots::Given>()
+        .returns::<slots::SlotView>(200),
+        Route::on(Method::DELETE, "/api/v1/console/slots/{id}", Console, "One way less", || {
+            web::route().to(slots::remove)
+        })
+        .records(&[event::SLOT_REMOVE]),
+        Route::on(
+            Method::POST,
+            "/api/v1/console/slots/{id}/secret",
+            Console,
+            "Another secret in place of this one",
+            || web::route().to(slots::replace),
+        )
+        .records(&[event::SLOT_REPLACE])
+        .takes::<slots::Given>()
+        .returns::<slots::SlotView>(200),
     ]
 }
 

@@ -3282,6 +3282,244 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/console/slots": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Key slots
+         * @description For root on the machine itself. Not recorded: it shows nobody's.
+         */
+        get: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description Key slots */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["SlotList"];
+                    };
+                };
+                /** @description What went wrong */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        /**
+         * Another way of opening the store
+         * @description For root on the machine itself. Recorded as slot.add.
+         */
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": components["schemas"]["NewSlot"];
+                };
+            };
+            responses: {
+                /** @description Another way of opening the store */
+                201: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Slot"];
+                    };
+                };
+                /** @description What went wrong */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/console/slots/test": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Does this open the store? Nothing changes
+         * @description For root on the machine itself. Recorded as slot.test.
+         */
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": components["schemas"]["Given"];
+                };
+            };
+            responses: {
+                /** @description Does this open the store? Nothing changes */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Slot"];
+                    };
+                };
+                /** @description What went wrong */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/console/slots/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * One way less
+         * @description For root on the machine itself. Recorded as slot.remove.
+         */
+        delete: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    id: string;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description One way less */
+                204: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description What went wrong */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/console/slots/{id}/secret": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Another secret in place of this one
+         * @description For root on the machine itself. Recorded as slot.replace.
+         */
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    id: string;
+                };
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": components["schemas"]["Given"];
+                };
+            };
+            responses: {
+                /** @description Another secret in place of this one */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Slot"];
+                    };
+                };
+                /** @description What went wrong */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/keys": {
         parameters: {
             query?: never;
@@ -4841,6 +5079,12 @@ export interface components {
         };
         /** @enum {string} */
         FactorView: "password" | "certificate";
+        /** @description What opens a slot. */
+        Given: {
+            kind: components["schemas"]["SlotKind"];
+            /** @description The bytes of a key file or a credential in base64; a passphrase or a recovery key as typed. */
+            secret: string;
+        };
         Group: {
             /** @description Whether every analyst is in it, always. */
             built_in: boolean;
@@ -5105,6 +5349,10 @@ export interface components {
             chat: string;
             /** @description For the auditor; in no record. Say what happened, not what was spilled. */
             reason: string;
+        };
+        NewSlot: components["schemas"]["Given"] & {
+            /** @description In the operator's words: where it is kept. */
+            label?: string;
         };
         NewWorkspace: {
             /** @description Ids. */
@@ -5463,6 +5711,18 @@ export interface components {
             /** @description Shown once, after an authenticator was enrolled. */
             recovery_codes?: string[];
             user: components["schemas"]["UserView"];
+        };
+        Slot: {
+            id: string;
+            kind: components["schemas"]["SlotKind"];
+            label: string;
+            /** @description RFC 3339, UTC. */
+            made: string;
+        };
+        /** @enum {string} */
+        SlotKind: "key-file" | "credential" | "passphrase" | "recovery-key";
+        SlotList: {
+            items: components["schemas"]["Slot"][];
         };
         /** @enum {string} */
         SourceView: "local" | "directory";
