@@ -34,7 +34,7 @@ enum Verb {
         #[command(flatten)]
         destination: Destination,
         /// Where it is kept, for the list: "safe in room 12"
-        #[arg(long, default_value = "")]
+        #[arg(long, default_value = "", hide_default_value = true)]
         label: String,
     },
     /// Remove a way of opening the store, by its id in the list
