@@ -18,7 +18,11 @@ import {
 import { freshCode } from './support/totp.mjs';
 
 const stage = setStage();
-const SECRET = { text: 'SECRET//HARBOUR', background: '#c8102e', color: '#ffffff' };
+const SECRET = {
+    text: 'SECRET//HARBOUR',
+    background: '#c8102e',
+    color: '#ffffff',
+};
 const marking = (page) => page.getByLabel('Classification, top of the page');
 const chatList = (page) => page.getByRole('navigation', { name: 'Chats and pages' });
 
@@ -38,7 +42,10 @@ async function beforeTheChoice(username, workspace) {
     const person = stage.appliance.person(username);
     const { id } = await findPerson(username);
     const client = await admin();
-    const made = await client.createWorkspace(workspace, { marking: SECRET, people: [id] });
+    const made = await client.createWorkspace(workspace, {
+        marking: SECRET,
+        people: [id],
+    });
     const visitor = await stage.arrive();
     const { page } = visitor;
     await page.goto('/');
@@ -118,7 +125,11 @@ stage.test('another tab leaves with the first, and a lost membership is felt at 
     await chooseAsPerson(page, pointer, 'Switch workspace');
     await page.getByRole('dialog').getByRole('button', { name: /^Pier/ }).click();
     await eventually('the marking', () => marking(page).count());
-    await client.call('PATCH', `/api/v1/admin/workspaces/${made.id}`, { people: [] });
+    // The page of the workspace is there, not only on its way: one that comes later would not let them in at all.
+    await chatList(page).getByRole('link', { name: /pier/i }).waitFor();
+    await client.call('PATCH', `/api/v1/admin/workspaces/${made.id}`, {
+        people: [],
+    });
     await field(page, 'Message').fill('Am I still here?');
     await page.keyboard.press('Enter');
     // One workspace is left: nothing to choose but that.

@@ -92,7 +92,9 @@ impl Manifest {
 /// Why a model file is not used. Every message names the file.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    #[error("no model file at {path}; `scripts/run --prepare` fetches the demo's model")]
+    #[error(
+        "no model file at {path}; put it there, or name another (the demo's: `scripts/run --prepare` fetches it)"
+    )]
     Missing { path: PathBuf },
     #[error("{path}: {source}")]
     Unreadable { path: PathBuf, source: io::Error },

@@ -15,8 +15,13 @@ const FLAGS = [
     '--disable-sync',
     '--no-first-run',
     '--disable-quic',
-    // What this browser asks for of its own accord. Every other name would still be looked up, and seen.
-    '--host-resolver-rules=MAP *.googleapis.com ~NOTFOUND, MAP accounts.google.com ~NOTFOUND',
+    '--disable-features=AutofillServerCommunication',
+    // What this browser asks for of its own accord, and the one name that the tests send a page to. Every other name would
+    // still be looked up, and seen.
+    '--host-resolver-rules=' +
+        ['*.googleapis.com', 'accounts.google.com', 'redirector.gvt1.com', 'evil.example']
+            .map((name) => `MAP ${name} ~NOTFOUND`)
+            .join(', '),
 ];
 const PATIENCE_MS = 20_000;
 
@@ -50,7 +55,10 @@ export class Visitor {
             ...(storageState ? { storageState } : {}),
             // The cards are behind a proxy of Playwright's, which has a certificate of its own.
             ...(card
-                ? { ignoreHTTPSErrors: true, clientCertificates: [{ origin: appliance.url, ...card }] }
+                ? {
+                      ignoreHTTPSErrors: true,
+                      clientCertificates: [{ origin: appliance.url, ...card }],
+                  }
                 : {}),
         });
         visitor.context.setDefaultTimeout(PATIENCE_MS);
@@ -91,7 +99,10 @@ export class Visitor {
      */
     async askForLikeliest() {
         await this.page.route(/\/messages$|\/regenerate$/, (route) => {
-            const body = { ...route.request().postDataJSON(), params: { temperature: 0 } };
+            const body = {
+                ...route.request().postDataJSON(),
+                params: { temperature: 0 },
+            };
             return route.continue({ postData: JSON.stringify(body) });
         });
     }
@@ -149,7 +160,10 @@ export class Visitor {
                 await this.page.emulateMedia({ colorScheme });
                 const file = `${name}-${viewport.width}-${colorScheme}.png`;
                 await this.inspect(file);
-                await this.page.screenshot({ path: RESULTS + file, fullPage: whole });
+                await this.page.screenshot({
+                    path: RESULTS + file,
+                    fullPage: whole,
+                });
             }
         }
         await this.page.setViewportSize(WIDE);
