@@ -95,6 +95,10 @@ fn body(route: &Route) -> Option<Value> {
             json!({"kind": "workspace", "target": "general", "reason": "x"})
         }
         ("POST", "/api/v1/audit/purges/{id}/approval") => json!({"approve": true}),
+        (
+            "POST",
+            "/api/v1/console/slots" | "/api/v1/console/slots/test" | "/api/v1/console/slots/{id}/secret",
+        ) => json!({"kind": "passphrase", "secret": "staple battery horse correct"}),
         ("POST", "/v1/chat/completions") => {
             json!({"model": "m", "messages": [{"role": "user", "content": "x"}]})
         }

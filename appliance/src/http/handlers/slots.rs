@@ -35,8 +35,9 @@ pub(crate) struct Given {
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct NewSlot {
-    #[serde(flatten)]
-    given: Given,
+    kind: SlotKind,
+    /// The bytes of a key file or a credential in base64; a passphrase or a recovery key as typed.
+    secret: String,
     /// In the operator's words: where it is kept.
     #[serde(default)]
     label: String,
@@ -110,8 +111,9 @@ pub(crate) async fn add(
     app: Data<App>,
     body: Body<NewSlot>,
 ) -> Result<HttpResponse, Error> {
-    let NewSlot { given, label } = body.0;
-    let slot = app.ways.add(console.by(), given.parse()?, label).await.map_err(refusal)?;
+    let NewSlot { kind, secret, label } = body.0;
+    let secret = Given { kind, secret }.parse()?;
+    let slot = app.ways.add(console.by(), secret, label).await.map_err(refusal)?;
     Ok(HttpResponse::Created().json(SlotView::from(&slot)))
 }
 

@@ -5350,9 +5350,12 @@ export interface components {
             /** @description For the auditor; in no record. Say what happened, not what was spilled. */
             reason: string;
         };
-        NewSlot: components["schemas"]["Given"] & {
+        NewSlot: {
+            kind: components["schemas"]["SlotKind"];
             /** @description In the operator's words: where it is kept. */
             label?: string;
+            /** @description The bytes of a key file or a credential in base64; a passphrase or a recovery key as typed. */
+            secret: string;
         };
         NewWorkspace: {
             /** @description Ids. */
