@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 
 use rusqlite::ErrorCode;
 
+use crate::Version;
+
 pub(crate) const DISK_FULL: &str = "the disk is full";
 
 #[derive(Debug, thiserror::Error)]
@@ -39,9 +41,16 @@ pub enum Error {
     #[error("the audit log is not intact: {0}")]
     NotIntact(String),
     #[error(
-        "the store has schema {found}, this program knows up to {known}: it was written by a newer version"
+        "the store has schema {found}, this program knows up to {known}: it was written by a newer version, and only that \
+         or the data of before it can be gone on with"
     )]
     NewerSchema { found: usize, known: usize },
+    /// An older program would go on, which nobody has decided.
+    #[error(
+        "the store was written by version {found} last, and this is the older {ours}; `redoubt restore \
+         --acknowledge-downgrade` goes on with it all the same, and says so in the log"
+    )]
+    NewerVersion { found: Version, ours: Version },
     /// Key slots and database are of two installations.
     #[error("the store belongs to {found}, not to {expected}")]
     ForeignOrigin { found: String, expected: String },

@@ -53,6 +53,7 @@ pub mod totp;
 mod tx;
 pub mod usage;
 pub mod users;
+mod version;
 mod words;
 pub mod workspaces;
 mod writer;
@@ -71,6 +72,7 @@ pub use quick_check::Checked;
 pub use reserve::ReserveState;
 pub use store::{Options, Stats, Store};
 pub use tx::{Reader, Tx};
+pub use version::{NotAVersion, Version};
 
 /// Hears of what became durable. Called by the thread that writes, after each commit: everybody's writes wait meanwhile.
 pub trait Witness: std::fmt::Debug + Send + Sync {

@@ -17,7 +17,7 @@ use crate::queue::{Queue, Refused};
 use crate::reserve::{Reserve, ReserveState};
 use crate::tx::{Reader, Tx};
 use crate::writer::{self, MAX_LOG_FRAMES, Progress, Writer};
-use crate::{Clock, DataKey, Error, Witness, meta, open, readers};
+use crate::{Clock, DataKey, Error, Version, Witness, meta, open, readers};
 
 /// The most writes and the most reads that wait.
 const QUEUE: usize = 4096;
@@ -39,6 +39,8 @@ pub struct Options {
     pub on_durable: Option<OnDurable>,
     /// Who hears of new checkpoints.
     pub witness: Option<Arc<dyn Witness>>,
+    /// Whether a store is opened that a newer version wrote last.
+    pub goes_back: bool,
 }
 
 impl Options {
@@ -46,7 +48,7 @@ impl Options {
     pub fn at(path: impl Into<PathBuf>) -> Self {
         let path = path.into();
         let write_deadline = Duration::from_secs(2);
-        Self { path, readers: 4, write_deadline, on_durable: None, witness: None }
+        Self { path, readers: 4, write_deadline, on_durable: None, witness: None, goes_back: false }
     }
 }
 
@@ -106,7 +108,7 @@ impl Store {
     ///
     /// # Errors
     /// [`Error::Missing`], [`Error::InUse`], [`Error::WrongKey`], [`Error::Damaged`], [`Error::NewerSchema`],
-    /// [`Error::ForeignOrigin`], [`Error::Library`], or what the disk says.
+    /// [`Error::NewerVersion`], [`Error::ForeignOrigin`], [`Error::Library`], or what the disk says.
     pub fn open(
         options: Options,
         key: DataKey,
@@ -133,6 +135,9 @@ impl Store {
         let found = meta::origin(&reader)?;
         if found != origin.origin {
             return Err(Error::ForeignOrigin { found, expected: origin.origin });
+        }
+        if !options.goes_back {
+            refuse_newer(&reader, &origin)?;
         }
         let ledger = Ledger::load(&reader, clock, origin, key.clone())?;
         let writes = Arc::new(Queue::new(QUEUE));
@@ -456,6 +461,14 @@ fn wait<T, E: From<Error>>(answer: &mpsc::Receiver<Result<T, E>>, deadline: Dura
         Ok(result) => result,
         Err(mpsc::RecvTimeoutError::Timeout) => Err(LATE.into()),
         Err(mpsc::RecvTimeoutError::Disconnected) => Err(LOST.into()),
+    }
+}
+
+/// An older version does not go on with what a newer one wrote. Nothing is written before this.
+fn refuse_newer(reader: &Reader, origin: &Origin) -> Result<(), Error> {
+    match (meta::version(reader)?, Version::of_software(&origin.software)) {
+        (Some(found), Some(ours)) if found > ours => Err(Error::NewerVersion { found, ours }),
+        _ => Ok(()),
     }
 }
 
