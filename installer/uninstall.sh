@@ -42,7 +42,8 @@ remove_data() {
     [ ! -f "$root/etc/redoubt/store.key" ] ||
         shred --force --iterations=3 --zero --remove=unlink "$root/etc/redoubt/store.key"
     shred_below "$root/etc/redoubt"
-    shred_below "$root/var/lib/redoubt"
+    # And what upgrades and restores put aside.
+    for folder in "$root/var/lib/redoubt" "$root"/var/lib/redoubt.*; do shred_below "$folder"; done
     shred_below "$root/var/backups/redoubt"
     in_root userdel redoubt 2>/dev/null || say "the user redoubt is still there"
 }

@@ -1,11 +1,12 @@
 #!/bin/sh
 # Proves that a release of Redoubt is signed, whole and nothing else, before anything of it is used. Reads only, and
 # needs nothing but ssh-keygen, sha256sum and the tools of POSIX.
-#   verify.sh --fingerprint SHA256:... [--fingerprint SHA256:...] [--root DIR] [FOLDER]
-#   verify.sh --signers FILE [--root DIR] [FOLDER]
+#   verify.sh --fingerprint SHA256:... [--fingerprint SHA256:...] [--root DIR] [--force] [FOLDER]
+#   verify.sh --signers FILE [--root DIR] [--force] [FOLDER]
 # FOLDER is the release; without it, the folder of this script. Every key whose fingerprint is given must have signed,
 # so two fingerprints on the paper mean two signatures. --signers names a file of keys that is trusted already, such as
-# /etc/redoubt/release-signers, which an installation leaves. --root is where an earlier release may be installed.
+# /etc/redoubt/release-signers, which an installation leaves. --root is where an earlier release may be installed; an older one
+# than that is refused without --force.
 # Exit status: 0 proved, 1 refused, 2 usage.
 set -eu
 LC_ALL=C
@@ -178,7 +179,8 @@ check_installed() {
     earlier=${root%/}/opt/redoubt/current/MANIFEST
     [ -f "$earlier" ] || return 0
     installed=$(sed -n 's/^# version //p' "$earlier")
-    older "$version" "$installed" && refuse "version $version is older than $installed, which is installed"
+    [ -n "$force" ] || ! older "$version" "$installed" ||
+        refuse "version $version is older than $installed, which is installed (upgrade.sh --force takes it all the same)"
     older "$installed" "$min_from" && refuse "from $installed, go to a version before $version first: it takes $min_from or newer"
     return 0
 }
@@ -186,7 +188,7 @@ check_installed() {
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 trap 'exit 1' HUP INT TERM
-signers='' root=/ folder=''
+signers='' root=/ folder='' force=''
 : >"$work/wanted"
 while [ $# -gt 0 ]; do
     case $1 in
@@ -199,6 +201,7 @@ while [ $# -gt 0 ]; do
             esac
             shift
             ;;
+        --force) force=1 ;;
         -*) usage "unknown: $1" ;;
         *)
             [ -z "$folder" ] || usage "one folder, please"

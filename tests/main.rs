@@ -13,6 +13,7 @@
 //! - `faults`: what is left after something died, filled up or was in the wrong place; a demo for each;
 //! - `identity`: sign-in and sessions within this process, under a clock that the tests move;
 //! - `measuring`: what `bench` and `eval` print and how they end;
+//! - `models`: bringing models in from a medium;
 //! - `processes`: what the processes are and what they may; a demo for each;
 //! - `stick`: the release that goes on a stick, what its scripts refuse, and an installation from it;
 //! - `unlock`: what opens a store, and how that changes;
@@ -41,6 +42,8 @@ mod faults;
 mod identity;
 #[cfg(test)]
 mod measuring;
+#[cfg(test)]
+mod models;
 #[cfg(test)]
 mod processes;
 #[cfg(test)]

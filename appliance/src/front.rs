@@ -32,6 +32,7 @@ use crate::records;
 use crate::self_tests::SelfTests;
 use crate::start;
 use crate::unlock::Unlock;
+use crate::versions::{self, Left};
 
 /// How long a front whose disk failed goes on telling whoever asks.
 const LAST_WORDS: Duration = Duration::from_secs(1);
@@ -62,6 +63,7 @@ pub fn open_store(
 ) -> anyhow::Result<Store> {
     let store = open_store_as_it_is(data_dir, unlock, software, clock, random)?;
     Anchor::in_folder(data_dir).check(&store)?;
+    versions::settle(&store, software)?;
     Ok(store)
 }
 
@@ -115,10 +117,7 @@ pub fn serve(mut parts: FrontParts) -> anyhow::Result<()> {
     let Some(opened) = key(&config, &parts, &clock)? else { return Ok(()) };
     let origin = origin(&opened.install_id, &settings.software, random.as_ref())?;
     let store = Store::open(options, opened.key, clock.clone(), origin)?;
-    Anchor::in_folder(&config.data.dir).check(&store)?;
-    start::require_key(&store)?;
-    keep_reserve(&store);
-    start::check_after_disorder(&store)?;
+    settle(&store, &config.data.dir, &settings.software)?;
     let unseal = |purpose: &str, aad: &[u8], sealed: &[u8]| store.unseal(purpose, aad, sealed);
     let certificates = Authority::load(&config.certificates)?;
     let tls = tls::server_config(&config.data.dir, &config.listen, certificates.as_ref(), unseal)?;
@@ -146,8 +145,10 @@ pub fn serve(mut parts: FrontParts) -> anyhow::Result<()> {
     let embedding = app.embeddings.model().map(records::model);
     let booted = records::booted(&lockdown.to_string(), &model, embedding.as_ref());
     let tested = records::egress_tested(Process::Front, &lockdown);
-    let begun = [Some(booted), opened.given, Some(tested)].into_iter().flatten().collect();
+    let left = Left::read(&app.config.data.dir)?.map(|left| left.record(&store)).transpose()?;
+    let begun = [left, Some(booted), opened.given, Some(tested)].into_iter().flatten().collect();
     start::record(&store, begun, configuration)?;
+    Left::forget(&app.config.data.dir)?;
     tracing::info!(report = %parts.report, "locked in");
     let served = actix_web::rt::System::new().block_on(run(app, parts, tls, engines, logs, news));
     let recorded = store.write_blocking(|tx| {
@@ -186,6 +187,15 @@ fn key(config: &Config, parts: &FrontParts, clock: &Arc<dyn Clock>) -> anyhow::R
     parts.control.opens()?;
     let given = records::store_unlocked(&unlocked.slot, unlocked.failures);
     Ok(Some(Opened { install_id, key: unlocked.key, given: Some(given) }))
+}
+
+/// What must be so before a store is served.
+fn settle(store: &Store, data_dir: &Path, software: &str) -> anyhow::Result<()> {
+    Anchor::in_folder(data_dir).check(store)?;
+    start::require_key(store)?;
+    keep_reserve(store);
+    start::check_after_disorder(store)?;
+    Ok(versions::settle(store, software)?)
 }
 
 /// Before anything is written: a start on a full disk writes into what the reserve leaves.

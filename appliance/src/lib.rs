@@ -35,3 +35,4 @@ pub mod self_tests;
 pub mod space;
 pub mod start;
 pub mod unlock;
+pub mod versions;

@@ -14,6 +14,7 @@ mod slots;
 
 use redoubt_audit::catalogue as event;
 use redoubt_audit::{Actor, Draft, Event, ModelRef, Object, Outcome, Source};
+use redoubt_store::Version;
 use redoubt_store::api_keys::ApiKey;
 use redoubt_store::chats::Chat;
 use redoubt_store::messages::{Finish, Message, Status};
@@ -31,6 +32,8 @@ pub use slots::*;
 use crate::access::Lapse;
 use crate::identity::{Analyst, ApiCaller, By, Caller, First, SignedInSession};
 use crate::models::Manifest;
+use crate::models::import::Imported;
+use crate::versions::Left;
 
 /// What an unauthenticated name may take of a record.
 const MAX_TYPED_NAME: usize = 128;
@@ -345,6 +348,28 @@ fn on_request(
 
 // The appliance.
 
+/// `from`: who wrote last, where that was noted.
+pub fn version_changed(from: Option<Version>, to: Version) -> Draft {
+    let event = match from {
+        Some(from) if from > to => event::SYSTEM_DOWNGRADE,
+        _ => event::SYSTEM_UPGRADE,
+    };
+    let draft = Draft::new(event, Outcome::Ok, Actor::system());
+    let draft = from.into_iter().fold(draft, |draft, from| draft.data("from", from.to_string()));
+    draft.data("to", to.to_string())
+}
+
+/// `present`: the last checkpoint of the data that are gone on with.
+pub fn rolled_back(left: &Left, present: Option<&str>) -> Draft {
+    let draft = Draft::new(event::SYSTEM_ROLLBACK, Outcome::Ok, Actor::console());
+    let data =
+        [("from", left.version.as_deref()), ("lost", left.checkpoint.as_deref()), ("present", present)];
+    data.into_iter().fold(draft, |draft, (name, text)| match text {
+        Some(text) => draft.data(name, text),
+        None => draft,
+    })
+}
+
 pub fn booted(lockdown: &str, model: &ModelRef, embedding: Option<&ModelRef>) -> Draft {
     let draft = Draft::new(event::SYSTEM_BOOT, Outcome::Ok, Actor::system())
         .data("lockdown", lockdown)
@@ -380,6 +405,15 @@ pub fn initialised() -> Draft {
 
 pub fn backed_up(by: &By) -> Draft {
     by.draft(event::BACKUP_CREATE, Outcome::Ok)
+}
+
+pub fn model_imported(by: &By, imported: &Imported) -> Draft {
+    by.draft(event::MODEL_IMPORT, Outcome::Ok)
+        .object(Object::new("model", imported.id.clone()))
+        .data("sha256", imported.sha256.clone())
+        .data("size", imported.size)
+        .data("licence", imported.licence.clone())
+        .data("voucher", imported.voucher.clone())
 }
 
 /// `made`: when the backup was made, RFC 3339; `records`: how many it had.

@@ -28,6 +28,9 @@ const OF_THE_APPLIANCE: &[Event] = &[
     event::STORE_UNLOCK,
     event::DATA_KEY_ROTATE,
     event::RECOVERY,
+    event::SYSTEM_UPGRADE,
+    event::SYSTEM_DOWNGRADE,
+    event::SYSTEM_ROLLBACK,
     event::STORAGE_THRESHOLD,
     event::STORE_INTEGRITY,
     event::EGRESS_SELFTEST,
@@ -52,8 +55,9 @@ const OF_THE_APPLIANCE: &[Event] = &[
 
 /// These need a directory or a certificate, and are used where there is one (`identity::`), or belong to the console
 /// (`backup::`, `unlock::`).
-const ELSEWHERE: [&str; 9] = [
+const ELSEWHERE: [&str; 10] = [
     "POST /api/v1/console/backups",
+    "POST /api/v1/console/models",
     "GET /api/v1/console/slots",
     "POST /api/v1/console/slots",
     "POST /api/v1/console/slots/test",

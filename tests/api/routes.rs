@@ -99,6 +99,9 @@ fn body(route: &Route) -> Option<Value> {
             "POST",
             "/api/v1/console/slots" | "/api/v1/console/slots/test" | "/api/v1/console/slots/{id}/secret",
         ) => json!({"kind": "passphrase", "secret": "staple battery horse correct"}),
+        ("POST", "/api/v1/console/models") => {
+            json!({"id": "m", "sha256": "0", "size": 1, "licence": "MIT", "voucher": "sum"})
+        }
         ("POST", "/v1/chat/completions") => {
             json!({"model": "m", "messages": [{"role": "user", "content": "x"}]})
         }

@@ -113,7 +113,7 @@ fn change_what_is_not_copied_yet(stick: &Stick, copy: &Path) -> usize {
     left.len()
 }
 
-fn demands() -> String {
+pub(super) fn demands() -> String {
     honest().demands().join(" ")
 }
 
@@ -123,7 +123,7 @@ fn with_answers(options: &str) -> String {
 }
 
 /// What the installer printed.
-fn install(machine: &Machine, options: &str) -> String {
+pub(super) fn install(machine: &Machine, options: &str) -> String {
     machine.told(&["sh", "-c", &with_answers(&format!("{options} {} 2>&1", demands()))])
 }
 
@@ -178,7 +178,7 @@ fn the_service_is_as_its_unit_says(machine: &Machine) {
 }
 
 /// A first sign-in, which enrols an authenticator.
-fn sign_in(mut client: Client, name: &str, password: &str) -> Client {
+pub(super) fn sign_in(mut client: Client, name: &str, password: &str) -> Client {
     let offer = client.offer_password(name, password).is(200).json();
     let secret = offer["secret"].as_str().unwrap_or_else(|| panic!("{offer}"));
     client.offer_code(&totp::code(secret, totp::present_step())).is(200);

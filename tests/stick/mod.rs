@@ -6,10 +6,18 @@ mod contents;
 #[cfg(test)]
 mod installation;
 #[cfg(test)]
+mod interruption;
+#[cfg(test)]
 mod machine;
 #[cfg(test)]
 mod release;
 #[cfg(test)]
 mod tampering;
 #[cfg(test)]
+mod tree;
+#[cfg(test)]
 mod units;
+#[cfg(test)]
+mod upgrading;
+#[cfg(test)]
+mod versions;

@@ -119,12 +119,68 @@ impl Stick {
         self.sign_by(&honest().keys);
     }
 
+    /// Makes it the release of this version with this executable, and has both signers sign what is there now.
+    pub(super) fn become_release(&self, version: &str, executable: &[u8]) {
+        self.write("redoubt", executable);
+        self.edit_signed(|manifest| {
+            let header = manifest.lines().filter(|line| line.starts_with('#')).filter(|line| {
+                let joined = line.strip_prefix("# joined ").and_then(|rest| rest.split(' ').nth(2));
+                joined.is_none_or(|name| self.at(&format!("{name}.000")).exists())
+            });
+            let header = header.map(|line| match line.strip_prefix("# version ") {
+                Some(_) => format!("# version {version}\n"),
+                None => format!("{line}\n"),
+            });
+            header.collect::<String>() + &sums(&self.path)
+        });
+    }
+
+    /// Takes the files of models away: an upgrade keeps those that are there.
+    pub(super) fn without_models(self) -> Self {
+        for entry in fs::read_dir(self.at("models")).unwrap() {
+            let path = entry.unwrap().path();
+            if path.extension().is_none_or(|extension| extension != "toml") {
+                fs::remove_file(path).unwrap();
+            }
+        }
+        self
+    }
+
     pub(super) fn sign_by(&self, keys: &[PathBuf; 2]) {
         for (key, name) in keys.iter().zip(["MANIFEST.sig", "MANIFEST.sig2"]) {
             fs::remove_file(self.at(name)).unwrap();
             sign(&self.path, key, NAMESPACE, name);
         }
     }
+}
+
+/// Lines of a MANIFEST for all files of a release but itself.
+fn sums(release: &Path) -> String {
+    let listed = Command::new("sh")
+        .args(["-c", "find . -type f ! -name 'MANIFEST*' | sed 's|^./||' | sort | xargs sha256sum"])
+        .current_dir(release)
+        .output()
+        .unwrap();
+    assert!(listed.status.success(), "{}", text(&listed.stderr));
+    text(&listed.stdout)
+}
+
+/// This build's executable as one of another version: three numbers of one digit each. Of all that differs between versions,
+/// only the name by which records and store know the software does.
+pub(super) fn executable_of(version: &str) -> Vec<u8> {
+    let mut bytes = fs::read(env!("CARGO_BIN_EXE_redoubt")).unwrap();
+    let (name, other) =
+        (concat!(env!("CARGO_PKG_VERSION"), "+sha256:").as_bytes(), format!("{version}+sha256:"));
+    assert_eq!(name.len(), other.len());
+    let places: Vec<_> = bytes
+        .windows(name.len())
+        .enumerate()
+        .filter(|(_, window)| *window == name)
+        .map(|(at, _)| at)
+        .collect();
+    assert_eq!(places.len(), 1, "the software's name is there once");
+    bytes[places[0]..places[0] + name.len()].copy_from_slice(other.as_bytes());
+    bytes
 }
 
 /// The release's own script by this name, as the operator has it who verified it by hand.

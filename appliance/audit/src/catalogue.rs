@@ -51,11 +51,21 @@ events! {
     SYSTEM_CONFIG = "system" "system.config";
     /// The engine's process ended and was started again.
     SYSTEM_ENGINE_RESTART = "system" "system.engine_restart";
+    /// A newer version of the appliance goes on with the store. `d.from`, unless no version was noted yet; `d.to`.
+    SYSTEM_UPGRADE = "system" "system.upgrade";
+    /// An older version goes on with the store, as somebody decided. `d.from`, `d.to`.
+    SYSTEM_DOWNGRADE = "system" "system.downgrade";
+    /// The appliance goes on from a copy of its data that was made before an upgrade. `d.from`: the version that was left;
+    /// `d.lost`: the last checkpoint of the data that was left; `d.present`: that of the copy.
+    SYSTEM_ROLLBACK = "system" "system.rollback";
     /// A whole copy, encrypted as it is kept, was handed out. The log's end in it is this record and its checkpoint.
     BACKUP_CREATE = "system" "backup.create";
     /// The appliance goes on from a backup. `d.made`: when that was made; `d.records`: how many it had; `d.sessions`: how
     /// many were ended.
     BACKUP_RESTORE = "system" "backup.restore";
+    /// A model was brought in from a medium. Object: the model. `d.sha256`, `d.size`, `d.licence`; `d.voucher`: who said that it
+    /// is the one meant (`version`, `sum`, or the fingerprint of the key that signed its manifest).
+    MODEL_IMPORT = "system" "model.import";
     /// A key slot was added: another way of opening the store. Object: the slot. `d.kind`: of what. Outcome `error`: it was not,
     /// after all.
     SLOT_ADD = "system" "slot.add";

@@ -28,25 +28,9 @@ impl Draft {
         &self.0
     }
 
-    /// Puts it in the place of the data directory, and returns the new name of what was there.
+    /// [`take_place`]
     pub(super) fn take_place(&self, data_dir: &Path) -> anyhow::Result<Option<PathBuf>> {
-        let present = match fs::metadata(data_dir) {
-            Ok(present) => present,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                fs::rename(&self.0, data_dir).with_context(|| data_dir.display().to_string())?;
-                sync_parent(data_dir)?;
-                return Ok(None);
-            }
-            Err(error) => return Err(error).with_context(|| data_dir.display().to_string()),
-        };
-        give_to(&self.0, present.uid(), present.gid())?;
-        let time: String = rfc3339(SystemClock::new().now_us()).chars().take(19).collect();
-        let before = beside(data_dir, &format!("before-{}", time.replace(':', "")))?;
-        // Under the name of what was there first, so that an end between the two steps leaves that under no name of a draft.
-        fs::rename(&self.0, &before).with_context(|| before.display().to_string())?;
-        exchange(&before, data_dir).with_context(|| data_dir.display().to_string())?;
-        sync_parent(data_dir)?;
-        Ok(Some(before))
+        take_place(&self.0, data_dir)
     }
 
     fn remove(&self) -> io::Result<()> {
@@ -63,6 +47,27 @@ impl Drop for Draft {
             tracing::warn!(%error, folder = %self.0.display(), "the folder of an attempt stays");
         }
     }
+}
+
+/// Puts a folder in the place of the data directory, and returns the new name of what was there.
+pub(super) fn take_place(folder: &Path, data_dir: &Path) -> anyhow::Result<Option<PathBuf>> {
+    let present = match fs::metadata(data_dir) {
+        Ok(present) => present,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            fs::rename(folder, data_dir).with_context(|| data_dir.display().to_string())?;
+            sync_parent(data_dir)?;
+            return Ok(None);
+        }
+        Err(error) => return Err(error).with_context(|| data_dir.display().to_string()),
+    };
+    give_to(folder, present.uid(), present.gid())?;
+    let time: String = rfc3339(SystemClock::new().now_us()).chars().take(19).collect();
+    let before = beside(data_dir, &format!("before-{}", time.replace(':', "")))?;
+    // Under the name of what was there first, so that an end between the two steps leaves that under no name of a draft.
+    fs::rename(folder, &before).with_context(|| before.display().to_string())?;
+    exchange(&before, data_dir).with_context(|| data_dir.display().to_string())?;
+    sync_parent(data_dir)?;
+    Ok(Some(before))
 }
 
 /// Each takes the other's name, in one step where the file system knows one.

@@ -120,6 +120,9 @@ enum Verb {
     /// Goes into a cage and reports what can be reached from there
     #[command(name = check::VERB, hide = true)]
     Cage(check::CageArguments),
+    /// Reads a model file's header in the engine's cage, from standard input
+    #[command(name = console::INSPECT, hide = true)]
+    Inspect,
     /// Sets up the demo's data folder, so that the supervisor never holds a key
     #[command(name = "@prepare", hide = true)]
     Prepare { data: PathBuf, model: PathBuf, people: u32 },
@@ -134,7 +137,7 @@ pub fn main() -> ExitCode {
         Verb::Check(arguments) => check::run(&arguments),
         Verb::User(arguments) => console::run(&arguments),
         Verb::Group(arguments) => console::run(&arguments),
-        Verb::Model(arguments) => console::run(&arguments),
+        Verb::Model(arguments) => console::run_model(&arguments),
         Verb::Workspace(arguments) => console::run(&arguments),
         Verb::Retention(arguments) => console::run(&arguments),
         Verb::Session(arguments) => console::run(&arguments),
@@ -153,6 +156,7 @@ pub fn main() -> ExitCode {
         Verb::DirectoryProcess => processes::run_directory(),
         Verb::Dialler => processes::run_dialler(),
         Verb::Cage(arguments) => check::enter_cage(arguments),
+        Verb::Inspect => console::inspect(),
         Verb::Prepare { data, model, people } => prepare::run(&data, &model, people),
     };
     match result {

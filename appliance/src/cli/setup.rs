@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 use redoubt_store::keys::{Description, KeyFile, KeySlots, RecoveryKey, Secret};
-use redoubt_store::{Clock, DataKey, Store};
+use redoubt_store::{Clock, DataKey, Store, Version, meta};
 use ring::rand::SystemRandom;
 
 use crate::audit::root::Root;
@@ -55,10 +55,16 @@ pub(super) fn create(config: &Config) -> anyhow::Result<Fresh> {
     make_private_dir(data_dir)?;
     let install_id = random::id(&system)?;
     let (key, recovery_key) = create_keys(config, &install_id, &system)?;
-    let origin = front::origin(&install_id, &super::software()?, &system)?;
+    let software = super::software()?;
+    let origin = front::origin(&install_id, &software, &system)?;
     let root = Root::generate(&origin.origin, &system)?;
     let store = Store::create(front::store_options(data_dir), key, clock.clone(), origin)?;
-    store.write_blocking(|tx| tx.audit(records::initialised()).map(|_| ()))?;
+    store.write_blocking(move |tx| {
+        if let Some(version) = Version::of_software(&software) {
+            meta::set_version(tx, version)?;
+        }
+        tx.audit(records::initialised()).map(|_| ())
+    })?;
     root.certify(&store, clock.now_us(), &system)?;
     tls::create(data_dir, &config.listen.certificate_names(), &store, clock.as_ref())?;
     let trust = root.trust_line()?;

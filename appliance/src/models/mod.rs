@@ -1,5 +1,7 @@
 //! Model manifests: which files the appliance may load, and the proof that a file is the one meant.
 
+pub mod import;
+mod installed;
 mod sums;
 
 use std::fs::File;
@@ -10,6 +12,7 @@ use redoubt_engine::{Role, Sampling, Turn, embedding};
 use serde::{Deserialize, Serialize};
 
 use crate::config;
+pub use installed::{BadManifest, in_folder, manifest_path};
 use sums::Sums;
 
 /// The manifests in the repository's `models/` folder, part of the executable.
@@ -99,10 +102,13 @@ pub enum Error {
     #[error("{path}: {source}")]
     Unreadable { path: PathBuf, source: io::Error },
     #[error(
-        "{path}: no manifest names a file of this name, so nothing says what it must contain; \
-             known: {known}"
+        "{path}: no manifest names a file of this name, so nothing says what it must contain; `redoubt model import` \
+         brings one; known without: {known}"
     )]
     Unknown { path: PathBuf, known: String },
+    /// It was imported, and its manifest is none by now.
+    #[error("the manifest {0}")]
+    Manifest(#[from] BadManifest),
     #[error("{path}: the file has {found} bytes where its manifest says {expected}; copy it again")]
     Size { path: PathBuf, found: u64, expected: u64 },
     #[error("{path}: the SHA-256 sum is {found} where the manifest says {expected}; the file is not used")]
@@ -229,6 +235,9 @@ fn manifest_of(path: &Path) -> Result<Manifest, Error> {
     let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
     if let Some(manifest) = known.iter().find(|manifest| manifest.file == name) {
         return Ok(manifest.clone());
+    }
+    if let Some(manifest) = installed::beside(path)? {
+        return Ok(manifest);
     }
     let known: Vec<&str> = known.iter().map(|manifest| manifest.file.as_str()).collect();
     Err(Error::Unknown { path: path.to_owned(), known: known.join(", ") })

@@ -56,7 +56,8 @@ pub(super) fn refused(error: &Error) -> Outcome {
     let advice = match error {
         Error::Missing { .. } => "copy it there, or correct the [models] section",
         Error::Unreadable { .. } => "run the check as root, or as the user that the appliance runs as",
-        Error::Unknown { .. } => "name one of the known files: this version has its manifests built in",
+        Error::Unknown { .. } => "name a known file, or bring the model in: `redoubt model import`",
+        Error::Manifest(_) => "import the model again",
         Error::Size { .. } | Error::Digest { .. } => "copy it again from where it came from",
         Error::Replaced { .. } => "check again when nobody is copying",
         Error::Embeds { .. } | Error::Answers { .. } => "correct the [models] section",

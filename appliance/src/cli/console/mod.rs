@@ -27,7 +27,7 @@ pub(super) use client::Console;
 pub(super) use directory::Arguments as Directory;
 pub(super) use download::Body;
 pub(super) use group::Arguments as Group;
-pub(super) use model::Arguments as Model;
+pub(super) use model::{Arguments as Model, INSPECT, inspect, run as run_model};
 pub(super) use retention::Arguments as Retention;
 pub(super) use session::Arguments as Session;
 pub(super) use usage::{AlertArguments as Alert, Arguments as Usage};

@@ -12,6 +12,7 @@ pub(super) mod export;
 pub(super) mod exports;
 pub(super) mod health;
 pub(super) mod holds;
+pub(super) mod imports;
 pub(super) mod keys;
 pub(super) mod lock;
 pub(super) mod me;

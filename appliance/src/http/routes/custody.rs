@@ -7,10 +7,11 @@ use redoubt_audit::catalogue as event;
 
 use super::{Access, Route};
 use crate::http::handlers::admin::retention;
-use crate::http::handlers::{backups, chats, holds, purges, slots};
+use crate::http::handlers::{backups, chats, holds, imports, purges, slots};
+use crate::models::import::Imported;
 
 pub(super) fn all() -> Vec<Route> {
-    [keeping(), backing_up(), opening(), auditing()].concat()
+    [keeping(), operating(), opening(), auditing()].concat()
 }
 
 fn keeping() -> Vec<Route> {
@@ -59,7 +60,7 @@ fn keeping() -> Vec<Route> {
 }
 
 /// What the machine's operator does, and nobody over the network.
-fn backing_up() -> Vec<Route> {
+fn operating() -> Vec<Route> {
     use Access::Console;
     vec![
         Route::on(Method::POST, "/api/v1/console/backups", Console, "A whole copy, encrypted", || {
@@ -67,6 +68,15 @@ fn backing_up() -> Vec<Route> {
         })
         .records(&[event::BACKUP_CREATE])
         .file("application/x-tar"),
+        Route::on(
+            Method::POST,
+            "/api/v1/console/models",
+            Console,
+            "A model was brought in: for the record",
+            || web::route().to(imports::record),
+        )
+        .records(&[event::MODEL_IMPORT])
+        .takes::<Imported>(),
     ]
 }
 

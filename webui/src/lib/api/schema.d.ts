@@ -3282,6 +3282,56 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/console/models": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * A model was brought in: for the record
+         * @description For root on the machine itself. Recorded as model.import.
+         */
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": components["schemas"]["ModelImport"];
+                };
+            };
+            responses: {
+                /** @description A model was brought in: for the record */
+                204: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description What went wrong */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/console/slots": {
         parameters: {
             query?: never;
@@ -5256,6 +5306,21 @@ export interface components {
         };
         /** @enum {string} */
         MethodView: "search" | "direct";
+        /** @description What is recorded of an import. */
+        ModelImport: {
+            id: string;
+            /** @description SPDX identifier. */
+            licence: string;
+            /** @description Of the weights, in hexadecimal digits. */
+            sha256: string;
+            /**
+             * Format: int64
+             * @description In bytes.
+             */
+            size: number;
+            /** @description Who said that it is the one meant: `version`, `sum`, or the fingerprint of a key. */
+            voucher: string;
+        };
         /** @enum {string} */
         ModelKind: "chat" | "embedding";
         ModelPage: {
