@@ -12,6 +12,7 @@
 //! - `egress`: that nothing leaves: packets, system calls, and an intruder in each process, in a network of its own;
 //! - `faults`: what is left after something died, filled up or was in the wrong place; a demo for each;
 //! - `identity`: sign-in and sessions within this process, under a clock that the tests move;
+//! - `manual`: what the operator's manual says of commands and controls;
 //! - `measuring`: what `bench` and `eval` print and how they end;
 //! - `models`: bringing models in from a medium;
 //! - `processes`: what the processes are and what they may; a demo for each;
@@ -40,6 +41,8 @@ mod egress;
 mod faults;
 #[cfg(test)]
 mod identity;
+#[cfg(test)]
+mod manual;
 #[cfg(test)]
 mod measuring;
 #[cfg(test)]

@@ -13,6 +13,10 @@ export default defineConfig(({ mode }) => ({
     modulePreload: { polyfill: false },
     sourcemap: false,
   },
-  server: { proxy: { '/api': { target: 'https://127.0.0.1:8443', secure: false } } },
+  server: {
+    proxy: { '/api': { target: 'https://127.0.0.1:8443', secure: false } },
+    // The manual lies beside the installer, because it goes on the stick, too.
+    fs: { allow: ['.', '../installer/manual'] },
+  },
   test: { environment: 'happy-dom', include: ['tests/**/*.test.ts'] },
 }));

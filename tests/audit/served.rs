@@ -146,6 +146,11 @@ impl Served {
         self.client().offer_password(&name, "a wrong password").refuses(401, "sign_in_failed");
     }
 
+    /// Address and port.
+    pub(crate) fn address(&self) -> String {
+        self.url.trim_start_matches("https://").to_owned()
+    }
+
     pub(crate) fn client(&self) -> Client {
         Client::new(&self.url, &self.data().join("tls/ca.pem"))
     }

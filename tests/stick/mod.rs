@@ -10,7 +10,7 @@ mod interruption;
 #[cfg(test)]
 mod machine;
 #[cfg(test)]
-mod release;
+pub(crate) mod release;
 #[cfg(test)]
 mod tampering;
 #[cfg(test)]

@@ -12,13 +12,13 @@ const SPLIT: &str = "40000000";
 pub(super) const NAMESPACE: &str = "release@redoubt";
 
 /// Both signers' private keys, and what they signed.
-pub(super) struct Release {
-    pub(super) folder: PathBuf,
+pub(crate) struct Release {
+    pub(crate) folder: PathBuf,
     pub(super) keys: [PathBuf; 2],
 }
 
 /// The honest release that all tests share. It lies where cargo keeps what tests leave behind, and is made anew by each run.
-pub(super) fn honest() -> &'static Release {
+pub(crate) fn honest() -> &'static Release {
     static HONEST: OnceLock<Release> = OnceLock::new();
     HONEST.get_or_init(|| {
         let out = Path::new(env!("CARGO_TARGET_TMPDIR")).join("stick");
@@ -38,11 +38,11 @@ pub(super) fn honest() -> &'static Release {
     })
 }
 
-pub(super) fn checkout() -> PathBuf {
+pub(crate) fn checkout() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
 }
 
-pub(super) fn text(bytes: &[u8]) -> String {
+pub(crate) fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
 

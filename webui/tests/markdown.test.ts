@@ -33,7 +33,7 @@ afterEach(() => document.body.replaceChildren());
 describe('whole', () => {
   test('a table has a head, aligned cells and a name', () => {
     const root = render('| a | b |\n|:--|--:|\n| 1 | **2** |');
-    expect(root.querySelector('[role=region]')?.getAttribute('aria-label')).toBe('Table');
+    expect(root.querySelector('[role=group]')?.getAttribute('aria-label')).toBe('Table');
     expect([...root.querySelectorAll('th')].map((cell) => cell.textContent)).toEqual(['a', 'b']);
     expect(root.querySelector('td:last-child')?.className).toBe('align-right');
     expect(root.querySelector('td strong')?.textContent).toBe('2');

@@ -17,7 +17,17 @@ test.each([
   ['/constructor', 'unknown', null],
   ['/Settings', 'unknown', null],
 ])('%s is %s', (path, name, chat) => {
-  expect(match(path)).toEqual({ name, chat, admin: null, audit: null });
+  expect(match(path)).toEqual({ name, chat, admin: null, audit: null, help: null });
+});
+
+test.each([
+  ['/help/keys', 'keys'],
+  ['/help/keys/', 'keys'],
+  ['/help/../keys', null],
+  ['/help/Keys', null],
+  ['/help/keys/more', null],
+])('%s is the page %s of the manual', (path, help) => {
+  expect(match(path)).toMatchObject({ name: help ? 'help' : 'unknown', help });
 });
 
 test.each([
@@ -34,7 +44,13 @@ test.each([
   ['/admin/people/a/b', null],
   ['/administrators', null],
 ])('%s is the page %j', (path, admin) => {
-  expect(match(path)).toEqual({ name: admin ? 'admin' : 'unknown', chat: null, admin, audit: null });
+  expect(match(path)).toEqual({
+    name: admin ? 'admin' : 'unknown',
+    chat: null,
+    admin,
+    audit: null,
+    help: null,
+  });
 });
 
 test.each([
@@ -50,7 +66,13 @@ test.each([
   ['/audit/constructor', null],
   ['/auditors', null],
 ])('%s is the page %j of the auditors', (path, audit) => {
-  expect(match(path)).toEqual({ name: audit ? 'audit' : 'unknown', chat: null, admin: null, audit });
+  expect(match(path)).toEqual({
+    name: audit ? 'audit' : 'unknown',
+    chat: null,
+    admin: null,
+    audit,
+    help: null,
+  });
 });
 
 test.each([

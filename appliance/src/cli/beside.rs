@@ -61,8 +61,7 @@ pub(super) fn take_place(folder: &Path, data_dir: &Path) -> anyhow::Result<Optio
         Err(error) => return Err(error).with_context(|| data_dir.display().to_string()),
     };
     give_to(folder, present.uid(), present.gid())?;
-    let time: String = rfc3339(SystemClock::new().now_us()).chars().take(19).collect();
-    let before = beside(data_dir, &format!("before-{}", time.replace(':', "")))?;
+    let before = free_name(data_dir)?;
     // Under the name of what was there first, so that an end between the two steps leaves that under no name of a draft.
     fs::rename(folder, &before).with_context(|| before.display().to_string())?;
     exchange(&before, data_dir).with_context(|| data_dir.display().to_string())?;
@@ -80,6 +79,18 @@ fn exchange(one: &Path, other: &Path) -> io::Result<()> {
     fs::rename(other, &between)?;
     fs::rename(one, other)?;
     fs::rename(&between, one)
+}
+
+/// A name with the present time that nothing beside the data directory has.
+fn free_name(data_dir: &Path) -> anyhow::Result<PathBuf> {
+    let time: String = rfc3339(SystemClock::new().now_us()).chars().take(19).collect();
+    let name = format!("before-{}", time.replace(':', ""));
+    let first = beside(data_dir, &name)?;
+    // More than one within a second comes of runs that were interrupted.
+    let others = (2..1000).map(|number| beside(data_dir, &format!("{name}-{number}")));
+    let free =
+        [Ok(first)].into_iter().chain(others).find(|name| name.as_ref().is_ok_and(|path| !path.exists()));
+    free.context("every name for what is there now is taken")?
 }
 
 /// A name beside the data directory, on the same file system.
@@ -120,7 +131,11 @@ mod tests {
         let before = draft.take_place(&data).unwrap().unwrap();
         drop(draft);
         assert!(data.join("new").exists() && before.join("old").exists());
-        assert_eq!(fs::read_dir(place.path()).unwrap().count(), 2);
+        let another = place.path().join("another");
+        fs::create_dir(&another).unwrap();
+        let within_the_second = take_place(&another, &data).unwrap().unwrap();
+        assert!(within_the_second.join("new").exists() && before.join("old").exists());
+        assert_eq!(fs::read_dir(place.path()).unwrap().count(), 3);
     }
 
     #[test]

@@ -8,6 +8,8 @@ mod beside;
 mod check;
 mod console;
 mod demo;
+#[cfg(test)]
+mod documented;
 mod eval;
 mod handed;
 mod init;

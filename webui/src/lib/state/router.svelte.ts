@@ -39,6 +39,8 @@ export interface Route {
   admin: { part: AdminPart; item: string | null } | null;
   /** Of `/audit/records/:number`. */
   audit: { part: AuditPart; item: string | null } | null;
+  /** The page of the manual, of `/help/:page`. */
+  help: string | null;
 }
 
 const PAGES: Record<string, RouteName> = {
@@ -50,7 +52,7 @@ const PAGES: Record<string, RouteName> = {
   '/help': 'help',
 };
 
-const NOWHERE: Route = { name: 'unknown', chat: null, admin: null, audit: null };
+const NOWHERE: Route = { name: 'unknown', chat: null, admin: null, audit: null, help: null };
 
 export function match(path: string): Route {
   const trimmed = path.length > 1 ? path.replace(/\/+$/, '') || '/' : path;
@@ -58,6 +60,8 @@ export function match(path: string): Route {
   if (page) return { ...NOWHERE, name: page };
   const chat = /^\/chats\/([A-Za-z0-9-]{1,64})$/.exec(trimmed);
   if (chat) return { ...NOWHERE, name: 'chats', chat: chat[1] ?? null };
+  const help = /^\/help\/([a-z]{1,32})$/.exec(trimmed);
+  if (help) return { ...NOWHERE, name: 'help', help: help[1] ?? null };
   const admin = matchAdmin(trimmed);
   if (admin) return { ...NOWHERE, name: 'admin', admin };
   const audit = matchAudit(trimmed);
