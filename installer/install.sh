@@ -15,7 +15,7 @@ export LC_ALL
 PATH=/usr/sbin:/usr/bin:/sbin:/bin
 umask 022
 
-# shellcheck source=installer/steps.sh
+# shellcheck source-path=SCRIPTDIR source=steps.sh
 . "$(dirname "$0")/steps.sh"
 script=install
 # What the appliance needs for its data to begin with, and beside its model, in KiB.
@@ -47,6 +47,7 @@ check_machine() {
     done
     in_root test -e /proc/self/exe || fail "mount /proc in $root first"
     grep -q -w avx2 /proc/cpuinfo || say "note: this processor has no AVX2, so answers will be slow"
+    [ ! -e "$root/usr/bin/redoubt" ] || fail "the Debian package redoubt is installed: apt remove redoubt removes it and leaves the data"
     [ ! -e "$root/opt/redoubt" ] || fail "Redoubt, or a part of it, is in ${root%/}/opt/redoubt already; uninstall.sh --data keep removes it"
     [ ! -e "$root/var/lib/redoubt/redoubt.db" ] || [ -e "$root/etc/redoubt/store.key" ] ||
         fail "${root%/}/var/lib/redoubt holds a store without its key in /etc/redoubt/store.key; put the key back, or the store away"

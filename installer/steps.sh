@@ -71,6 +71,8 @@ receive_release() {
     cp -R "$from/." "$incoming/"
     sh "$work/verify.sh" "$@" --root "$root" "$incoming" >"$work/proof"
     from=$incoming
+    # Of use on the medium only.
+    rm -f "$from"/*.deb
     find "$from" -type d -exec chmod 755 {} + -o -type f -exec chmod 644 {} +
     chmod 755 "$from/redoubt"
     chown -R 0:0 "$from"

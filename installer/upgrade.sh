@@ -23,7 +23,7 @@ PATH=/usr/sbin:/usr/bin:/sbin:/bin
 umask 022
 
 here=$(dirname "$0")
-# shellcheck source=installer/steps.sh
+# shellcheck source-path=SCRIPTDIR source=steps.sh
 . "$here/steps.sh"
 script=upgrade
 
@@ -146,6 +146,7 @@ upgrade() {
 }
 
 # However a run ends that has not switched yet: what served before serves again.
+# shellcheck disable=SC2317 # the trap calls it
 leave() {
     [ -z "$resume" ] || begin || say "release $(current_version) did not start: journalctl -u redoubt.service says why"
     rm -rf "$work"

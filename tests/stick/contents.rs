@@ -59,16 +59,16 @@ fn a_release_says_that_its_executable_was_given_to_it_and_no_real_key_signs_that
 
 #[test]
 fn the_scripts_are_posix_shell() {
-    for name in ["verify.sh", "install.sh", "uninstall.sh"] {
-        let said = Command::new("dash").arg("-n").arg(honest().folder.join(name)).output().unwrap();
+    let of_stick = ["verify.sh", "steps.sh", "install.sh", "upgrade.sh", "uninstall.sh"]
+        .map(|name| honest().folder.join(name));
+    let of_package =
+        ["preinst", "postinst", "prerm", "postrm"].map(|name| checkout().join("installer/debian").join(name));
+    for path in of_stick.iter().chain(&of_package) {
+        let name = path.display();
+        let said = Command::new("dash").arg("-n").arg(path).output().unwrap();
         assert!(said.status.success(), "{name}: {}", text(&said.stderr));
-        if Command::new("shellcheck").arg("--version").output().is_ok() {
-            let said = Command::new("shellcheck")
-                .arg("--shell=sh")
-                .arg(honest().folder.join(name))
-                .output()
-                .unwrap();
-            assert!(said.status.success(), "{name}: {}", text(&said.stdout));
-        }
+        let said =
+            Command::new("shellcheck").args(["--shell=sh", "--external-sources"]).arg(path).output().unwrap();
+        assert!(said.status.success(), "{name}: {}", text(&said.stdout));
     }
 }

@@ -10,6 +10,8 @@ mod interruption;
 #[cfg(test)]
 mod machine;
 #[cfg(test)]
+mod package;
+#[cfg(test)]
 pub(crate) mod release;
 #[cfg(test)]
 mod tampering;

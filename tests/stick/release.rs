@@ -135,7 +135,7 @@ impl Stick {
         });
     }
 
-    /// Takes the files of models away: an upgrade keeps those that are there.
+    /// Takes the files of models away, which an upgrade finds in their place, and the package.
     pub(super) fn without_models(self) -> Self {
         for entry in fs::read_dir(self.at("models")).unwrap() {
             let path = entry.unwrap().path();
@@ -143,6 +143,7 @@ impl Stick {
                 fs::remove_file(path).unwrap();
             }
         }
+        fs::remove_file(self.at(&package_of(env!("CARGO_PKG_VERSION")))).unwrap();
         self
     }
 
@@ -152,6 +153,11 @@ impl Stick {
             sign(&self.path, key, NAMESPACE, name);
         }
     }
+}
+
+/// The name of a version's package.
+pub(super) fn package_of(version: &str) -> String {
+    format!("redoubt_{version}_amd64.deb")
 }
 
 /// Lines of a MANIFEST for all files of a release but itself.
